@@ -1,0 +1,1 @@
+"""The conversation: sound and words, and no wire protocol (docs/architecture.md)."""

@@ -1,0 +1,1 @@
+"""PCM: resampling, levels, fades."""

@@ -1,0 +1,83 @@
+"""AgentDefinition: an agent as data - what one folder of prompts/ says, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from agent.tools.base import Tool
+
+RecordMode = Literal["off", "journal", "full"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """Which engine, and its options as the agent's file gives them."""
+
+    engine: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """When a turn ends, and what interrupts the agent. Durations in milliseconds."""
+
+    trailing_ms: int = 550
+    """Silence after speech that ends the caller's turn."""
+    min_speech_ms: int = 96
+    """Speech shorter than this opens no turn: clicks, breath."""
+    barge_in_ms: int = 160
+    """Speech this long, over the agent, stops the agent."""
+    no_input_ms: int = 7000
+    """The caller has heard us out and says nothing: ask whether they are still there."""
+    max_no_input: int = 2
+    """So many askings without an answer, then say goodbye."""
+    max_turn_ms: int = 30_000
+    """A turn is ended after so much speech, whatever the caller does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """What must be sayable at once: synthesised before the first call."""
+
+    greeting: str
+    not_understood: str = "Sorry, I did not catch that. Could you say it again?"
+    still_there: str = "Are you still there?"
+    no_input_goodbye: str = "I can't hear you, so I will hang up now. Please call again. Goodbye."
+    trouble: str = "I'm sorry, we are having trouble. Please call again in a few minutes. Goodbye."
+    recording_notice: str = "This call is recorded."
+
+    def all(self) -> tuple[str, ...]:
+        """Every phrase, for the cache."""
+        return (
+            self.greeting,
+            self.not_understood,
+            self.still_there,
+            self.no_input_goodbye,
+            self.trouble,
+            self.recording_notice,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDefinition:
+    """Everything a call needs to know about its agent."""
+
+    name: str
+    folder: Path
+    language: str
+    system_prompt: str
+    phrases: Phrases
+    stt: EngineChoice
+    llm: EngineChoice
+    tts: EngineChoice
+    vad: EngineChoice
+    turns: TurnSettings
+    tools: Mapping[str, Tool]
+    grammar: Path | None = None
+    record: RecordMode = "journal"
+    retain_days: int = 30
+    transfer_to: str = ""
+    max_call_s: int = 1800

@@ -1,0 +1,1 @@
+"""What holds for every kind of engine: making one by name, pools, deadlines."""

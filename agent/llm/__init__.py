@@ -1,0 +1,1 @@
+"""Language model engines, behind the Protocol in base.py."""

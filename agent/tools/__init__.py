@@ -1,0 +1,1 @@
+"""Tools: typed functions an agent may call, and how they are run."""

@@ -1,0 +1,1 @@
+"""Voices, behind the Protocol in base.py."""

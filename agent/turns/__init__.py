@@ -1,0 +1,1 @@
+"""Turn-taking: pure state machines, events and media time in, decisions out."""

@@ -1,0 +1,1 @@
+"""Voice activity engines, behind the Protocol in base.py."""

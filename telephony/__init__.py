@@ -1,0 +1,1 @@
+"""The lines, and the service that hosts them. Imports agent; agent never imports telephony."""

@@ -1,0 +1,1 @@
+"""`offhook bench …`: figures, printed by commands."""

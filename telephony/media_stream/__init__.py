@@ -1,0 +1,1 @@
+"""The Media Streams protocol, both sides of it."""

@@ -1,0 +1,1 @@
+"""Callers for trying, testing and benchmarks, on media_stream/carrier.py."""

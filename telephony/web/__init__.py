@@ -1,0 +1,1 @@
+"""The Quart app and the sockets it hosts."""
