@@ -300,6 +300,6 @@ def test_only_the_supported_format_is_taken(other: MediaFormat) -> None:
 
 
 def test_loads_without_agent_and_numpy() -> None:
-    load = "import sys, telephony.media_stream.messages"
+    load = "import sys, telephony.media_stream.messages, telephony.media_stream.carrier"
     code = load + "; print({'agent', 'numpy'} & {name.split('.')[0] for name in sys.modules})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
