@@ -1,0 +1,183 @@
+"""Settings of the service: environment (OFFHOOK_…, TWILIO_AUTH_TOKEN), then offhook.toml, then defaults.
+
+A mistake is told as one LocalError that names the variable, or the file and key, and says what to write instead.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from agent.errors import LocalError
+
+#: Where settings are looked for when no other file is named (OFFHOOK_CONFIG, or --config).
+CONFIG_FILE = "offhook.toml"
+PREFIX = "OFFHOOK_"
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class Settings(BaseSettings):
+    """What the service is told from outside. Durations in seconds, counts in calls."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", env_ignore_empty=True, frozen=True)
+
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    """The port to listen on; 0 asks the kernel for a free one."""
+    public_origin: str = ""
+    """Where the carrier reaches us: "https://host[:port]", or "" when only this machine does."""
+    agent: str = Field(default="parcel-desk", min_length=1)
+    """The agent that answers: a name, or a folder."""
+    agents_dir: Annotated[tuple[Path, ...], NoDecode] = ()
+    """More folders to look for agents in. In the environment: separated as in PATH."""
+    calls_dir: Path = Path("calls")
+    """Where each call leaves its folder."""
+    data_dir: Path = Path("data")
+    """The service's own secrets, and the agents' databases (data_dir/agents/<name>)."""
+    max_calls: int = Field(default=20, ge=1, le=10_000)
+    """So many calls at once; the next caller is told that all lines are busy."""
+    drain_s: float = Field(default=60.0, ge=0, le=86_400)
+    """At shutdown, running calls may go on for so long."""
+    log_level: LogLevel = "info"
+    twilio_auth_token: SecretStr | None = Field(default=None, validation_alias="TWILIO_AUTH_TOKEN")
+    """The account's primary auth token. From the environment only; without it the service makes its own."""
+
+    @field_validator("agents_dir", mode="before")
+    @classmethod
+    def _split_path(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(Path(part) for part in value.split(os.pathsep) if part)
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("twilio_auth_token")
+    @classmethod
+    def _not_blank(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().strip():
+            return None
+        return value
+
+    @field_validator("public_origin")
+    @classmethod
+    def _origin(cls, value: str) -> str:
+        return check_origin(value) if value else ""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def agent_data_dir(self, agent: str) -> Path:
+        """The agent's own folder for databases and files."""
+        return self.data_dir / "agents" / agent
+
+
+def check_origin(value: str) -> str:
+    """A public origin, normalised: scheme and host in lower case, no trailing slash. ValueError says what is wrong."""
+    parts = urlsplit(value.strip())
+    example = "write it like https://agent.example.com"
+    if parts.scheme.lower() != "https":
+        raise ValueError(f"must begin with https:// (the carrier speaks wss to it); {example}")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(f"must hold no user name or password; {example}")
+    if not parts.hostname or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError(f"must be a host, perhaps with a port, and no path; {example}")
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"has a port that is none; {example}") from None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"
+
+
+def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
+    """Settings from (first wins) `overrides` that are not None, the environment, the file, the defaults.
+
+    `config` names the file; without it OFFHOOK_CONFIG does, else offhook.toml in the current folder if there is one.
+    Raises LocalError for a named file that is missing, a file that is no TOML, an unknown key or a bad value.
+    """
+    named = config or (Path(os.environ["OFFHOOK_CONFIG"]) if os.environ.get("OFFHOOK_CONFIG") else None)
+    path = named or Path(CONFIG_FILE)
+    if named is not None and not named.is_file():
+        raise LocalError(f"there is no settings file {named}: write one, or leave --config and OFFHOOK_CONFIG away")
+    keys = _check_file(path) if path.is_file() else set[str]()
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=path if keys else None)
+
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return FromFile(**given)
+    except ValidationError as error:
+        raise LocalError(_explain(error, path, keys, set(given))) from None
+
+
+def _check_file(path: Path) -> set[str]:
+    """The keys of a settings file, all of them known."""
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LocalError(f"{path} is not TOML: {error}") from None
+    except OSError as error:
+        raise LocalError(f"{path} cannot be read: {error.strerror}") from None
+    known = [name for name in Settings.model_fields if name != "twilio_auth_token"]
+    for key in content:
+        if key.lower() == "twilio_auth_token":
+            raise LocalError(
+                f"{path}, key {key}: secrets come from the environment only; set TWILIO_AUTH_TOKEN there instead"
+            )
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            raise LocalError(f"{path}, line {_line_of(path, key)}: unknown key {key}; {hint}")
+    return set(content)
+
+
+def _line_of(path: Path, key: str) -> int:
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+        if line.lstrip().lstrip('["').startswith(key):
+            return number
+    return 1
+
+
+def _explain(error: ValidationError, path: Path, file_keys: set[str], given: set[str]) -> str:
+    """One line for the first mistake: where it stands, what is wrong with it. Never shows a secret's value."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    message = first["msg"].removeprefix("Value error, ")
+    variables = {variable.upper(): variable for variable in os.environ}
+    if name in given:
+        where = f"--{name.replace('_', '-')}"
+    elif f"{PREFIX}{name}".upper() in variables:
+        where = variables[f"{PREFIX}{name}".upper()]
+    elif name in file_keys:
+        where = f"{path}, line {_line_of(path, name)}: {name}"
+    else:
+        where = name
+    shown = "" if "token" in name.lower() else f" = {first['input']!r}"
+    return f"{where}{shown}: {message[0].lower()}{message[1:]}"

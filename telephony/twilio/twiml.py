@@ -1,0 +1,64 @@
+"""TwiML: what we tell the carrier to do with a call. Built with twilio's own helper; URLs absolute, never a query."""
+
+from __future__ import annotations
+
+from twilio.twiml.voice_response import Connect, VoiceResponse
+
+from telephony.twilio.signatures import Origin
+
+VOICE_PATH = "/twilio/voice"
+AFTER_PATH = "/twilio/after"
+AFTER_DIAL_PATH = "/twilio/after-dial"
+STATUS_PATH = "/twilio/status"
+STREAM_STATUS_PATH = "/twilio/stream-status"
+MEDIA_PATH = "/media/"
+
+#: Somebody asked for by a caller should answer within five rings; then the agent takes the call back.
+DIAL_TIMEOUT_S = 25
+
+BUSY = "I'm sorry, all our lines are busy. Please call again in a few minutes. Goodbye."
+CUT_OFF = "I'm sorry, we were cut off for a moment. Let me put you through again."
+NOBODY_THERE = "I'm sorry, nobody could take your call. Let me put you through to the desk again."
+TROUBLE = "I'm sorry, we are having trouble. Please call again in a few minutes. Goodbye."
+
+
+def connect(
+    origin: Origin, token: str, *, caller: str, called: str, first_say: str = "", first_digits: str = ""
+) -> str:
+    """Join the call to the agent; before that say or send something. Afterwards the carrier asks AFTER_PATH."""
+    response = VoiceResponse()
+    if first_say:
+        response.say(first_say)
+    if first_digits:
+        response.play(digits=first_digits)
+    joined = Connect(action=origin.http(AFTER_PATH))
+    stream = joined.stream(url=origin.socket(MEDIA_PATH + token), status_callback=origin.http(STREAM_STATUS_PATH))
+    stream.parameter(name="caller", value=caller)
+    stream.parameter(name="called", value=called)
+    response.append(joined)
+    return str(response)
+
+
+def hang_up(first_say: str = "") -> str:
+    """End the call, perhaps after a last sentence."""
+    response = VoiceResponse()
+    if first_say:
+        response.say(first_say)
+    response.hangup()
+    return str(response)
+
+
+def nothing() -> str:
+    """For a call that is over already."""
+    return str(VoiceResponse())
+
+
+def dial(origin: Origin, to: str) -> str:
+    """Hand the call to a phone number or SIP URI; the carrier asks AFTER_DIAL_PATH how to go on."""
+    response = VoiceResponse()
+    leg = response.dial(answer_on_bridge=True, timeout=DIAL_TIMEOUT_S, action=origin.http(AFTER_DIAL_PATH))
+    if to.lower().startswith(("sip:", "sips:")):
+        leg.sip(to)
+    else:
+        leg.number(to)
+    return str(response)

@@ -1,0 +1,197 @@
+"""The carrier's webhooks: who calls, what happens after the agent, how calls and streams fare. All of them signed."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+from urllib.parse import parse_qsl
+
+from quart import Blueprint, Response, abort, request
+from werkzeug.datastructures import MultiDict
+
+from agent.line import HangUp, SendDigits, Transfer
+from telephony.tokens import is_call_sid
+from telephony.twilio import twiml
+from telephony.twilio.decisions import DecisionBook
+from telephony.twilio.signatures import NotSigned, Origin, SignatureCheck
+
+log = logging.getLogger("offhook.twilio")
+
+#: A voice webhook has some 30 fields of short text; nothing rightly comes near this.
+MAX_BODY_BYTES = 64 * 1024
+MAX_FIELDS = 1000
+#: A call whose stream dies is brought back so often, then let go with an apology.
+MAX_REVIVALS = 2
+#: Transfers that nobody answers and digits sent also come back; a loop of them ends here.
+MAX_RETURNS = 20
+#: The carrier retries a webhook within seconds; its answer is kept for as long as the token in it lives.
+_ANSWER_LIFETIME_MS = 60_000
+_MAX_ANSWERS = 2_000
+#: What CallStatus, DialCallStatus and StreamEvent can say; anything else is counted as "other".
+_CALL_STATUSES = frozenset(
+    ("queued", "initiated", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled")
+)
+_STREAM_EVENTS = frozenset(("stream-started", "stream-stopped", "stream-error"))
+
+Form = MultiDict[str, str]
+
+
+class Desk(Protocol):
+    """What the webhooks ask of the service."""
+
+    def admit(self, call_sid: str) -> str | None:
+        """Keep room for this call and give the token of its media socket; None when full or draining."""
+
+
+class TwilioWebhooks:
+    """The answers, as TwiML. No HTTP in here: a checked form comes in, text goes out."""
+
+    def __init__(self, desk: Desk, decisions: DecisionBook, *, now_ms: Callable[[], int]) -> None:
+        self._desk = desk
+        self._decisions = decisions
+        self._now_ms = now_ms
+        self._answers: dict[tuple[str, str, str], tuple[int, str]] = {}
+        self.counts: Counter[str] = Counter()
+
+    def voice(self, origin: Origin, form: Form) -> str:
+        """A call has come in. A retry for the same call is answered alike, with a fresh token."""
+        self.counts["voice"] += 1
+        return self._connect(origin, form)
+
+    def after(self, origin: Origin, form: Form, retry_key: str = "") -> str:
+        """The stream is over: go on as the session has decided, or bring the call back if it could not decide.
+
+        `retry_key` is the carrier's idempotency token: the retry of an answered request gets that same answer.
+        """
+        return self._once("after", form, retry_key, lambda: self._after(origin, form))
+
+    def after_dial(self, origin: Origin, form: Form, retry_key: str = "") -> str:
+        """A transfer is over: hang up if somebody answered, else bring the caller back to the agent."""
+        return self._once("after-dial", form, retry_key, lambda: self._after_dial(origin, form))
+
+    def status(self, form: Form) -> None:
+        """The call has a new status."""
+        status = form.get("CallStatus", "")
+        self.counts[f"call {status if status in _CALL_STATUSES else 'other'}"] += 1
+        log.info("call %s: status %r", form["CallSid"], status[:40])
+
+    def stream_status(self, form: Form) -> None:
+        """The stream started, stopped or failed; a failed upgrade is told nowhere else."""
+        event = form.get("StreamEvent", "")
+        self.counts[event if event in _STREAM_EVENTS else "stream other"] += 1
+        if event == "stream-error":
+            log.warning("call %s: the carrier's stream failed: %r", form["CallSid"], form.get("StreamError", "")[:500])
+        else:
+            log.info("call %s: %r", form["CallSid"], event[:40])
+
+    def _after(self, origin: Origin, form: Form) -> str:
+        call_sid = form["CallSid"]
+        decision = self._decisions.take(call_sid)
+        if form.get("CallStatus") == "completed":
+            return twiml.nothing()
+        if isinstance(decision, HangUp):
+            return twiml.hang_up()
+        if isinstance(decision, Transfer):
+            return twiml.dial(origin, decision.to)
+        if isinstance(decision, SendDigits):
+            return self._return(origin, form, MAX_RETURNS, digits=decision.digits)
+        log.warning("call %s: its stream ended without a decision", call_sid)
+        return self._return(origin, form, MAX_REVIVALS, say=twiml.CUT_OFF)
+
+    def _after_dial(self, origin: Origin, form: Form) -> str:
+        if form.get("CallStatus") == "completed":
+            return twiml.nothing()
+        if form.get("DialCallStatus") in ("completed", "answered"):
+            return twiml.hang_up()
+        return self._return(origin, form, MAX_RETURNS, say=twiml.NOBODY_THERE)
+
+    def _return(self, origin: Origin, form: Form, most: int, *, say: str = "", digits: str = "") -> str:
+        kind = "revival" if most == MAX_REVIVALS else "return"
+        self.counts[kind] += 1
+        if self._decisions.count_return(f"{kind} {form['CallSid']}") > most:
+            log.error("call %s: given up after %d attempts", form["CallSid"], most)
+            return twiml.hang_up(twiml.TROUBLE)
+        return self._connect(origin, form, say=say, digits=digits)
+
+    def _connect(self, origin: Origin, form: Form, *, say: str = "", digits: str = "") -> str:
+        token = self._desk.admit(form["CallSid"])
+        if token is None:
+            self.counts["refused: busy"] += 1
+            return twiml.hang_up(twiml.BUSY)
+        caller, called = form.get("From", ""), form.get("To", "")
+        return twiml.connect(origin, token, caller=caller, called=called, first_say=say, first_digits=digits)
+
+    def _once(self, what: str, form: Form, retry_key: str, answer: Callable[[], str]) -> str:
+        self.counts[what] += 1
+        if not retry_key:
+            return answer()
+        key, now_ms = (what, form["CallSid"], retry_key), self._now_ms()
+        kept = self._answers.get(key)
+        if kept is not None and kept[0] > now_ms:
+            return kept[1]
+        text = answer()
+        self._answers[key] = (now_ms + _ANSWER_LIFETIME_MS, text)
+        while len(self._answers) > _MAX_ANSWERS:
+            del self._answers[next(iter(self._answers))]
+        return text
+
+
+def twilio_blueprint(hooks: TwilioWebhooks, check: SignatureCheck) -> Blueprint:
+    """The webhooks as Quart routes. 403 without a fitting signature, 400 without a CallSid, 413 for a big body."""
+    routes = Blueprint("twilio", __name__)
+
+    async def signed() -> tuple[Origin, Form]:
+        body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+        if body and request.mimetype != "application/x-www-form-urlencoded":
+            abort(415)
+        scope = request.scope
+        try:
+            form = parse_form(body)
+            origin = check.check(scope["headers"], scope["raw_path"], scope["query_string"], form)
+        except ValueError:
+            abort(400)
+        except NotSigned as refusal:
+            hooks.counts["refused: signature"] += 1
+            log.warning("a request to %s was refused: %s", request.path[:80], refusal)
+            abort(403)
+        if not is_call_sid(form.get("CallSid", "")):
+            abort(400)
+        return origin, form
+
+    def xml(text: str) -> Response:
+        return Response(text, content_type="text/xml; charset=utf-8")
+
+    def retry_key() -> str:
+        return str(request.headers.get("I-Twilio-Idempotency-Token", ""))[:128]
+
+    @routes.post(twiml.VOICE_PATH)
+    async def voice() -> Response:
+        return xml(hooks.voice(*await signed()))
+
+    @routes.post(twiml.AFTER_PATH)
+    async def after() -> Response:
+        return xml(hooks.after(*await signed(), retry_key()))
+
+    @routes.post(twiml.AFTER_DIAL_PATH)
+    async def after_dial() -> Response:
+        return xml(hooks.after_dial(*await signed(), retry_key()))
+
+    @routes.post(twiml.STATUS_PATH)
+    async def status() -> Response:
+        hooks.status((await signed())[1])
+        return Response(status=204)
+
+    @routes.post(twiml.STREAM_STATUS_PATH)
+    async def stream_status() -> Response:
+        hooks.stream_status((await signed())[1])
+        return Response(status=204)
+
+    return routes
+
+
+def parse_form(body: bytes) -> Form:
+    """A form-encoded body: blank values kept, repeated names kept, nothing trimmed. ValueError: too many fields."""
+    pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    return MultiDict(pairs)

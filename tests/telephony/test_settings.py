@@ -1,0 +1,163 @@
+"""Settings: where they come from, and what a mistake says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from agent.errors import LocalError
+from telephony.auth import auth_token, kept_secret, worker_secret
+from telephony.settings import check_origin, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.upper().startswith(("OFFHOOK_", "TWILIO_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_defaults_serve_this_machine_only() -> None:
+    settings = load_settings()
+    assert (settings.host, settings.port, settings.public_origin) == ("127.0.0.1", 8080, "")
+    assert settings.agent == "parcel-desk"
+    assert settings.agent_data_dir("x") == Path("data/agents/x")
+
+
+def test_given_beats_environment_beats_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("offhook.toml").write_text('port = 1\nmax_calls = 2\nagents_dir = ["a", "b"]\nhost = "0.0.0.0"\n')
+    monkeypatch.setenv("OFFHOOK_PORT", "3")
+    monkeypatch.setenv("OFFHOOK_MAX_CALLS", "4")
+    settings = load_settings(port=5, host=None)
+    assert (settings.port, settings.max_calls, settings.host) == (5, 4, "0.0.0.0")
+    assert settings.agents_dir == (Path("a"), Path("b"))
+
+
+def test_agents_dir_in_the_environment_is_written_like_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_AGENTS_DIR", os.pathsep.join(["one", "two"]))
+    assert load_settings().agents_dir == (Path("one"), Path("two"))
+
+
+def test_empty_variables_mean_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_PORT", "")
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "  ")
+    settings = load_settings()
+    assert settings.port == 8080
+    assert settings.twilio_auth_token is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("OFFHOOK_PORT", "eighty", "OFFHOOK_PORT = 'eighty': input should be a valid integer"),
+        ("OFFHOOK_PORT", "70000", "OFFHOOK_PORT = '70000': input should be less than or equal to 65535"),
+        ("OFFHOOK_PUBLIC_ORIGIN", "http://a.example", "OFFHOOK_PUBLIC_ORIGIN = 'http://a.example': must begin with"),
+        ("OFFHOOK_LOG_LEVEL", "loud", "OFFHOOK_LOG_LEVEL = 'loud': input should be 'debug', 'info'"),
+        ("OFFHOOK_MAX_CALLS", "0", "OFFHOOK_MAX_CALLS = '0': input should be greater than or equal to 1"),
+    ],
+)
+def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(LocalError) as error:
+        load_settings()
+    assert str(error.value).startswith(said)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("host = 'x'\nprt = 1\n", "offhook.toml, line 2: unknown key prt; did you mean port?"),
+        ("zzz = 1\n", "offhook.toml, line 1: unknown key zzz; known are host, port"),
+        ("host = 'x'\nport = 'x'\n", "offhook.toml, line 2: port = 'x': input should be a valid integer"),
+        ("port = \n", "offhook.toml is not TOML: "),
+        ("TWILIO_AUTH_TOKEN = 'x'\n", "offhook.toml, key TWILIO_AUTH_TOKEN: secrets come from the environment only"),
+    ],
+)
+def test_a_bad_file_is_named_with_its_line(text: str, said: str) -> None:
+    Path("offhook.toml").write_text(text)
+    with pytest.raises(LocalError) as error:
+        load_settings()
+    assert str(error.value).startswith(said)
+
+
+def test_a_named_file_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(LocalError, match=r"there is no settings file other\.toml"):
+        load_settings(Path("other.toml"))
+    monkeypatch.setenv("OFFHOOK_CONFIG", "third.toml")
+    with pytest.raises(LocalError, match=r"third\.toml"):
+        load_settings()
+
+
+def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "very-secret")
+    settings = load_settings()
+    assert "very-secret" not in repr(settings) + str(settings) + settings.model_dump_json()
+    assert auth_token(settings).get_secret_value() == "very-secret"
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://A.Example.com/", "https://a.example.com"),
+        ("https://a.example:443", "https://a.example"),
+        ("https://a.example:8443", "https://a.example:8443"),
+    ],
+)
+def test_an_origin_is_normalised(given: str, kept: str) -> None:
+    assert check_origin(given) == kept
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["a.example", "wss://a.example", "https://", "https://a/path", "https://a?x", "https://u:p@a", "https://a:x"],
+)
+def test_what_is_no_origin_is_refused(origin: str) -> None:
+    with pytest.raises(ValueError, match="https://agent"):
+        check_origin(origin)
+
+
+def test_a_secret_is_made_once_and_only_its_owner_reads_it() -> None:
+    settings = load_settings()
+    token = auth_token(settings)
+    file = Path("data/auth-token")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert auth_token(load_settings()) == token
+    assert len(token.get_secret_value()) == 64
+    assert len(worker_secret(settings)) == 32
+    assert worker_secret(settings).hex() != token.get_secret_value()
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
+def test_a_secret_open_to_others_is_refused(mode: int) -> None:
+    file = Path("data/auth-token")
+    auth_token(load_settings())
+    file.chmod(mode)
+    with pytest.raises(LocalError, match=f"open to others \\(mode {mode:04o}\\)"):
+        auth_token(load_settings())
+
+
+@pytest.mark.parametrize("content", ["", "short", "z" * 64])
+def test_a_file_that_holds_no_secret_is_refused(content: str) -> None:
+    path = Path("secret")
+    path.touch(mode=0o600)
+    path.write_text(content)
+    with pytest.raises(LocalError, match="does not hold a secret"):
+        kept_secret(path)
+
+
+def test_a_link_is_not_followed() -> None:
+    kept_secret(Path("true"))
+    Path("link").symlink_to("true")
+    with pytest.raises(LocalError, match="cannot be read"):
+        kept_secret(Path("link"))
+
+
+def test_a_public_origin_needs_the_real_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(LocalError, match="TWILIO_AUTH_TOKEN is not set: set it to"):
+        auth_token(load_settings(public_origin="https://a.example"))
+    assert not Path("data").exists()
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "real")
+    assert auth_token(load_settings(public_origin="https://a.example")).get_secret_value() == "real"
