@@ -1,4 +1,4 @@
-"""CallContext: what a call takes from the world - clock, chance, ids, dates, blocking work. Live here; virtual in replay.
+"""CallContext: what a call takes from the world - clock, chance, ids, dates, blocking work. Live, or virtual.
 
 Nothing else in `agent/` reads a clock, draws a number or starts a thread (a lint rule keeps it so): this is what lets a
 whole call be run again, in virtual time, with the same result.

@@ -46,6 +46,7 @@ class Phrases:
     not_understood: str = "Sorry, I did not catch that. Could you say it again?"
     still_there: str = "Are you still there?"
     no_input_goodbye: str = "I can't hear you, so I will hang up now. Please call again. Goodbye."
+    time_up: str = "I have to end this call now. Please call again. Goodbye."
     trouble: str = "I'm sorry, we are having trouble. Please call again in a few minutes. Goodbye."
     recording_notice: str = "This call is recorded."
 
@@ -56,6 +57,7 @@ class Phrases:
             self.not_understood,
             self.still_there,
             self.no_input_goodbye,
+            self.time_up,
             self.trouble,
             self.recording_notice,
         )

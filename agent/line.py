@@ -1,7 +1,8 @@
 """Line: the port through which a conversation is joined to a telephone. The one seam of the house.
 
 A conversation may ask a telephone for exactly what stands here. Audio inside is PCM16 (int16, little-endian, mono) as
-`bytes`, at the line's own rate. Times are MEDIA TIME: the line's own time stamps, in milliseconds since its stream began.
+`bytes`, at the line's own rate. Times are MEDIA TIME: the line's own time stamps, in milliseconds since its stream
+began.
 """
 
 from __future__ import annotations
@@ -53,9 +54,10 @@ class TextSpan:
 class Heard:
     """What the caller has heard, as far as the ledger can know.
 
-    `chars` maps an utterance to how many of its characters were heard (a word counts when its end was played).
+    `chars` maps an utterance to how many of its characters were heard (a word counts when its end was played), `spans`
+    to the media time from its first sample to the end of its last heard word.
     `position_ms` is the play head in the agent's own audio; `confirmed_ms` the part proved by a mark; `uncertainty_ms`
-    how far the truth may lie from `position_ms`; `basis` what it rests on: "mark", or "clock" where the peer sends none.
+    how far the truth may lie from `position_ms`; `basis` what it rests on: "mark", or "clock" where none come.
     """
 
     media_ms: int
@@ -64,6 +66,7 @@ class Heard:
     uncertainty_ms: int
     basis: str
     chars: Mapping[int, int]
+    spans: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
 
 # --- the rare events ------------------------------------------------------------------------------------------------

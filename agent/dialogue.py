@@ -1,0 +1,173 @@
+"""Dialogue: the caller's text in; speakable text, tool calls and effects out.
+
+It knows no audio and no line: a phone call, a text chat and a keypad menu hold the same dialogue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from agent.definition import AgentDefinition
+from agent.engines.deadlines import bounded
+from agent.errors import EngineError
+from agent.history import History
+from agent.line import Decision
+from agent.llm.base import LlmEngine, LlmRequest, TextDelta, ToolCall
+from agent.record import input_hash
+from agent.speech.yesno import is_yes
+from agent.tools.base import ToolContext, ToolOutcome
+from agent.tools.registry import ToolRegistry
+
+#: A caller gives up past a second or two; a model that has not begun by then will not be waited for.
+FIRST_TOKEN_S = 5.0
+BETWEEN_TOKENS_S = 5.0
+#: Completions within one reply: tools that call for more tools. More is a loop.
+MAX_ROUNDS = 6
+#: What one completion may say: ten minutes of speech is a fault, not an answer.
+MAX_REPLY_CHARS = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """More text of an utterance, to be spoken."""
+
+    utterance: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SaidAll:
+    """An utterance is complete."""
+
+    utterance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The call is to be left once all that was said has been heard."""
+
+    decision: Decision
+
+
+DialogueEvent = Say | SaidAll | Leave
+
+
+class Dialogue:
+    """One conversation with one caller. `spawn` starts work that must outlive a reply that is cut off."""
+
+    def __init__(
+        self,
+        agent: AgentDefinition,
+        llm: LlmEngine,
+        tool_context: ToolContext,
+        journal: Callable[..., None],
+        spawn: Callable[[Coroutine[Any, Any, ToolOutcome]], asyncio.Task[ToolOutcome]],
+    ) -> None:
+        self.history = History()
+        self._agent = agent
+        self._llm = llm
+        self._tools = ToolRegistry(agent.tools)
+        self._tool_context = tool_context
+        self._journal = journal
+        self._spawn = spawn
+
+    async def reply(self, turn: int, text: str) -> AsyncIterator[DialogueEvent]:
+        """Answer a committed turn. Cancelling it (a barge-in) drops what is unsaid; a tool at work finishes.
+
+        Raises EngineError when the model fails or misses a deadline.
+        """
+        self.history.caller_said(turn, text)
+        for _ in range(MAX_ROUNDS):
+            utterance = self.history.agent_begins(turn)
+            calls: list[ToolCall] = []
+            async for event in self._complete():
+                if isinstance(event, ToolCall):
+                    calls.append(event)
+                    continue
+                self.history.agent_adds(utterance, event.text)
+                yield Say(utterance, event.text)
+            yield SaidAll(utterance)
+            if not calls:
+                return
+            for call in calls:
+                async for said in self._use_tool(turn, call, is_yes(text)):
+                    yield said
+        raise EngineError(f'engine "{self._llm.name}": still calling tools after {MAX_ROUNDS} rounds; reply given up')
+
+    async def _complete(self) -> AsyncIterator[TextDelta | ToolCall]:
+        """One completion, under its deadlines, journaled with the offset of every result."""
+        ctx = self._tool_context.ctx
+        request = LlmRequest(self.history.messages(self._agent.system_prompt), self._tools.specs())
+        request_id = ctx.new_id("llm")
+        began_s = ctx.now_s()
+        self._journal("engine.request", engine="llm", name=self._llm.name, id=request_id, **_input_of(request))
+        chars = 0
+        results = bounded(
+            self._llm.stream(request, ctx), engine=self._llm.name, first_s=FIRST_TOKEN_S, between_s=BETWEEN_TOKENS_S
+        )
+        async for event in results:
+            if isinstance(event, TextDelta):
+                self._result(request_id, began_s, {"text": event.text}, final=False)
+                chars += len(event.text)
+                if chars > MAX_REPLY_CHARS:
+                    break
+            else:
+                wanted = {"tool": event.name, "arguments": dict(event.arguments)}
+                self._result(request_id, began_s, wanted, final=False)
+            yield event
+        self._result(request_id, began_s, {}, final=True)
+
+    def _result(self, request_id: str, began_s: float, result: dict[str, object], *, final: bool) -> None:
+        offset_ms = round((self._tool_context.ctx.now_s() - began_s) * 1000, 1)
+        self._journal("engine.result", id=request_id, offset_ms=offset_ms, final=final, result=result)
+
+    async def _use_tool(self, turn: int, call: ToolCall, confirmed: bool) -> AsyncIterator[DialogueEvent]:
+        """Run one tool; a filler is said once its patience is over. Effects are carried out even if the reply dies."""
+        tool = self._agent.tools.get(call.name)
+        task = self._spawn(self._run_tool(turn, call, confirmed))
+        if tool is not None and tool.filler:
+            done, _ = await asyncio.wait([task], timeout=tool.patience_s)
+            if not done:
+                filler = self.history.agent_begins(turn, aside=True)
+                self.history.agent_adds(filler, tool.filler)
+                yield Say(filler, tool.filler)
+                yield SaidAll(filler)
+        outcome = await asyncio.shield(task)
+        if outcome.decision is not None:
+            yield Leave(outcome.decision)
+
+    async def _run_tool(self, turn: int, call: ToolCall, confirmed: bool) -> ToolOutcome:
+        tool = self._agent.tools.get(call.name)
+        ctx = self._tool_context.ctx
+        began_s = ctx.now_s()
+        self._journal(
+            "tool.called",
+            id=call.id,
+            name=call.name,
+            arguments=dict(call.arguments),
+            turn=turn,
+            effect=tool.effect if tool else "unknown",
+        )
+        outcome = await self._tools.run(call, self._tool_context, confirmed=confirmed, turn=turn)
+        took_ms = round((ctx.now_s() - began_s) * 1000, 1)
+        self.history.tool_used(call, outcome.result)
+        self._journal(
+            "tool.returned", id=call.id, name=call.name, ok=outcome.ok, result=outcome.result, took_ms=took_ms
+        )
+        return outcome
+
+
+def _input_of(request: LlmRequest) -> dict[str, str]:
+    """What the journal keeps of a request: a hash of all of it, and its newest message."""
+    lines = [f"{m.role}\x1f{m.content}\x1f{m.name}\x1f{_calls(m.tool_calls)}" for m in request.messages]
+    names = [spec.name for spec in request.tools]
+    last = request.messages[-1].content if request.messages else ""
+    return {"input_hash": input_hash(*lines, *names), "input": last[:500]}
+
+
+def _calls(calls: tuple[ToolCall, ...]) -> str:
+    return json.dumps([[call.name, dict(call.arguments)] for call in calls], sort_keys=True, default=str)

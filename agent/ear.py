@@ -1,0 +1,131 @@
+"""The ear: the caller's audio on its way to the voice activity detector and the recogniser, in gapless media time.
+
+Everything up to the recogniser's own queue is a plain call per frame: no task, no wake-up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable
+
+from agent.audio.resample import StreamResampler
+from agent.context import CallContext
+from agent.stt.base import Partial, SttCall, SttUtterance, Transcript
+from agent.turns.gate import GateEvent, SpeechGate
+from agent.vad.base import VAD_RATE_HZ, WINDOW_MS, VadStream
+
+#: What the recogniser hears from before the gate opened: the opening itself (3 windows) and a first soft consonant.
+PREROLL_MS = 320
+
+
+class Hearing:
+    """One utterance on its way through the recogniser, with its journal lines."""
+
+    def __init__(
+        self,
+        utterance: SttUtterance,
+        resampler: StreamResampler,
+        request_id: str,
+        ctx: CallContext,
+        journal: Callable[..., None],
+    ) -> None:
+        self._utterance = utterance
+        self._resampler = resampler
+        self._request_id = request_id
+        self._ctx = ctx
+        self._journal = journal
+        self._began_s = ctx.now_s()
+        self._hash = hashlib.sha256()
+
+    def push(self, pcm: bytes) -> None:
+        """More audio, at the line's rate."""
+        self._hash.update(pcm)
+        self._utterance.push(self._resampler.push(pcm))
+
+    def on_partial(self, partial: Partial) -> None:
+        self._result(final=False, result={"text": partial.text, "stable_chars": partial.stable_chars})
+
+    async def final(self) -> Transcript:
+        """The text. Raises EngineError."""
+        transcript = await self._utterance.final()
+        result = {
+            "text": transcript.text,
+            "confidence": transcript.confidence,
+            "input_hash": self._hash.hexdigest()[:16],
+        }
+        self._result(final=True, result=result)
+        return transcript
+
+    async def cancel(self) -> None:
+        await self._utterance.cancel()
+
+    def _result(self, *, final: bool, result: dict[str, object]) -> None:
+        offset_ms = round((self._ctx.now_s() - self._began_s) * 1000, 1)
+        self._journal("engine.result", id=self._request_id, offset_ms=offset_ms, final=final, result=result)
+
+
+class Ear:
+    """One call's hearing. `on_gate` is called for every event of the speech gate, within `hear`."""
+
+    def __init__(
+        self,
+        *,
+        rate_hz: int,
+        vad: VadStream,
+        gate: SpeechGate,
+        stt: SttCall,
+        stt_name: str,
+        stt_rate_hz: int,
+        ctx: CallContext,
+        journal: Callable[..., None],
+        on_gate: Callable[[GateEvent], None],
+    ) -> None:
+        self.gate = gate
+        self._rate_hz = rate_hz
+        self._vad = vad
+        self._to_vad = StreamResampler(rate_hz, VAD_RATE_HZ)
+        self._stt = stt
+        self._stt_name = stt_name
+        self._stt_rate_hz = stt_rate_hz
+        self._ctx = ctx
+        self._journal = journal
+        self._on_gate = on_gate
+        self._preroll: deque[bytes] = deque()
+        self._preroll_bytes = 0
+        self._preroll_limit = PREROLL_MS * rate_hz // 1000 * 2
+        self._window_end_ms = 0
+        self._hearing: Hearing | None = None
+
+    def hear(self, pcm: bytes) -> None:
+        """The caller's next audio, gapless, at the line's rate."""
+        if self._hearing is not None:
+            self._hearing.push(pcm)
+        self._preroll.append(pcm)
+        self._preroll_bytes += len(pcm)
+        while self._preroll_bytes - len(self._preroll[0]) >= self._preroll_limit:
+            self._preroll_bytes -= len(self._preroll.popleft())
+        for probability in self._vad.push(self._to_vad.push(pcm)):
+            self._window_end_ms += WINDOW_MS
+            event = self.gate.window(probability, self._window_end_ms)
+            if event is not None:
+                self._on_gate(event)
+
+    def begin(self) -> Hearing:
+        """Start recognising, from PREROLL_MS ago. A hearing still open goes on without more audio."""
+        request_id = self._ctx.new_id("stt")
+        self._journal("engine.request", engine="stt", name=self._stt_name, id=request_id, input_hash="", input="audio")
+        utterance = self._stt.begin(lambda partial: hearing.on_partial(partial))
+        resampler = StreamResampler(self._rate_hz, self._stt_rate_hz)
+        hearing = Hearing(utterance, resampler, request_id, self._ctx, self._journal)
+        hearing.push(b"".join(self._preroll))
+        self._hearing = hearing
+        return hearing
+
+    def end(self) -> None:
+        """The stretch of speech is over: no more audio for its hearing, and the gate must open anew."""
+        self._hearing = None
+        self.gate.close()
+
+    async def close(self) -> None:
+        await self._stt.close()

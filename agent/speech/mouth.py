@@ -1,0 +1,110 @@
+"""The mouth: clauses through the voice to the line, in order, a bounded distance ahead of what is heard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any
+
+from agent.audio.resample import StreamResampler
+from agent.context import CallContext
+from agent.engines.deadlines import bounded
+from agent.line import Line, TextSpan, WordEnd
+from agent.record import input_hash
+from agent.speech.cache import PhraseCache
+from agent.speech.clauses import Clause
+from agent.tts.base import SpeechChunk, TtsEngine
+
+#: The voice may run so far ahead of the caller's ear: the next clause is ready, an interruption wastes little.
+AHEAD_MS = 2500
+FIRST_AUDIO_S = 4.0
+BETWEEN_AUDIO_S = 4.0
+
+
+class Mouth:
+    """Speaks for one call. One clause at a time; cancelling `say` leaves nothing behind but what is queued already."""
+
+    def __init__(
+        self,
+        line: Line,
+        tts: TtsEngine,
+        phrases: PhraseCache,
+        ctx: CallContext,
+        journal: Callable[..., None],
+        on_first_audio: Callable[[], None],
+    ) -> None:
+        self._line = line
+        self._tts = tts
+        self._phrases = phrases
+        self._ctx = ctx
+        self._journal = journal
+        self._on_first_audio = on_first_audio
+
+    async def say(self, utterance: int, clause: Clause) -> None:
+        """Speak one clause behind what is queued. Raises EngineError when the voice fails or misses a deadline."""
+        ahead_ms = self._line.pending_ms - AHEAD_MS
+        while ahead_ms > 0:
+            await asyncio.sleep(ahead_ms / 1000)
+            ahead_ms = self._line.pending_ms - AHEAD_MS
+        rate_hz = self._line.info.sample_rate_hz
+        resampler = StreamResampler(self._tts.rate_hz, rate_hz)
+        async with aclosing(self._speech(clause.text)) as chunks:
+            async for chunk in chunks:
+                pcm = resampler.push(chunk.pcm)
+                words = tuple(
+                    WordEnd(min(word.sample * rate_hz // self._tts.rate_hz, len(pcm) // 2), clause.start + word.chars)
+                    for word in chunk.words
+                )
+                self._play(pcm, TextSpan(utterance, words))
+        self._play(resampler.flush(), TextSpan(utterance))
+        # White space and punctuation after the last word count as said with it.
+        self._play(b"", TextSpan(utterance, (WordEnd(0, clause.start + len(clause.text)),)))
+
+    def play_phrase(self, utterance: int, text: str) -> bool:
+        """Queue a phrase from memory at once, without awaiting anything; False if it is not in memory."""
+        chunks = self._phrases.get(text)
+        if chunks is None or self._tts.rate_hz != self._line.info.sample_rate_hz:
+            return False
+        for chunk in chunks:
+            self._play(chunk.pcm, TextSpan(utterance, chunk.words))
+        return True
+
+    def _play(self, pcm: bytes, span: TextSpan) -> None:
+        if pcm:
+            self._on_first_audio()
+        if pcm or span.words:
+            self._line.play(pcm, span)
+
+    async def _speech(self, text: str) -> AsyncIterator[SpeechChunk]:
+        cached = self._phrases.get(text)
+        if cached is not None:
+            for chunk in cached:
+                yield chunk
+            return
+        request_id = self._ctx.new_id("tts")
+        began_s = self._ctx.now_s()
+        self._journal(
+            "engine.request",
+            engine="tts",
+            name=self._tts.name,
+            id=request_id,
+            input_hash=input_hash(self._tts.identity, text),
+            input=text,
+        )
+        speech = bounded(
+            self._tts.speak(text, self._ctx), engine=self._tts.name, first_s=FIRST_AUDIO_S, between_s=BETWEEN_AUDIO_S
+        )
+        async with aclosing(speech) as chunks:  # type: ignore[type-var]
+            async for chunk in chunks:
+                result: dict[str, Any] = {
+                    "samples": len(chunk.pcm) // 2,
+                    "words": [[word.sample, word.chars] for word in chunk.words],
+                }
+                self._result(request_id, began_s, result, final=False)
+                yield chunk
+        self._result(request_id, began_s, {}, final=True)
+
+    def _result(self, request_id: str, began_s: float, result: dict[str, Any], *, final: bool) -> None:
+        offset_ms = round((self._ctx.now_s() - began_s) * 1000, 1)
+        self._journal("engine.result", id=request_id, offset_ms=offset_ms, final=final, result=result)

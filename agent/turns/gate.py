@@ -1,0 +1,62 @@
+"""The speech gate: speech probabilities in, "speech began" and "speech paused" out. Pure; hysteresis on media time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Silero's own advice: enter at 0.5, leave 0.15 lower, so that a syllable's dip is no pause.
+ENTER = 0.5
+LEAVE = 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechBegan:
+    """The caller is speaking; `speech_ms` is when the speech began, `media_ms` when that became certain."""
+
+    speech_ms: int
+    media_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechWindow:
+    """One more window; `speech` says whether it held speech. Emitted only while a stretch of speech is open."""
+
+    speech: bool
+    media_ms: int
+
+
+GateEvent = SpeechBegan | SpeechWindow
+
+
+class SpeechGate:
+    """Opens after `min_speech_ms` of speech (short dropouts forgiven); `close()` is called when the turn is over."""
+
+    def __init__(self, min_speech_ms: int, window_ms: int = 32) -> None:
+        self._need = max(1, round(min_speech_ms / window_ms))
+        self._window_ms = window_ms
+        self._score = 0
+        self._began_ms = 0
+        self._in_speech = False
+        self.open = False
+
+    def window(self, probability: float, end_ms: int) -> GateEvent | None:
+        """One window's probability; `end_ms` is the media time of its end."""
+        self._in_speech = probability >= (LEAVE if self._in_speech else ENTER)
+        if self.open:
+            return SpeechWindow(self._in_speech, end_ms)
+        if self._in_speech:
+            if not self._score:
+                self._began_ms = end_ms - self._window_ms
+            self._score += 1
+            if self._score >= self._need:
+                self.open = True
+                return SpeechBegan(self._began_ms, end_ms)
+        elif self._score:
+            self._score -= 1
+        return None
+
+    def close(self) -> None:
+        """The stretch is over; the next one must earn its opening again."""
+        self.open = False
+        self._score = 0
+        self._in_speech = False
