@@ -1,0 +1,51 @@
+"""The flow engine: answers from the agent's own flow.toml, and streams its words like any model."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator
+
+from agent.context import CallContext
+from agent.definition import AgentDefinition
+from agent.errors import AgentError
+from agent.llm.base import LlmEvent, LlmRequest, TextDelta, ToolCall
+from agent.llm.flow_state import fold
+from agent.llm.flowfile import read_flow
+
+log = logging.getLogger(__name__)
+
+_WORD = re.compile(r"\S+\s*")
+
+
+class FlowEngine:
+    """A conversation from a file: intents by phrases, slots, tools, offers. Needs no network, costs under a millisecond.
+
+    Each request is answered from its messages alone (agent/llm/flow_state.py), so that a call may change workers.
+    """
+
+    name = "flow"
+
+    def __init__(self, agent: AgentDefinition, *, file: str = "flow.toml", **unknown: object) -> None:
+        """`file` is the flow's file within the agent's folder. Raises AgentError with every mistake in it."""
+        if unknown:
+            raise AgentError(f"{agent.folder / 'agent.toml'}: [llm] does not know {', '.join(sorted(unknown))}; "
+                             'the flow engine has one option: file = "flow.toml"')  # fmt: skip
+        self._flow = read_flow(agent.folder / file, agent.tools)
+        self._takes = {name: set(tool.parameters.get("properties", {})) for name, tool in agent.tools.items()}
+
+    async def start(self) -> None:
+        """Nothing to load: the file was read when the engine was made."""
+
+    async def stream(self, request: LlmRequest, ctx: CallContext) -> AsyncIterator[LlmEvent]:
+        """The answer to the last message, word by word, then the tool call if there is one."""
+        _, action = fold(self._flow, request.messages, self._takes)
+        if action.problem:
+            log.error("flow.toml: %s", action.problem)
+        for word in _WORD.findall(action.say):
+            yield TextDelta(word)
+        if action.tool:
+            yield ToolCall(ctx.new_id("call"), action.tool, action.arguments)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""

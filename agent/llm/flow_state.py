@@ -1,0 +1,296 @@
+"""Where a flow's conversation stands, folded from its messages: a pure function of what was said, called and returned.
+
+`fold` reads the messages from the first to the last and gives the state and what to do next. Nothing is kept between
+requests, so a call goes on after a crash from its history alone. A question counts as asked only once most of it was
+HEARD: an assistant message holds what was heard, so a yes spoken over the middle of a sentence agrees to nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import string
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from agent.llm.base import Message
+from agent.llm.flow_words import Understood, understand
+from agent.llm.flowfile import OTHERWISE, Flow, Intent, Reply, arguments_for
+from agent.speech.numbers import digit_runs, spoken_digits
+from agent.speech.words import words
+
+#: How much of a question must have been heard for its answer to count. People answer before the last word; but what is
+#: asked before a step that cannot be undone must have been heard nearly whole. A slot's value speaks for itself.
+HEARD_SHARE = {"slot": 0.0, "offer": 0.5, "confirm": 0.8}
+#: After so many turns in a row without understanding, a person is offered.
+MAX_MISSES = 3
+#: Agent words kept to find a question in: longer than any reply.
+_HEARD_WORDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the caller has been asked: for a slot, to confirm an intent, or whether to take an offer (`name`)."""
+
+    kind: Literal["slot", "confirm", "offer"]
+    name: str
+    text: str
+    heard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where the conversation stands. `partial` are digits of an unfinished slot; `heard` our words since the last turn."""
+
+    intent: str = ""
+    slots: Mapping[str, str | bool] = field(default_factory=dict)
+    partial: str = ""
+    question: Question | None = None
+    misses: int = 0
+    said: str = ""
+    heard: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What to do next: say something, and then, with `tool`, call it. `problem` is a mistake in flow.toml, for the log."""
+
+    say: str = ""
+    tool: str = ""
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    problem: str = ""
+
+
+Step = tuple[State, Action]
+
+
+def fold(flow: Flow, messages: Iterable[Message], takes: Mapping[str, set[str]] | None = None) -> Step:
+    """The state after all messages, and the action that answers the last one.
+
+    `takes` names the parameters of each tool; a tool not in it gets every slot its intent needs.
+    """
+    state, action = State(), Action()
+    calls: dict[str, Mapping[str, Any]] = {}
+    for message in messages:
+        if message.role == "user":
+            state, action = _on_user(flow, state, message.content, takes or {})
+        elif message.role == "assistant":
+            calls.update((call.id, call.arguments) for call in message.tool_calls)
+            state = _on_heard(state, message.content)
+        elif message.role == "tool":
+            state, action = _on_result(flow, state, message, calls.get(message.tool_call_id, {}))
+        if action.say and message.role != "assistant":
+            state = replace(state, said=action.say)
+    return state, action
+
+
+# --- what was heard of us ---------------------------------------------------------------------------------------------
+
+
+def _on_heard(state: State, text: str) -> State:
+    heard = (*state.heard, *_plain(text))[-_HEARD_WORDS:]
+    question = state.question
+    if question is not None and not question.heard:
+        asked = _plain(question.text)
+        need = asked[: round(len(asked) * HEARD_SHARE[question.kind])]
+        if any(heard[at : at + len(need)] == need for at in range(len(heard) - len(need) + 1)):
+            question = replace(question, heard=True)
+    return replace(state, heard=heard, question=question)
+
+
+def _plain(text: str) -> tuple[str, ...]:
+    """Words with numbers as single digits, so that "4712" and "four, seven, one, two" are the same."""
+    said = words(text)
+    plain: list[str] = []
+    at = 0
+    for run in digit_runs(said):
+        plain += [*said[at : run.start], *run.digits]
+        at = run.end
+    return (*plain, *said[at:])
+
+
+# --- the caller speaks ------------------------------------------------------------------------------------------------
+
+
+def _on_user(flow: Flow, state: State, text: str, takes: Mapping[str, set[str]]) -> Step:
+    asked = state.question.name if state.question and state.question.kind == "slot" else ""
+    said = understand(flow, text, asked)
+    state = replace(state, heard=())
+    if state.question is not None and _is_answer(flow, state, state.question, said):
+        return _answered(flow, replace(state, misses=0), state.question, said.yes, takes)
+    name = said.intent or _continued(flow, state, said)
+    if not name:
+        return _missed(flow, state)
+    intent = flow.intents[name]
+    if intent.repeat:
+        return replace(state, misses=0), Action(state.said or flow.question)
+    if intent.resume:
+        pending = state.question.text if state.question else ""
+        return replace(state, misses=0, question=_unheard(state.question)), Action(_join(intent.reply.say, pending))
+    state = _filled(flow, state, intent, said)
+    if state.misses >= MAX_MISSES:
+        return _missed(flow, state)
+    return _pursue(flow, replace(state, question=None), intent, takes)
+
+
+def _is_answer(flow: Flow, state: State, question: Question, said: Understood) -> bool:
+    """Whether this is a yes or no to the question, rather than a new wish or another value."""
+    if question.kind == "slot" or not (said.yes or said.no):
+        return False
+    means = {question.name}
+    if question.kind == "offer":
+        means = {flow.offers[question.name].yes, flow.offers[question.name].no}
+    if said.intent and said.intent not in means:
+        return False
+    other = any(state.slots.get(name) != value for name, value in said.values.items())
+    return not other and not said.partial
+
+
+def _answered(flow: Flow, state: State, question: Question, yes: bool, takes: Mapping[str, set[str]]) -> Step:
+    """The question stays open until a tool it led to has returned: a turn may be cut off before the tool has run."""
+    if yes and not question.heard:
+        return state, Action(question.text)
+    if question.kind == "confirm":
+        intent = flow.intents[question.name]
+        if yes:
+            return _call(state, intent, takes)
+        text, problem = render(intent.declined, state.slots)
+        return replace(state, question=None), Action(text or flow.question, problem=problem)
+    offer = flow.offers[question.name]
+    leads_to, say = (offer.yes, offer.yes_say) if yes else (offer.no, offer.no_say)
+    if leads_to:
+        return _pursue(flow, state, flow.intents[leads_to], takes)
+    text, problem = render(say, state.slots)
+    return replace(state, question=None), Action(text or flow.question, problem=problem)
+
+
+def _continued(flow: Flow, state: State, said: Understood) -> str:
+    """The intent that a bare value belongs to: the one that asked for it, or the one it starts."""
+    name = said.partial_slot or next(iter(said.values), "")
+    if not name:
+        return ""
+    question = state.question
+    if question is not None and question.kind == "slot":
+        return state.intent
+    if question is not None and question.kind == "confirm":
+        return question.name
+    return flow.slots[name].starts
+
+
+def _filled(flow: Flow, state: State, intent: Intent, said: Understood) -> State:
+    """The state with the values of this turn."""
+    slots = {name: value for name, value in state.slots.items() if name not in said.forgotten}
+    slots.update(said.values)
+    partial, misses = "", 0
+    if said.partial:
+        # Digits that complete those of the turn before; else they replace them, and are asked about.
+        together = state.partial + said.partial
+        if state.partial and len(together) == flow.slots[said.partial_slot].length:
+            slots[said.partial_slot] = together
+        else:
+            slots.pop(said.partial_slot, None)
+            partial, misses = said.partial, state.misses + 1
+    return replace(state, intent=intent.name, slots=slots, partial=partial, misses=misses)
+
+
+def _pursue(flow: Flow, state: State, intent: Intent, takes: Mapping[str, set[str]]) -> Step:
+    """The next step of an intent: ask for what is missing, ask for a yes, call the tool, or reply."""
+    state = replace(state, intent=intent.name)
+    for name in intent.needs:
+        if name in state.slots:
+            continue
+        slot = flow.slots[name]
+        text, problem = slot.ask, ""
+        if state.partial:
+            text, problem = render(slot.incomplete, {"heard": state.partial})
+        return replace(state, question=Question("slot", name, slot.ask)), Action(text or slot.ask, problem=problem)
+    if intent.confirm:
+        text, problem = render(intent.confirm, state.slots)
+        return replace(state, question=Question("confirm", intent.name, text)), Action(text, problem=problem)
+    if intent.tool:
+        return _call(state, intent, takes)
+    return _reply(flow, replace(state, question=None), intent.reply, {})
+
+
+def _call(state: State, intent: Intent, takes: Mapping[str, set[str]]) -> Step:
+    text, problem = render(intent.first, state.slots)
+    arguments = arguments_for(intent, takes.get(intent.tool), state.slots)
+    return replace(state, intent=intent.name), Action(text, intent.tool, arguments, problem)
+
+
+def _missed(flow: Flow, state: State) -> Step:
+    """Not understood: ask again, then with examples, then offer a person."""
+    misses = min(state.misses + 1, MAX_MISSES)
+    question = state.question
+    if misses == MAX_MISSES and flow.last_offer:
+        offer = flow.offers[flow.last_offer]
+        text, problem = render(offer.ask, state.slots)
+        asked = Question("offer", offer.name, text)
+        return replace(state, misses=misses - 1, question=asked), Action(text, problem=problem)
+    say = _join(flow.misses[min(misses, 2) - 1], question.text if question else flow.question)
+    return replace(state, misses=misses, question=_unheard(question)), Action(say)
+
+
+# --- a tool has returned ----------------------------------------------------------------------------------------------
+
+
+def _on_result(flow: Flow, state: State, message: Message, arguments: Mapping[str, Any]) -> Step:
+    result = _decoded(message.content)
+    state = replace(state, question=None, partial="", heard=())
+    candidates = [intent for intent in flow.intents.values() if intent.tool == message.name]
+    intent = next((each for each in candidates if each.name == state.intent), candidates[0] if candidates else None)
+    if intent is None or "error" in result:
+        return state, Action(flow.failed)
+    named = {slot: argument for argument, slot in intent.arguments.items()}
+    given = {slot: arguments[named.get(slot, slot)] for slot in intent.needs if named.get(slot, slot) in arguments}
+    state = replace(state, intent=intent.name, slots={**state.slots, **given})
+    reply = intent.replies.get(str(result.get("outcome", ""))) or intent.replies.get(OTHERWISE) or intent.reply
+    return _reply(flow, state, reply, result)
+
+
+def _decoded(content: str) -> dict[str, Any]:
+    try:
+        result = json.loads(content)
+    except ValueError:
+        return {"error": "not JSON"}
+    return result if isinstance(result, dict) else {"result": result}
+
+
+def _reply(flow: Flow, state: State, reply: Reply, result: Mapping[str, Any]) -> Step:
+    text, problem = render(reply.say, {**state.slots, **result})
+    if problem:
+        return state, Action(flow.failed, problem=problem)
+    if reply.ask_again:
+        slots = {name: value for name, value in state.slots.items() if name != reply.ask_again}
+        question = Question("slot", reply.ask_again, flow.slots[reply.ask_again].ask)
+        return replace(state, slots=slots, question=question), Action(text)
+    if reply.offer:
+        asked, problem = render(flow.offers[reply.offer].ask, {**state.slots, **result})
+        offered = Question("offer", reply.offer, asked)
+        return replace(state, question=offered), Action(_join(text, asked), problem=problem)
+    return state, Action(text)
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def render(template: str, values: Mapping[str, Any]) -> tuple[str, str]:
+    """The template with its fields filled in, and what is wrong ("" if nothing): a field without a value gives no text."""
+    said: list[str] = []
+    for text, name, formatter, _ in string.Formatter().parse(template):
+        said.append(text)
+        if name is None:
+            continue
+        value = values.get(name)
+        if value is None:
+            return "", f"the reply {template!r} names {{{name}}}, which the tool did not return"
+        said.append(spoken_digits(str(value)) if formatter == "digits" else str(value))
+    return "".join(said), ""
+
+
+def _unheard(question: Question | None) -> Question | None:
+    return replace(question, heard=False) if question else None
+
+
+def _join(*texts: str) -> str:
+    return " ".join(text for text in texts if text)

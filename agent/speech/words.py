@@ -1,0 +1,50 @@
+"""Words: what was said, stripped of everything that does not change its meaning - case, punctuation, contractions."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+#: Nobody says more in one turn that matters here; junk costs bounded time.
+MAX_CHARS = 2000
+
+_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
+
+_CONTRACTIONS = {
+    "can't": ("can", "not"),
+    "cannot": ("can", "not"),
+    "won't": ("will", "not"),
+    "let's": ("let", "us"),
+    "gonna": ("going", "to"),
+    "wanna": ("want", "to"),
+    "dont": ("do", "not"),
+    "wheres": ("where", "is"),
+    "thats": ("that", "is"),
+}
+_ENDINGS = {"'s": "is", "'m": "am", "'re": "are", "'d": "would", "'ll": "will", "'ve": "have"}
+
+#: Words that carry nothing: hesitation and politeness.
+FILLERS = frozenset({"um", "uh", "er", "erm", "ah", "hm", "hmm", "please", "well", "just", "actually", "kindly"})
+
+
+@lru_cache(maxsize=2048)
+def words(text: str) -> tuple[str, ...]:
+    """`text` as small plain words, contractions written out, fillers left out. Pure; at most MAX_CHARS are read."""
+    plain = unicodedata.normalize("NFKC", text[:MAX_CHARS])[:MAX_CHARS].lower().replace("’", "'").replace("`", "'")
+    found: list[str] = []
+    for word in _WORD.findall(plain):
+        if word in FILLERS:
+            continue
+        if word in _CONTRACTIONS:
+            found.extend(_CONTRACTIONS[word])
+            continue
+        stem, apostrophe, _ = word.partition("'")
+        ending = word[len(stem) :]
+        if ending == "'t" and stem.endswith("n"):
+            found.extend((stem[:-1], "not"))
+        elif apostrophe and ending in _ENDINGS:
+            found.extend((stem, _ENDINGS[ending]))
+        else:
+            found.append(word.replace("'", ""))
+    return tuple(found)

@@ -1,0 +1,129 @@
+"""Running tools: arguments checked, time limited, effects gated in code, every mishap a result the model can read."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from agent.llm.base import ToolCall, ToolSpec
+from agent.tomlfile import did_you_mean
+from agent.tools.base import Leaving, Tool, ToolContext, ToolOutcome
+from agent.tools.decorator import arguments_model
+
+log = logging.getLogger(__name__)
+
+#: A tool's result goes into every later request to the model: beyond this it costs more than it tells.
+MAX_RESULT_BYTES = 8192
+#: What a blocking tool is charged in virtual time: a small database query.
+SYNC_COST_MS = 5.0
+#: Effects remembered against running twice; one call makes a handful.
+MAX_REMEMBERED = 256
+
+NEEDS_YES = "needs the caller's spoken yes first"
+
+
+class ToolRegistry:
+    """The tools of an agent, ready to run. One per call, or shared: what it remembers is kept apart by call."""
+
+    def __init__(self, tools: Mapping[str, Tool]) -> None:
+        self._tools = dict(tools)
+        self._models: dict[str, type[BaseModel]] = {
+            name: arguments_model(tool.function) for name, tool in self._tools.items()
+        }
+        self._done: OrderedDict[tuple[str, int, str, str], ToolOutcome] = OrderedDict()
+
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """What the model is told."""
+        return tuple(ToolSpec(tool.name, tool.description, tool.parameters) for tool in self._tools.values())
+
+    def get(self, name: str) -> Tool | None:
+        """The tool of that name."""
+        return self._tools.get(name)
+
+    async def run(self, call: ToolCall, tool_ctx: ToolContext, *, confirmed: bool, turn: int) -> ToolOutcome:
+        """Runs one call; whatever goes wrong is in the outcome (`ok` False, result {"error": …}), never raised.
+
+        `confirmed`: the caller has just said yes, without which an irreversible tool does not run. Within one `turn`, a
+        tool with effects runs once for the same arguments; asked again, it gives the same outcome.
+        """
+        tool = self._tools.get(call.name)
+        if tool is None:
+            return _failed(f"there is no tool {call.name!r}; {did_you_mean(call.name, self._tools)}")
+        try:
+            arguments = self._models[call.name].model_validate(dict(call.arguments))
+        except ValidationError as error:
+            return _failed(f"wrong arguments: {_told(error)}")
+        if tool.effect == "irreversible" and not confirmed:
+            return _failed(NEEDS_YES)
+        if tool.effect == "read":
+            return await _run(tool, arguments, tool_ctx)
+        key = (tool_ctx.call_id, turn, tool.name, arguments.model_dump_json())
+        if key in self._done:
+            return self._done[key]
+        # Should the run be cancelled, its effect may still have happened: then this is what a second try is told.
+        self._remember(key, _failed("was interrupted; whether it took effect is not known"))
+        outcome = await _run(tool, arguments, tool_ctx)
+        self._remember(key, outcome)
+        return outcome
+
+    def _remember(self, key: tuple[str, int, str, str], outcome: ToolOutcome) -> None:
+        self._done[key] = outcome
+        while len(self._done) > MAX_REMEMBERED:
+            self._done.popitem(last=False)
+
+
+async def _run(tool: Tool, arguments: BaseModel, tool_ctx: ToolContext) -> ToolOutcome:
+    given = {name: getattr(arguments, name) for name in type(arguments).model_fields}
+    work = partial(tool.function, tool_ctx, **given)
+    deadline = asyncio.timeout(tool.timeout_s)
+    try:
+        async with deadline:
+            if inspect.iscoroutinefunction(tool.function):
+                result = await work()
+            else:
+                result = await tool_ctx.ctx.offload(work, cost_ms=SYNC_COST_MS)
+    except Exception as error:  # noqa: BLE001 - a tool is another's code: the call must outlive whatever it raises
+        if isinstance(error, TimeoutError) and deadline.expired():
+            log.warning("tool %s gave no result within %.1f s", tool.name, tool.timeout_s)
+            doubt = "" if tool.effect == "read" else "; whether it took effect is not known"
+            return _failed(f"no result within {tool.timeout_s:g} seconds{doubt}")
+        # The exception's text may hold what no caller should hear: it goes to the log, not to the model.
+        log.error("tool %s failed", tool.name, exc_info=error)
+        return _failed("the tool failed")
+    return _outcome(tool, result)
+
+
+def _outcome(tool: Tool, result: Any) -> ToolOutcome:
+    decision = None
+    if isinstance(result, Leaving):
+        decision, result = result.decision, result.result
+    try:
+        plain = to_jsonable_python(result)
+        size = len(json.dumps(plain, allow_nan=False, ensure_ascii=False).encode())
+    except (PydanticSerializationError, ValueError, TypeError):
+        log.exception("tool %s returned what JSON cannot hold", tool.name)
+        return ToolOutcome({"error": "the tool's result cannot be told"}, ok=False, decision=decision)
+    if size > MAX_RESULT_BYTES:
+        log.warning("tool %s returned %d bytes; at most %d are told", tool.name, size, MAX_RESULT_BYTES)
+        return ToolOutcome({"error": "the tool's result is too long to be told"}, ok=False, decision=decision)
+    return ToolOutcome(plain, decision=decision)
+
+
+def _failed(text: str) -> ToolOutcome:
+    return ToolOutcome({"error": text}, ok=False)
+
+
+def _told(error: ValidationError) -> str:
+    """pydantic's errors as one short sentence: `order_number: Field required`."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in each['loc']) or 'arguments'}: {each['msg']}" for each in error.errors()[:5]
+    )
