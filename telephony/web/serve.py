@@ -1,0 +1,154 @@
+"""The server: Hypercorn around the host, on a port of its own, with a shutdown that lets calls finish."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import cast
+
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config
+from hypercorn.typing import ASGIFramework
+
+from agent.errors import LocalError
+from telephony.auth import auth_token, worker_secret
+from telephony.settings import Settings
+from telephony.twilio.signatures import SignatureCheck
+from telephony.web.app import build_asgi
+from telephony.web.host import CallHost, open_host
+
+log = logging.getLogger("offhook.server")
+
+#: Above a load balancer's idle time-out (AWS: 60 s), or it re-uses a connection that we have just closed.
+KEEP_ALIVE_S = 75
+#: A 20 ms media message is about 300 bytes, the longest rightful one some kilobytes.
+MAX_MESSAGE_BYTES = 256 * 1024
+#: What is still open once the calls are drained: connections of webhooks, lingering sockets.
+GRACE_S = 3.0
+
+
+class PortTaken(LocalError):
+    """Another program listens where we should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service that is up: where it listens, and its host of calls."""
+
+    url: str
+    """Where this machine reaches it: "http://127.0.0.1:8080"."""
+    port: int
+    host: CallHost
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. LocalError in plain words; PortTaken where another program has the port."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+            0
+        ]
+    except OSError as error:
+        raise LocalError(
+            f"host {host!r} is no address of this machine ({error}): set OFFHOOK_HOST, or --host"
+        ) from None
+    listening = socket.socket(family, kind)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(1024)
+    except OSError as error:
+        listening.close()
+        raise _explain(error, host, port) from None
+    return listening
+
+
+def _explain(error: OSError, host: str, port: int) -> LocalError:
+    if error.errno == errno.EADDRINUSE:
+        return PortTaken(
+            f"port {port} on {host} is taken by another program: stop it, or set OFFHOOK_PORT (or --port) to another; "
+            "0 picks a free one"
+        )
+    if error.errno == errno.EACCES:
+        return LocalError(f"port {port} needs rights that this user has not: set OFFHOOK_PORT to one above 1023")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return LocalError(f"host {host} is no address of this machine: set OFFHOOK_HOST, or --host")
+    return LocalError(f"cannot listen on {host} port {port}: {error.strerror}")
+
+
+def local_url(host: str, port: int) -> str:
+    """How this machine reaches a service that listens on `host`."""
+    loopback = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}
+    return f"http://{loopback.get(host, host)}:{port}"
+
+
+@contextlib.asynccontextmanager
+async def open_service(settings: Settings, hurry: asyncio.Event | None = None) -> AsyncIterator[Service]:
+    """A service that takes calls while the block runs; at its end it drains (settings.drain_s, cut short by `hurry`).
+
+    Raises LocalError for settings, an agent or a port that cannot be served; PortTaken among them.
+    """
+    token, secret = auth_token(settings), worker_secret(settings)
+    listening = bind(settings.host, settings.port)
+    with contextlib.closing(listening):
+        port = int(listening.getsockname()[1])
+        async with open_host(settings, secret) as host:
+            check = SignatureCheck(token, public_origin=settings.public_origin, port=port)
+            host.signatures = check
+            stop = asyncio.Event()
+            app = cast(ASGIFramework, build_asgi(host, check))
+            server = asyncio.create_task(
+                hypercorn_serve(app, _config(listening), shutdown_trigger=stop.wait, mode="asgi")
+            )
+            try:
+                yield Service(local_url(settings.host, port), port, host)
+            finally:
+                # Calls end before Hypercorn is told: from Python 3.12.1 on it would wait for them without end.
+                await host.drain(settings.drain_s, hurry or asyncio.Event())
+                stop.set()
+                await asyncio.wait({server}, timeout=GRACE_S + 2.0)
+                server.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await server
+
+
+def _config(listening: socket.socket) -> Config:
+    config = Config()
+    config.bind = [f"fd://{listening.detach()}"]
+    config.accesslog = None  # its lines would hold the media sockets' tokens
+    config.errorlog = log
+    config.keep_alive_timeout = KEEP_ALIVE_S
+    config.graceful_timeout = GRACE_S
+    config.websocket_max_message_size = MAX_MESSAGE_BYTES
+    config.include_server_header = False
+    return config
+
+
+async def serve(settings: Settings, on_ready: Callable[[Service], None]) -> int:
+    """Serve until a signal comes; a second one cuts the draining short. The exit status: 130 after Ctrl-C, else 0."""
+    stopping, hurry = asyncio.Event(), asyncio.Event()
+    status = 0
+
+    def on_signal(number: signal.Signals) -> None:
+        nonlocal status
+        if stopping.is_set():
+            hurry.set()
+        stopping.set()
+        status = 130 if number is signal.SIGINT else status
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        async with open_service(settings, hurry) as service:
+            on_ready(service)
+            await stopping.wait()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+    return status
