@@ -1,0 +1,129 @@
+"""The calls that were: list, show, delete and draw their folders, and remove those that were kept long enough.
+
+A call that crashed has no call.json: what its journal tells is summarised anew, marked `rebuilt`. Names come from
+outside, so only a name that `folder_name` would have made, of a folder that holds a call, is ever touched.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from agent.errors import LocalError
+from agent.recording.folder import JOURNAL, SUMMARY, folder_name
+from agent.summary import parse_journal, summarise
+
+UNENDED_KEPT_S = 3600
+"""A call without call.json may be running; it is left alone for so long after the last word in its journal."""
+
+
+def list_calls(root: Path) -> list[dict[str, Any]]:
+    """The summaries of all calls under `root`, newest first, each with the name of its `folder`."""
+    calls = [_read(folder) for folder in _folders(root)]
+    return sorted(calls, key=lambda call: _moment(call["started_at"]), reverse=True)
+
+
+def find_call(root: Path, name: str) -> Path:
+    """The folder of a call. Raises LocalError for anything that is not exactly a call's folder under `root`."""
+    folder = root / folder_name(name)
+    if folder.name != name or not _is_call(folder):
+        raise LocalError(f"there is no call {name[:80]!r} in {root}: see `offhook calls list`")
+    return folder
+
+
+def show_call(root: Path, name: str) -> dict[str, Any]:
+    """The summary of one call (agent/summary.py), with its `folder`. Raises LocalError if there is none."""
+    return _read(find_call(root, name))
+
+
+def delete_call(root: Path, name: str) -> None:
+    """Remove one call's folder and all in it. Raises LocalError if there is none, or it cannot be removed."""
+    folder = find_call(root, name)
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise LocalError(f"{folder} cannot be removed: {error}") from None
+
+
+def prune(root: Path, now: dt.datetime, default_days: int) -> list[str]:
+    """Remove the calls whose days are over; returns their names. `now` has a zone.
+
+    A call is kept `retain_days` from its end, as its own journal says, or else `default_days`. Running calls stay, and
+    so does a folder that cannot be removed.
+    """
+    gone = []
+    for folder in _folders(root):
+        call = _read(folder)
+        days = call.get("retain_days")
+        if isinstance(days, bool) or not isinstance(days, int) or days < 0:
+            days = default_days
+        kept_s = days * 86_400 if not call.get("rebuilt") else max(days * 86_400, UNENDED_KEPT_S)
+        if (now - _moment(call["ended_at"])).total_seconds() < kept_s:
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            gone.append(folder.name)
+    return gone
+
+
+def _folders(root: Path) -> list[Path]:
+    if not root.is_dir():
+        return []
+    return [folder for folder in sorted(root.iterdir()) if folder_name(folder.name) == folder.name and _is_call(folder)]
+
+
+def _is_call(folder: Path) -> bool:
+    holds = (folder / JOURNAL).is_file() or (folder / SUMMARY).is_file()
+    return holds and not folder.is_symlink()
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    """A call's summary from call.json, or rebuilt if that is missing or damaged."""
+    try:
+        call = json.loads((folder / SUMMARY).read_bytes())
+    except (OSError, ValueError):
+        call = None
+    if not isinstance(call, dict) or not {"call_id", "transcript", "latency", "counts"} <= call.keys():
+        call = _rebuild(folder)
+    changed_at = _last_change(folder).isoformat(timespec="milliseconds")
+    for name in ("started_at", "ended_at"):
+        if not isinstance(call.get(name), str):
+            call[name] = changed_at
+    return {**call, "folder": folder.name}
+
+
+def _rebuild(folder: Path) -> dict[str, Any]:
+    """From the journal alone. It holds no dates: its last word was written when the file last changed."""
+    try:
+        with (folder / JOURNAL).open("rb") as journal:
+            events = list(parse_journal(journal))
+    except FileNotFoundError:
+        events = []
+    ended_at = _last_change(folder)
+    started_at = ended_at - dt.timedelta(milliseconds=max(map(_call_ms, events), default=0.0))
+    dates = {"started_at": started_at.isoformat(timespec="milliseconds")}
+    return {**summarise(events), **dates, "ended_at": ended_at.isoformat(timespec="milliseconds"), "rebuilt": True}
+
+
+def _last_change(folder: Path) -> dt.datetime:
+    path = folder / JOURNAL
+    try:
+        return dt.datetime.fromtimestamp((path if path.exists() else folder).stat().st_mtime).astimezone()
+    except OSError:  # removed by another hand, meanwhile
+        return dt.datetime.fromtimestamp(0).astimezone()
+
+
+def _call_ms(event: dict[str, Any]) -> float:
+    value = event.get("call_ms")
+    return float(value) if isinstance(value, int | float) and 0 <= value < 1e9 else 0.0
+
+
+def _moment(text: str) -> dt.datetime:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return dt.datetime.fromtimestamp(0, dt.UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

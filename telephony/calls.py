@@ -1,0 +1,215 @@
+"""`offhook calls …`: list, show, delete and draw calls, on a terminal.
+
+What callers said is hostile text: it is shown without markup, and without the control characters that move a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from agent.errors import OffhookError
+from agent.recording.folder import AUDIO
+from telephony.call_folders import delete_call, find_call, list_calls, prune, show_call
+
+__all__ = ["calls_app", "calls_table", "delete_call", "find_call", "list_calls", "prune", "show_call"]
+
+calls_app = typer.Typer(no_args_is_help=True, help="The calls that were: list, show, delete, draw.")
+
+CallsDir = Annotated[Path | None, typer.Option("--calls-dir", help="Where the calls are; else as in the settings.")]
+CallId = Annotated[str, typer.Argument(metavar="ID", help="The call, as `offhook calls list` names it.")]
+
+
+@calls_app.command("list")
+def list_command(
+    calls_dir: CallsDir = None,
+    number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many, newest first.")] = 20,
+) -> None:
+    """List the calls, newest first."""
+    with _told():
+        root = _root(calls_dir)
+        calls = list_calls(root)
+    if not calls:
+        typer.echo(f"no calls in {root}")
+        return
+    Console().print(calls_table(calls[:number]))
+    if len(calls) > number:
+        typer.echo(f"{len(calls) - number} more; -n {len(calls)} shows them all")
+
+
+@calls_app.command("show")
+def show_command(
+    call_id: CallId,
+    calls_dir: CallsDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole summary, as JSON.")] = False,
+) -> None:
+    """Show one call: who said what, which tools ran, how long the answers took."""
+    with _told():
+        root = _root(calls_dir)
+        call = show_call(root, call_id)
+    if as_json:
+        typer.echo(json.dumps(call, indent=1))
+        return
+    Console().print(call_view(call, root / call["folder"]))
+
+
+@calls_app.command("delete")
+def delete_command(
+    call_id: CallId,
+    calls_dir: CallsDir = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete one call: journal, audio and summary."""
+    with _told():
+        root = _root(calls_dir)
+        folder = find_call(root, call_id)
+        if not yes:
+            typer.confirm(f"Delete {folder} for good?", abort=True)
+        delete_call(root, call_id)
+    typer.echo(f"deleted {folder}")
+
+
+@calls_app.command("draw")
+def draw_command(
+    call_id: CallId,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The SVG file to write.")],
+    calls_dir: CallsDir = None,
+) -> None:
+    """Draw one call: both voices on a time line, the words, and where each answer's time went."""
+    from telephony.replay.drawing import draw_call
+
+    with _told():
+        svg = draw_call(find_call(_root(calls_dir), call_id))
+        try:
+            output.write_text(svg, "utf-8")
+        except OSError as error:
+            typer.echo(f"{output} cannot be written: {error.strerror}", err=True)
+            raise typer.Exit(1) from None
+    typer.echo(f"wrote {output}")
+
+
+def calls_table(calls: list[dict[str, Any]]) -> Table:
+    """One line a call."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("call", "started", "agent", "caller"):
+        table.add_column(name, overflow="fold")
+    for name in ("length", "turns", "p50"):
+        table.add_column(name, justify="right")
+    table.add_column("ended by", overflow="fold")
+    for call in calls:
+        p50_ms = _dig(call, "latency", "p50_ms")
+        table.add_row(
+            *map(_plain, (call["folder"], _when(call), call.get("agent", ""), call.get("caller", ""))),
+            *map(_plain, (_length(call), _dig(call, "counts", "turns") or 0, f"{p50_ms} ms" if p50_ms else "")),
+            _plain(_ended(call)),
+        )
+    return table
+
+
+def call_view(call: dict[str, Any], folder: Path) -> Group:
+    """One call: its facts, its transcript, its tools, its latencies."""
+    facts = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("call", call["folder"]),
+        ("started", f"{_when(call)}, {_length(call)}"),
+        ("agent", call.get("agent", "")),
+        ("from, to", f"{call.get('caller') or '?'} -> {call.get('called') or '?'}"),
+        ("ended by", _ended(call)),
+        ("audio", folder / AUDIO if (folder / AUDIO).exists() else "none kept"),
+    ):
+        facts.add_row(Text(name, "dim"), _plain(value))
+    parts: list[Table | Text] = [facts, Text(), _transcript(call)]
+    if call.get("tools"):
+        parts += [Text(), _tools(call)]
+    latency = call["latency"]
+    if isinstance(latency, dict) and latency.get("n"):
+        figures = "  ".join(f"{name[:-3]} {latency.get(name)} ms" for name in ("p50_ms", "p90_ms", "p95_ms", "max_ms"))
+        parts += [Text(), Text(f"voice to voice, {latency['n']} turns:  {figures}")]
+    return Group(*parts)
+
+
+def _transcript(call: dict[str, Any]) -> Table:
+    waits = {turn.get("turn"): turn.get("voice_to_voice_ms") for turn in call.get("turns", [])}
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(justify="right", style="dim")
+    table.add_column()
+    table.add_column(overflow="fold")
+    table.add_column(justify="right", style="dim")
+    for line in call["transcript"]:
+        caller = line.get("who") == "caller"
+        text = _plain(line.get("text", ""))
+        if not line.get("complete", True):
+            text.append(" [cut off]", "dim")
+        wait_ms = waits.get(line.get("turn")) if caller else None
+        name = Text("caller", "bold") if caller else Text("agent", "bold blue")
+        at_s = line.get("start_ms", 0) / 1000
+        table.add_row(f"{at_s:.1f} s", name, text, f"{wait_ms} ms" if wait_ms is not None else "")
+    return table
+
+
+def _tools(call: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("tool", "arguments", "effect", "ok", "took"):
+        table.add_column(name, overflow="fold")
+    for tool in call["tools"]:
+        ok, took_ms = tool.get("ok"), tool.get("took_ms")
+        table.add_row(
+            _plain(tool.get("name", "")),
+            _plain(json.dumps(tool.get("arguments"), ensure_ascii=False)),
+            _plain(tool.get("effect") or ""),
+            {True: "yes", False: "no"}.get(ok, "?") if isinstance(ok, bool) else "?",
+            f"{took_ms:.0f} ms" if isinstance(took_ms, int | float) else "",
+        )
+    return table
+
+
+def _plain(value: object) -> Text:
+    """Any text, harmless on a terminal."""
+    return Text("".join(char if char.isprintable() else " " if char in "\t\n\r" else "\ufffd" for char in str(value)))
+
+
+def _when(call: dict[str, Any]) -> str:
+    return str(call["started_at"])[:19].replace("T", " ")
+
+
+def _length(call: dict[str, Any]) -> str:
+    value = call.get("duration_ms")
+    seconds = round(value / 1000) if isinstance(value, int | float) else 0
+    return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def _ended(call: dict[str, Any]) -> str:
+    if call.get("ended_by"):
+        return str(call["ended_by"])
+    return "not ended (running, or cut off)" if call.get("rebuilt") else "unknown"
+
+
+def _dig(call: dict[str, Any], outer: str, inner: str) -> Any:
+    values = call.get(outer)
+    return values.get(inner) if isinstance(values, dict) else None
+
+
+def _root(calls_dir: Path | None) -> Path:
+    if calls_dir is not None:
+        return calls_dir
+    from telephony.settings import load_settings
+
+    return load_settings().calls_dir
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """An error of ours is one line on stderr, and status 1."""
+    try:
+        yield
+    except OffhookError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None

@@ -1,0 +1,92 @@
+"""The words of one side in one row: bubbles that begin where their sound does, and never lie over each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from telephony.replay.style import LINE_PX, PAD_X_PX, PAD_Y_PX, RIGHT_PX, TEXT_PX, Side
+from telephony.replay.typeset import Word, escaped, line_px, wrap
+
+MIN_PX = 140
+"""Narrower than this, text becomes a column of single words."""
+MAX_LINES = 8
+BETWEEN_PX = 8
+STRETCH = 1.3
+"""A bubble may be so much wider than its sound if that saves a line."""
+EVEN_STEP_PX = 6
+ROUNDING_PX = 0.01
+
+Span = tuple[float, float, Sequence[Word]]
+"""Left and right edge of the sound in pixels, and its words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    """Words in lines, in a box."""
+
+    x: float
+    width: float
+    lines: list[list[Word]]
+    side: Side
+
+    @property
+    def height(self) -> float:
+        return len(self.lines) * LINE_PX + 2 * PAD_Y_PX
+
+
+def place_bubbles(spans: Sequence[Span], side: Side) -> list[Bubble]:
+    """One bubble per span, about as wide as its sound; squeezed where the next one begins, moved left at the edge."""
+    out: list[Bubble] = []
+    free_from = 0.0
+    for index, (left, right, words) in enumerate(spans):
+        limit = RIGHT_PX if index + 1 == len(spans) else min(spans[index + 1][0] - BETWEEN_PX, RIGHT_PX)
+        wanted = min(max(right - left, MIN_PX), line_px(words, TEXT_PX) + 2 * PAD_X_PX)
+        x = max(min(left, limit - wanted), free_from)
+        room = max(limit - x, 2 * PAD_X_PX + TEXT_PX)
+        lines = _lines(words, min(wanted, room) - 2 * PAD_X_PX, min(wanted * STRETCH, room) - 2 * PAD_X_PX)
+        width = max(line_px(line, TEXT_PX) for line in lines) + 2 * PAD_X_PX
+        out.append(Bubble(x, width, lines, side))
+        free_from = x + width + BETWEEN_PX
+    return out
+
+
+def _lines(words: Sequence[Word], width: float, widest: float) -> list[list[Word]]:
+    """As few lines as `widest` allows, within `width` if that takes no more; then evened out."""
+    fewest = len(wrap(words, TEXT_PX, widest + ROUNDING_PX, MAX_LINES))
+    limit = width if len(wrap(words, TEXT_PX, width + ROUNDING_PX, MAX_LINES)) == fewest else widest
+    lines = wrap(words, TEXT_PX, limit + ROUNDING_PX, MAX_LINES)
+    while 1 < len(lines) < MAX_LINES and limit > EVEN_STEP_PX:
+        limit -= EVEN_STEP_PX
+        narrower = wrap(words, TEXT_PX, limit, MAX_LINES)
+        if len(narrower) > fewest:
+            break
+        lines = narrower
+    return lines
+
+
+def bubbles_svg(bubbles: Sequence[Bubble], edge: float, *, upwards: bool) -> str:
+    """The bubbles with their lower (`upwards`) or upper edge at `edge`."""
+    return "\n".join(_bubble_svg(bubble, edge - bubble.height if upwards else edge) for bubble in bubbles)
+
+
+def _bubble_svg(bubble: Bubble, top: float) -> str:
+    box = (
+        f'<rect x="{bubble.x:.1f}" y="{top:.1f}" width="{bubble.width:.1f}" height="{bubble.height:.1f}" rx="7" '
+        f'fill="{bubble.side.tint}"/>'
+    )
+    lines = [
+        f'<text x="{bubble.x + PAD_X_PX:.1f}" y="{top + PAD_Y_PX + 13.5 + LINE_PX * number:.1f}" '
+        f'font-size="{TEXT_PX}" fill="{bubble.side.ink}">{_words_svg(line)}</text>'
+        for number, line in enumerate(bubble.lines)
+    ]
+    return "\n".join([box, *lines])
+
+
+def _words_svg(line: Sequence[Word]) -> str:
+    parts = []
+    for unheard, words in groupby(line, key=lambda word: word.unheard):
+        text = escaped(" ".join(word.text for word in words))
+        parts.append(f'<tspan fill-opacity="0.5" text-decoration="line-through">{text}</tspan>' if unheard else text)
+    return " ".join(parts)

@@ -1,0 +1,155 @@
+"""offhook calls: what is listed, shown, deleted, kept - and that no name leads out of the root."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.errors import LocalError
+from telephony.calls import calls_app, delete_call, list_calls, prune, show_call
+from tests.telephony.replay.sample_call import CALL, make_call
+
+runner = CliRunner()
+NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+async def root(tmp_path: Path) -> Path:
+    await make_call(tmp_path / "calls", call_id="CA1")
+    return tmp_path / "calls"
+
+
+def ended(folder: Path, days_ago: float, **fields: object) -> None:
+    call = json.loads((folder / "call.json").read_text())
+    call["ended_at"] = (NOW - dt.timedelta(days=days_ago)).isoformat()
+    (folder / "call.json").write_text(json.dumps({**call, **fields}))
+
+
+async def test_newest_first(root: Path) -> None:
+    for name, started in (("CA2", "2031-01-01T00:00:00+00:00"), ("CA0", "2001-01-01T00:00:00+00:00")):
+        folder = await make_call(root, call_id=name, mode="journal")
+        call = json.loads((folder / "call.json").read_text())
+        (folder / "call.json").write_text(json.dumps({**call, "started_at": started}))
+    assert [call["folder"] for call in list_calls(root)] == ["CA2", "CA1", "CA0"]
+    assert list_calls(root / "none") == []
+    result = runner.invoke(calls_app, ["list", "--calls-dir", str(root), "-n", "2"])
+    assert result.exit_code == 0
+    assert "CA2" in result.output
+    assert "CA0" not in result.output
+
+
+def test_show_tells_the_conversation(root: Path) -> None:
+    result = runner.invoke(calls_app, ["show", "CA1", "--calls-dir", str(root)])
+    assert result.exit_code == 0
+    words = " ".join(result.output.split())
+    for line in CALL:
+        assert line["text"].split(".")[0][:24] in words
+    assert "cancel_order" in words
+    assert "652 ms" in words
+    as_json = runner.invoke(calls_app, ["show", "CA1", "--json", "--calls-dir", str(root)])
+    assert json.loads(as_json.output)["call_id"] == "CA1"
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "no object"])
+def test_a_crashed_call_is_summarised_from_its_journal(root: Path, damage: str) -> None:
+    whole = show_call(root, "CA1")
+    summary, journal = root / "CA1" / "call.json", root / "CA1" / "journal.jsonl"
+    summary.unlink() if damage == "missing" else summary.write_text("" if damage == "empty" else "[]")
+    torn = journal.read_bytes().rstrip(b"\n")[:-10]
+    journal.write_bytes(torn)
+    os.utime(journal, (1_700_000_000, 1_700_000_000))
+    call = show_call(root, "CA1")
+    assert call["rebuilt"] is True
+    assert call["transcript"] == whole["transcript"]
+    assert call["ended_by"] is None
+    assert dt.datetime.fromisoformat(call["ended_at"]).timestamp() == 1_700_000_000
+    assert call["started_at"] <= call["ended_at"]
+    assert "not ended" in runner.invoke(calls_app, ["show", "CA1", "--calls-dir", str(root)]).output
+
+
+def test_hostile_words_do_not_reach_the_terminal_as_commands(root: Path) -> None:
+    call = json.loads((root / "CA1" / "call.json").read_text())
+    call["transcript"][0]["text"] = "\x1b]0;owned\x07[bold]x[/nonsense]\u202e"
+    call["caller"] = "\x1b[2J"
+    (root / "CA1" / "call.json").write_text(json.dumps(call))
+    for command in (["show", "CA1"], ["list"]):
+        result = runner.invoke(calls_app, [*command, "--calls-dir", str(root)])
+        assert result.exit_code == 0
+        assert not set("\x1b\x07\u202e") & set(result.output)
+    assert "[bold]x[/nonsense]" in runner.invoke(calls_app, ["show", "CA1", "--calls-dir", str(root)]).output
+
+
+@pytest.mark.parametrize(
+    "name", ["..", ".", "", "../calls/CA1", "/etc", "CA1/", "./CA1", "CA1\x00", "other", "link", "empty"]
+)
+def test_only_a_call_is_ever_deleted(root: Path, name: str) -> None:
+    (root / "link").symlink_to(root / "CA1")
+    (root / "empty").mkdir()
+    before = sorted(root.parent.rglob("*"))
+    with pytest.raises(LocalError, match="there is no call"):
+        delete_call(root, name)
+    with pytest.raises(LocalError, match="there is no call"):
+        show_call(root, name)
+    assert sorted(root.parent.rglob("*")) == before
+
+
+def test_delete_asks_first(root: Path) -> None:
+    arguments = ["delete", "CA1", "--calls-dir", str(root)]
+    assert runner.invoke(calls_app, arguments, input="n\n").exit_code == 1
+    assert (root / "CA1").exists()
+    assert runner.invoke(calls_app, arguments, input="y\n").exit_code == 0
+    assert not (root / "CA1").exists()
+    gone = runner.invoke(calls_app, [*arguments, "--yes"])
+    assert gone.exit_code == 1
+    assert "there is no call 'CA1'" in gone.output
+
+
+async def test_calls_are_kept_for_their_own_days(root: Path) -> None:
+    ages: dict[str, tuple[float, object]] = {
+        "kept": (6.9, 7),
+        "over": (7.1, 7),
+        "at-once": (0.01, 0),
+        "default-kept": (29, None),
+        "default-over": (31, None),
+        "odd": (31, "forever"),
+        "negative": (29, -5),
+        "tomorrow": (-1, 1),
+    }
+    for name, (days_ago, retain_days) in ages.items():
+        ended(await make_call(root, call_id=name, mode="journal"), days_ago, retain_days=retain_days)
+    ended(root / "CA1", 1)
+    assert sorted(prune(root, NOW, 30)) == ["at-once", "default-over", "odd", "over"]
+    assert sorted(os.listdir(root)) == ["CA1", "default-kept", "kept", "negative", "tomorrow"]
+
+
+@pytest.mark.parametrize(("quiet_s", "stays"), [(60, True), (30 * 86_400 - 60, True), (30 * 86_400 + 60, False)])
+def test_a_call_without_an_end_is_kept_by_its_journal(root: Path, quiet_s: float, stays: bool) -> None:
+    (root / "CA1" / "call.json").unlink()
+    last = (NOW - dt.timedelta(seconds=quiet_s)).timestamp()
+    os.utime(root / "CA1" / "journal.jsonl", (last, last))
+    prune(root, NOW, 1)  # the journal's own 30 days go before
+    assert (root / "CA1").exists() is stays
+
+
+def test_a_running_call_is_never_pruned(root: Path) -> None:
+    (root / "CA1" / "call.json").unlink()
+    journal = root / "CA1" / "journal.jsonl"
+    journal.write_text(journal.read_text().replace('"retain_days":30', '"retain_days":0'))
+    last = (NOW - dt.timedelta(seconds=600)).timestamp()
+    os.utime(journal, (last, last))
+    assert prune(root, NOW, 0) == []
+
+
+def test_draw_writes_a_picture(root: Path, tmp_path: Path) -> None:
+    output = tmp_path / "call.svg"
+    result = runner.invoke(calls_app, ["draw", "CA1", "-o", str(output), "--calls-dir", str(root)])
+    assert result.exit_code == 0
+    assert output.read_text().startswith("<svg")
+    nowhere = runner.invoke(calls_app, ["draw", "CA1", "-o", str(tmp_path / "no" / "x.svg"), "--calls-dir", str(root)])
+    assert nowhere.exit_code == 1
+    assert "cannot be written" in nowhere.output
