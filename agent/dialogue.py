@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,7 +121,7 @@ class Dialogue:
             yield event
         self._result(request_id, began_s, {}, final=True)
 
-    def _result(self, request_id: str, began_s: float, result: dict[str, object], *, final: bool) -> None:
+    def _result(self, request_id: str, began_s: float, result: Mapping[str, object], *, final: bool) -> None:
         offset_ms = round((self._tool_context.ctx.now_s() - began_s) * 1000, 1)
         self._journal("engine.result", id=request_id, offset_ms=offset_ms, final=final, result=result)
 
