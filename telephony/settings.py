@@ -92,6 +92,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    def local_url(self, port: int | None = None) -> str:
+        """How this machine reaches the service; `port` where it listens on another than the configured one."""
+        loopback = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}
+        return f"http://{loopback.get(self.host, self.host)}:{self.port if port is None else port}"
+
     def agent_data_dir(self, agent: str) -> Path:
         """The agent's own folder for databases and files."""
         return self.data_dir / "agents" / agent

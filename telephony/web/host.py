@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from agent.kit import EngineKit, build_kit
 from agent.line import Decision, HangUp
 from agent.record import CallRecord
 from agent.session import CallSession
+from telephony.call_folders import prune
 from telephony.media_stream.line import MediaStreamLine, TextSocket, accept_stream
 from telephony.media_stream.messages import Start
 from telephony.settings import Settings
@@ -46,8 +48,11 @@ OVERTIME_S = 30.0
 #: When the service stops: the carrier asks the action webhook within this after its stream was closed.
 LAST_WEBHOOKS_S = 1.0
 
-#: What is told of every call: its id, and a line of its journal.
-Listener = Callable[[str, dict[str, object]], None]
+#: Calls that are kept for long enough are deleted at start, and this often.
+PRUNE_EVERY_S = 3600.0
+
+#: What is told of every call: its folder (None if nothing is kept), and a line of its journal.
+Listener = Callable[[Path | None, dict[str, object]], None]
 
 
 def now_ms() -> int:
@@ -207,7 +212,7 @@ class CallHost:
             self.calls_dir, start.call_sid, mode=self.agent.record, rate_hz=line.info.sample_rate_hz, ctx=ctx
         )
         for listener in self._listeners:
-            record.listen(lambda event, tell=listener: tell(start.call_sid, event))  # type: ignore[misc]
+            record.listen(partial(listener, record.folder))
         self.counts["calls"] += 1
         try:
             session = CallSession(line, self.agent, self._kit, record, ctx, self._data_dir)
@@ -279,11 +284,27 @@ async def open_host(settings: Settings, worker_secret: bytes) -> AsyncIterator[C
     # Decoding and synthesis run here, in native code without the GIL; more threads than cores only queue there.
     threads = max(4, (os.cpu_count() or 1) + 2)
     with ThreadPoolExecutor(threads, thread_name_prefix="offhook") as executor:
-        kit = await build_kit(agent, LiveContext(executor))
+        ctx = LiveContext(executor)
+        kit = await build_kit(agent, ctx)
+        pruning = asyncio.create_task(_prune(settings.calls_dir, agent.retain_days, ctx))
         try:
             yield CallHost(settings, agent, kit, executor, worker_secret=worker_secret)
         finally:
+            pruning.cancel()
             await kit.close()
+
+
+async def _prune(calls_dir: Path, default_days: int, ctx: LiveContext) -> None:
+    """Delete what was promised to be kept no longer. A disk that refuses is tried again."""
+    while True:
+        try:
+            gone = await ctx.offload(prune, calls_dir, ctx.wall_time(), default_days, cost_ms=10)
+        except (OSError, LocalError) as error:
+            log.error("old calls could not be deleted: %s", error)
+        else:
+            if gone:
+                log.info("%d calls were deleted: their time to be kept is over", len(gone))
+        await asyncio.sleep(PRUNE_EVERY_S)
 
 
 def _make_folder(path: Path) -> None:

@@ -8,9 +8,9 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
@@ -81,12 +81,6 @@ def _explain(error: OSError, host: str, port: int) -> LocalError:
     return LocalError(f"cannot listen on {host} port {port}: {error.strerror}")
 
 
-def local_url(host: str, port: int) -> str:
-    """How this machine reaches a service that listens on `host`."""
-    loopback = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}
-    return f"http://{loopback.get(host, host)}:{port}"
-
-
 @contextlib.asynccontextmanager
 async def open_service(settings: Settings, hurry: asyncio.Event | None = None) -> AsyncIterator[Service]:
     """A service that takes calls while the block runs; at its end it drains (settings.drain_s, cut short by `hurry`).
@@ -106,7 +100,7 @@ async def open_service(settings: Settings, hurry: asyncio.Event | None = None) -
                 hypercorn_serve(app, _config(listening), shutdown_trigger=stop.wait, mode="asgi")
             )
             try:
-                yield Service(local_url(settings.host, port), port, host)
+                yield Service(settings.local_url(port), port, host)
             finally:
                 # Calls end before Hypercorn is told: from Python 3.12.1 on it would wait for them without end.
                 await host.drain(settings.drain_s, hurry or asyncio.Event())
@@ -129,26 +123,47 @@ def _config(listening: socket.socket) -> Config:
     return config
 
 
-async def serve(settings: Settings, on_ready: Callable[[Service], None]) -> int:
-    """Serve until a signal comes; a second one cuts the draining short. The exit status: 130 after Ctrl-C, else 0."""
+async def serve(settings: Settings, main: Callable[[Service], Awaitable[int | None]]) -> int:
+    """Serve while `main` runs, and, where it returns None, until a signal comes. The exit status.
+
+    A signal ends `main` and drains; a second one cuts the draining short. 130 after Ctrl-C, 0 after SIGTERM.
+    """
     stopping, hurry = asyncio.Event(), asyncio.Event()
-    status = 0
+    status: int | None = None
 
     def on_signal(number: signal.Signals) -> None:
         nonlocal status
         if stopping.is_set():
             hurry.set()
         stopping.set()
-        status = 130 if number is signal.SIGINT else status
+        status = 130 if number is signal.SIGINT else 0
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal, number)
     try:
         async with open_service(settings, hurry) as service:
-            on_ready(service)
-            await stopping.wait()
+            stop, work = asyncio.create_task(stopping.wait()), asyncio.ensure_future(main(service))
+            try:
+                await asyncio.wait({stop, work}, return_when=asyncio.FIRST_COMPLETED)
+                if work.done() and (result := work.result()) is not None:
+                    return result
+                await stop
+            finally:
+                stop.cancel()
+                work.cancel()
+                await asyncio.wait({work})
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-    return status
+    return status or 0
+
+
+def run_loop(main: Coroutine[Any, Any, int]) -> int:
+    """Run on uvloop, where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)

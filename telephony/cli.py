@@ -1,0 +1,174 @@
+"""The `offhook` command. Everything heavy is imported by the command that needs it: `--help` must come at once."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.errors import OffhookError
+
+app = typer.Typer(
+    name="offhook",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # its tracebacks are long, and show what variables hold
+    help="Answers phone calls with an AI agent.",
+)
+agents_app = typer.Typer(no_args_is_help=True, help="The agents: list them, check one.")
+app.add_typer(agents_app, name="agents")
+
+Config = Annotated[Path | None, typer.Option("--config", help="The settings file; else offhook.toml, if there is one.")]
+Agent = Annotated[str | None, typer.Option("--agent", help="The agent that answers: a name, or a folder.")]
+Host = Annotated[str | None, typer.Option("--host", help="The address to listen on.")]
+Port = Annotated[int | None, typer.Option("--port", help="The port to listen on; 0 picks a free one.")]
+
+#: Usage errors and mistakes of ours share a status: nothing was done.
+USAGE = 2
+INTERRUPTED = 130
+
+
+@app.command()
+def serve(
+    config: Config = None,
+    agent: Agent = None,
+    host: Host = None,
+    port: Port = None,
+    public_origin: Annotated[
+        str | None, typer.Option("--public-origin", help="Where the carrier reaches us: https://agent.example.com")
+    ] = None,
+) -> None:
+    """Answer calls until Ctrl-C, or SIGTERM; calls that run may finish first."""
+    from telephony.settings import load_settings
+    from telephony.web import serve as server
+
+    settings = load_settings(config, agent=agent, host=host, port=port, public_origin=public_origin)
+    _log_to_stderr(settings.log_level)
+
+    async def tell(service: server.Service) -> None:
+        reached = settings.public_origin or service.url
+        typer.echo(f"{service.host.agent.name} answers calls; the number's voice webhook is {reached}/twilio/voice")
+
+    raise typer.Exit(server.run_loop(server.serve(settings, tell)))
+
+
+@app.command()
+def call(
+    script: Annotated[
+        str, typer.Argument(metavar="SCRIPT|FILE", help='A caller ("demo"), a script (.toml) or a recording.')
+    ],
+    to: Annotated[str | None, typer.Option("--to", help="The service to ring; else the one of these settings.")] = None,
+    wav: Annotated[Path | None, typer.Option("--wav", help="Write the call, as the caller heard it, here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+    config: Config = None,
+) -> None:
+    """Ring a service as the carrier would. Status 0 if the caller was served, else 1."""
+    from telephony.sandbox.command import ring
+    from telephony.settings import load_settings
+    from telephony.web.serve import run_loop
+
+    raise typer.Exit(run_loop(ring(load_settings(config), script, to=to, wav=wav, as_json=as_json)))
+
+
+@app.command()
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="End after the call; status 0 if the caller was served.")
+    ] = False,
+    wav: Annotated[Path, typer.Option("--wav", help="Where the call, as the caller heard it, is written.")] = Path(
+        "demo.wav"
+    ),
+    config: Config = None,
+    agent: Agent = None,
+    port: Port = None,
+) -> None:
+    """Start the service, ring it with a recorded caller, and show the conversation as it happens."""
+    from telephony.demo import run_demo
+    from telephony.settings import load_settings
+    from telephony.web.serve import run_loop
+
+    settings = load_settings(config, agent=agent, port=port)
+    _log_to_stderr("warning" if settings.log_level == "info" else settings.log_level)
+    raise typer.Exit(run_loop(run_demo(settings, once=once, wav=wav)))
+
+
+@agents_app.command("list")
+def list_agents(config: Config = None) -> None:
+    """The agents there are, and their folders."""
+    from agent.agents import agent_folders
+    from telephony.settings import load_settings
+
+    folders = agent_folders(load_settings(config).agents_dir)
+    width = max((len(folder.name) for folder in folders), default=0)
+    for folder in folders:
+        typer.echo(f"{folder.name:<{width}}  {folder}")
+
+
+@agents_app.command("check")
+def check_agent(
+    name: Annotated[str, typer.Argument(help="The agent: a name, or a folder.")], config: Config = None
+) -> None:
+    """Read an agent's folder; every mistake is told with file, line, and what to write instead."""
+    from agent.agents import load_agent
+    from telephony.settings import load_settings
+
+    agent = load_agent(name, load_settings(config).agents_dir)
+    engines = ", ".join(f"{kind} {getattr(agent, kind).engine}" for kind in ("stt", "llm", "tts", "vad"))
+    typer.echo(f"{agent.name} is in order: {engines}; {len(agent.tools)} tools; record {agent.record}")
+
+
+@app.command()
+def version() -> None:
+    """The version of Offhook, and of the Python that runs it."""
+    from importlib.metadata import version as version_of
+
+    typer.echo(f"offhook {version_of('offhook')}, Python {sys.version.split()[0]}")
+
+
+def _mount(name: str, module: str, attribute: str, help_text: str) -> None:
+    """A group of commands that lives elsewhere, and is imported only when it is asked for."""
+
+    def passed_on(context: typer.Context) -> None:
+        group = getattr(importlib.import_module(module), attribute)
+        group(args=context.args, prog_name=f"offhook {name}")
+
+    settings = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+    app.command(name, help=help_text, context_settings=settings)(passed_on)
+
+
+_mount("calls", "telephony.calls", "calls_app", "The calls that were: list, show, delete, draw.")
+_mount("bench", "telephony.bench.command", "bench_app", "Measure: latency, capacity.")
+
+
+def _log_to_stderr(level: str) -> None:
+    import logging
+
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
+    )
+
+
+def run(args: list[str]) -> int:
+    """Run one command; the exit status. An error of ours is told without a traceback."""
+    try:
+        app(args=args, prog_name="offhook")
+    except OffhookError as error:
+        typer.echo(f"offhook: {error}", err=True)
+        return USAGE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except SystemExit as end:  # how typer ends every command
+        return end.code if isinstance(end.code, int) else 0
+    return 0
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()
