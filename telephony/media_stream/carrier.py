@@ -8,7 +8,7 @@ The rules are Twilio's (its page "websocket-messages", and errors 31931, 31950, 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from telephony.media_stream.messages import (
@@ -76,6 +76,8 @@ class CarrierStream:
         self.account_sid = account_sid
         self.parameters = dict(parameters or {})
         self.media_format = media_format or MediaFormat()
+        self.listener: Callable[[float, bytes], None] | None = None
+        """Called with (start_ms, mu-law) as audio is played: at most one message's audio a time, ascending."""
         self.warnings: list[Warned] = []
         self.gaps: list[Gap] = []
         self.received_bytes = 0
@@ -182,6 +184,11 @@ class CarrierStream:
         return max(0, self._end - self._now) / BYTES_PER_MS
 
     @property
+    def buffered(self) -> bytes:
+        """The audio that waits to be played, at the time last told."""
+        return b"".join(audio[max(0, self._now - start) :] for start, audio in self._buffer)
+
+    @property
     def ended_ms(self) -> float | None:
         """When the last audio played ended (or would end, with what is buffered); None before any."""
         if self._buffer:
@@ -223,6 +230,8 @@ class CarrierStream:
         if not self._runs or self._runs[-1].start + len(self._runs[-1].audio) != start:
             self._runs.append(_Run(start))
         self._runs[-1].audio += audio
+        if self.listener is not None:
+            self.listener(start / BYTES_PER_MS, audio)
 
     def _due_marks(self) -> list[Mark]:
         marks: list[Mark] = []

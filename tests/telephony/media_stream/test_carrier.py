@@ -200,3 +200,16 @@ def test_how_often_time_is_told_changes_nothing(sizes: list[int], told: list[flo
     marks = [m for moment in sorted(told) for m in often.advance(moment)]
     assert names(marks + often.advance(2000)) == names(seldom.advance(2000))
     assert often.heard == seldom.heard
+
+
+def test_the_listener_hears_what_is_played_as_it_is_played() -> None:
+    carrier, pieces = stream(), []
+    carrier.listener = lambda start_ms, piece: pieces.append((start_ms, piece))
+    carrier.receive(audio(30), 10)
+    carrier.receive(audio(10, 2), 10)
+    carrier.advance(25)
+    assert pieces == [(10, b"\1" * 120)]
+    assert carrier.buffered == b"\1" * 120 + b"\2" * 80
+    carrier.receive(Clear(SID), 45)
+    assert pieces[1:] == [(25, b"\1" * 120), (40, b"\2" * 40)]
+    assert carrier.buffered == b""

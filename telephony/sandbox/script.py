@@ -1,0 +1,204 @@
+"""A caller's script: what the sandbox's caller says, and when. A TOML file of steps, or one recording.
+
+    [[step]]
+    say = "hello.flac"          # WAV or FLAC, any rate, relative to the script; mono is made of several channels
+    text = "Hello"              # what is said, for the report
+    after_ms = 300              # speak when the agent has finished and been silent for so long …
+    wait_s = 15                 # … or when nothing has been heard from it for so long
+    interrupt_after_ms = 1000   # or: speak that long into the agent's next answer
+
+    [[step]]
+    keys = "4711"               # keypad digits, when the agent has finished; key_gap_ms apart (default 250)
+
+`pause_ms = 500` waits. `hang_up = true` and `drop = true` (the connection is cut, without `stop`) act at once, or, with
+`after_ms`, when the agent has finished; after a drop the carrier asks for the next TwiML if there are steps left.
+`wait_for_hang_up = true` waits for the agent to hang up. After its last step the caller hears the answer, and hangs up.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.errors import LocalError
+from telephony.sandbox.clip import Clip, load_clip
+
+CALLERS = Path(__file__).parent / "callers"
+"""The callers that come with Offhook: `demo` is callers/demo.toml."""
+
+AFTER_MS = 300
+WAIT_S = 15.0
+KEY_GAP_MS = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    clip: Clip
+    text: str = ""
+    after_ms: int = AFTER_MS
+    wait_s: float = WAIT_S
+    interrupt_after_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    digits: str
+    text: str = ""
+    after_ms: int = AFTER_MS
+    wait_s: float = WAIT_S
+    key_gap_ms: int = KEY_GAP_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    pause_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """At once, or (with `after_ms`) when the agent has finished."""
+
+    after_ms: int | None = None
+    wait_s: float = WAIT_S
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Cut the connection without a word: at once, or (with `after_ms`) when the agent has finished."""
+
+    after_ms: int | None = None
+    wait_s: float = WAIT_S
+
+
+@dataclass(frozen=True, slots=True)
+class WaitForHangUp:
+    """The agent is to hang up; the caller does after `wait_s` of silence."""
+
+    wait_s: float = WAIT_S
+
+
+Step = Say | Keys | Pause | HangUp | Drop | WaitForHangUp
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    name: str
+    steps: tuple[Step, ...]
+    description: str = ""
+
+
+def find_script(name: str) -> Path:
+    """A path to a script or recording, or the name of a caller that comes with Offhook. LocalError if neither."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    packed = CALLERS / f"{name}.toml"
+    if re.fullmatch(r"[\w-]+", name) and packed.is_file():
+        return packed
+    known = ", ".join(sorted(file.stem for file in CALLERS.glob("*.toml")))
+    raise LocalError(f"no such script or recording: {name}. Give a .toml, .wav or .flac file, or one of: {known}")
+
+
+def load_script(path: Path) -> Script:
+    """Read a script, or make a recording a script of one step. LocalError names file, line, and what to write."""
+    if path.suffix.lower() != ".toml":
+        return Script(path.stem, (Say(load_clip(path), path.name),))
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LocalError(f"{path}: cannot be read: {error}") from None
+    try:
+        data = tomllib.loads(source)
+    except tomllib.TOMLDecodeError as error:
+        raise LocalError(f"{path}: not TOML: {error}") from None
+    place = _Place(path, source)
+    for key in data:
+        if key not in ("description", "step"):
+            raise place.error(None, key, "is not known at the top of a script: use description and [[step]]")
+    description, steps = data.get("description", ""), data.get("step", [])
+    if not isinstance(description, str):
+        raise place.error(None, "description", "must be a string")
+    if not isinstance(steps, list) or not steps or not all(isinstance(step, dict) for step in steps):
+        raise place.error(None, "step", "must be one or more [[step]] tables")
+    return Script(path.stem, tuple(_step(step, number, place) for number, step in enumerate(steps)), description)
+
+
+class _Place:
+    """Finds the line to blame: that of a key within the n-th [[step]]."""
+
+    def __init__(self, path: Path, source: str) -> None:
+        self.path = path
+        self._lines = source.splitlines()
+        self._starts = [n for n, line in enumerate(self._lines) if re.match(r"\s*\[\[\s*step\s*\]\]", line)]
+
+    def error(self, step: int | None, key: str | None, problem: str) -> LocalError:
+        first, last = 0, len(self._lines)
+        if step is not None and step < len(self._starts):
+            first = self._starts[step]
+            last = self._starts[step + 1] if step + 1 < len(self._starts) else last
+        line = first
+        if key is not None:
+            pattern = re.compile(rf"\s*(\[+\s*)?[\"']?{re.escape(key)}[\"']?\s*[=\].]")
+            line = next((n for n in range(first, last) if pattern.match(self._lines[n])), first)
+        return LocalError(f"{self.path}:{line + 1}: {key + ' ' if key else ''}{problem}")
+
+
+_ACTIONS: Mapping[str, frozenset[str]] = {
+    "say": frozenset({"text", "after_ms", "wait_s", "interrupt_after_ms"}),
+    "keys": frozenset({"text", "after_ms", "wait_s", "key_gap_ms"}),
+    "pause_ms": frozenset(),
+    "hang_up": frozenset({"after_ms", "wait_s"}),
+    "drop": frozenset({"after_ms", "wait_s"}),
+    "wait_for_hang_up": frozenset({"wait_s"}),
+}
+
+
+def _step(data: Mapping[str, Any], number: int, place: _Place) -> Step:
+    actions = [key for key in data if key in _ACTIONS]
+    if len(actions) != 1:
+        named = " and ".join(actions) or "none"
+        raise place.error(number, None, f"a step has exactly one of {', '.join(_ACTIONS)}; this one has {named}")
+    action = actions[0]
+    options = {key: value for key, value in data.items() if key != action}
+    for key, value in options.items():
+        if key not in _ACTIONS[action]:
+            allowed = ", ".join(sorted(_ACTIONS[action])) or "no other key"
+            raise place.error(number, key, f"is not known in a step with {action}: it may have {allowed}")
+        _check_option(key, value, number, place)
+    value = data[action]
+    if action == "say":
+        if not isinstance(value, str):
+            raise place.error(number, "say", "must be the name of a WAV or FLAC file, in quotes")
+        try:
+            clip = load_clip(place.path.parent / value)
+        except LocalError as error:
+            raise place.error(number, "say", f"= {value!r}: {error}") from None
+        return Say(clip, **{"text": Path(value).name, **options})
+    if action == "keys":
+        if not isinstance(value, str) or not re.fullmatch(r"[0-9*#A-D]+", value):
+            raise place.error(number, "keys", 'must be keypad digits in quotes: "4711", also * # A-D')
+        return Keys(value, **options)
+    if action == "pause_ms":
+        if type(value) is not int or not 0 <= value <= 600_000:
+            raise place.error(number, "pause_ms", "must be a whole number of milliseconds, 0 to 600000")
+        return Pause(value)
+    if value is not True:
+        raise place.error(number, action, "can only be true: leave the step out otherwise")
+    if action == "wait_for_hang_up":
+        return WaitForHangUp(**options)
+    return HangUp(**options) if action == "hang_up" else Drop(**options)
+
+
+def _check_option(key: str, value: object, number: int, place: _Place) -> None:
+    if key == "text":
+        if not isinstance(value, str):
+            raise place.error(number, key, "must be a string")
+    elif key == "wait_s":
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 600:
+            raise place.error(number, key, "must be a number of seconds, above 0 and at most 600")
+    elif type(value) is not int or not 0 <= value <= 600_000:
+        raise place.error(number, key, "must be a whole number of milliseconds, 0 to 600000")
