@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from telephony import g711
 from telephony.sandbox.clip import Clip
@@ -34,16 +35,17 @@ class Spoken:
     expects_answer: bool = True
 
 
-def line_noise(seed: int = 1) -> list[bytes]:
+@lru_cache(maxsize=4)
+def line_noise(seed: int = 1) -> tuple[bytes, ...]:
     """One second of quiet line noise as mu-law frames: what a telephone sends while nobody speaks."""
     noise = random.Random(seed)
     frame = range(FRAME_BYTES)
-    return [
+    return tuple(
         g711.pcm_to_ulaw(
             b"".join(noise.randint(-NOISE_AMPLITUDE, NOISE_AMPLITUDE).to_bytes(2, "little", signed=True) for _ in frame)
         )
         for _ in range(1000 // FRAME_MS)
-    ]
+    )
 
 
 class Talker:
@@ -60,7 +62,7 @@ class Talker:
         self._index = 0
         self._entered_ms: float = 0
         self._ear = ear
-        self._idle = line_noise() if noise else [g711.silence(FRAME_MS)]
+        self._idle = line_noise() if noise else (g711.silence(FRAME_MS),)
         self._frames = 0
         self._clip: Clip | None = None
         self._offset = 0
