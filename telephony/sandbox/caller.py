@@ -7,6 +7,7 @@ it, status callbacks. <Say> and <Play> of TwiML are noted, not voiced; a <Dial> 
 from __future__ import annotations
 
 import asyncio
+import time
 import wave
 from collections import deque
 from datetime import UTC, datetime
@@ -71,7 +72,7 @@ class SandboxCall:
         self._talker = Talker(script, self._ear, noise=noise)
         self._script = script
         self._legs: list[StreamLeg] = []
-        self._started_s: float | None = None  # the loop's time at which the first stream began: call time 0
+        self._started_s: float | None = None  # when the first stream began: call time 0
         self._callbacks: set[asyncio.Task[None]] = set()
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         self.report = CallReport(self.call_sid, self._voice_url, script.name, now)
@@ -80,8 +81,7 @@ class SandboxCall:
         """Make the call. Never raises for what the service does: that is in the report's `errors`."""
         call = {"CallSid": self.call_sid, "AccountSid": self.account_sid, "ApiVersion": "2010-04-01"}
         call |= {"Direction": "inbound", **self._numbers}
-        loop = asyncio.get_running_loop()
-        rang_s = loop.time()
+        rang_s = time.monotonic()
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
             hooks = Webhooks(http, self._auth_token, call)
             try:
@@ -92,7 +92,7 @@ class SandboxCall:
             except OffhookError as error:
                 self._fail(str(error))
             begin_s = self._started_s if self._started_s is not None else rang_s
-            self.report.duration_ms = round((loop.time() - begin_s) * 1000)
+            self.report.duration_ms = round((time.monotonic() - begin_s) * 1000)
             if self.report.ended_by != "caller dropped":
                 await self._complete(hooks)
             await self._finish_callbacks()

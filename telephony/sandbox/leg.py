@@ -7,6 +7,7 @@ t + 20; its deadline is absolute, so that lateness never adds up. Marks go back 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 
 import aiohttp
@@ -41,20 +42,19 @@ class StreamLeg:
         self._ear = ear
         self._loop = asyncio.get_running_loop()
         self.started_s: float | None = None
-        """The loop's time at which the stream began."""
+        """When the stream began, by time.monotonic (uvloop's own clock stands still within a turn of the loop)."""
         self._zero_s = 0.0  # the same, while it runs
-        """The loop's time at which the stream began."""
         self._outbox: asyncio.Queue[FromCarrier] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self, call_started_s: float | None) -> str:
         """Until the stream ends: "closed" (by the service), "hang up" or "drop" (the caller). RemoteError if stuck.
 
-        `call_started_s` is the loop's time at which the call's first stream began; None if it is this one.
+        `call_started_s` is when the call's first stream began; None if it is this one.
         """
         for message in self.carrier.opening():
             await self._socket.send_str(encode(message))
-        self.started_s = self._zero_s = self._loop.time()
+        self.started_s = self._zero_s = time.monotonic()
         self.offset_ms = 0.0 if call_started_s is None else (self._zero_s - call_started_s) * 1000
         self.carrier.listener = lambda start_ms, ulaw: self._ear.hear(self.offset_ms + start_ms, ulaw)
         self._talker.buffer_audible = lambda: audible(self.carrier.buffered)
@@ -79,7 +79,7 @@ class StreamLeg:
             self.close_code = self._socket.close_code
 
     def _now_ms(self) -> float:
-        return (self._loop.time() - self._zero_s) * 1000
+        return (time.monotonic() - self._zero_s) * 1000
 
     def _send(self, messages: Iterable[FromCarrier]) -> None:
         for message in messages:
@@ -110,7 +110,7 @@ class StreamLeg:
         while True:
             deadline_s = self._zero_s + (frame + 1) * FRAME_MS / 1000
             # Also when late: a burst of frames must not keep the other tasks from running.
-            await asyncio.sleep(max(0.0, deadline_s - self._loop.time()))
+            await asyncio.sleep(max(0.0, deadline_s - time.monotonic()))
             self._send(self.carrier.advance(self._now_ms()))
             stream_ms = frame * FRAME_MS
             payload = self._talker.frame(self.offset_ms + stream_ms)
@@ -119,7 +119,7 @@ class StreamLeg:
             self._send(self.carrier.digit(key) for key in self._talker.take_keys())
             self._send((self.carrier.caller_audio(payload, stream_ms),))
             self.caller_audio += payload
-            self.lateness_ms.append((self._loop.time() - deadline_s) * 1000)
+            self.lateness_ms.append((time.monotonic() - deadline_s) * 1000)
             if self._outbox.qsize() > STALLED_MESSAGES:
                 raise RemoteError(f"the service does not read its socket: {self._outbox.qsize()} messages wait")
             frame += 1
@@ -131,7 +131,7 @@ class StreamLeg:
         due_ms = self.carrier.due_ms()
         self._timer = None
         if due_ms is not None:
-            self._timer = self._loop.call_at(self._zero_s + due_ms / 1000, self._on_mark_due)
+            self._timer = self._loop.call_later(max(0.0, due_ms - self._now_ms()) / 1000, self._on_mark_due)
 
     def _on_mark_due(self) -> None:
         self._send(self.carrier.advance(self._now_ms()))
