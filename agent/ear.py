@@ -5,6 +5,7 @@ Everything up to the recogniser's own queue is a plain call per frame: no task, 
 
 from __future__ import annotations
 
+import audioop
 import hashlib
 from collections import deque
 from collections.abc import Callable
@@ -95,6 +96,7 @@ class Ear:
         self._preroll_bytes = 0
         self._preroll_limit = PREROLL_MS * rate_hz // 1000 * 2
         self._window_end_ms = 0
+        self._level = 0
         self._hearing: Hearing | None = None
 
     def hear(self, pcm: bytes) -> None:
@@ -105,9 +107,11 @@ class Ear:
         self._preroll_bytes += len(pcm)
         while self._preroll_bytes - len(self._preroll[0]) >= self._preroll_limit:
             self._preroll_bytes -= len(self._preroll.popleft())
+        self._level = level = max(self._level, audioop.rms(pcm, 2))
         for probability in self._vad.push(self._to_vad.push(pcm)):
+            self._level = 0
             self._window_end_ms += WINDOW_MS
-            event = self.gate.window(probability, self._window_end_ms)
+            event = self.gate.window(probability, self._window_end_ms, level)
             if event is not None:
                 self._on_gate(event)
 

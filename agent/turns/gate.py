@@ -7,6 +7,9 @@ from dataclasses import dataclass
 #: Silero's own advice: enter at 0.5, leave 0.15 lower, so that a syllable's dip is no pause.
 ENTER = 0.5
 LEAVE = 0.35
+#: A window this far (30 dB) below the loudest of its stretch is no speech, whatever the detector says: Silero's
+#: probability stays high for some 130 ms after the last sound, and those are added to every answer.
+QUIET_SHARE = 10 ** (-30 / 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +40,16 @@ class SpeechGate:
         self._score = 0
         self._began_ms = 0
         self._in_speech = False
+        self._loudest = 0
         self.open = False
 
-    def window(self, probability: float, end_ms: int) -> GateEvent | None:
-        """One window's probability; `end_ms` is the media time of its end."""
+    def window(self, probability: float, end_ms: int, level: int = 0) -> GateEvent | None:
+        """One window's probability; `end_ms` is the media time of its end, `level` its RMS on the 16-bit scale."""
         self._in_speech = probability >= (LEAVE if self._in_speech else ENTER)
+        if self._in_speech:
+            self._loudest = max(self._loudest, level)
         if self.open:
-            return SpeechWindow(self._in_speech, end_ms)
+            return SpeechWindow(self._in_speech and level >= self._loudest * QUIET_SHARE, end_ms)
         if self._in_speech:
             if not self._score:
                 self._began_ms = end_ms - self._window_ms
@@ -53,10 +59,12 @@ class SpeechGate:
                 return SpeechBegan(self._began_ms, end_ms)
         elif self._score:
             self._score -= 1
+            if not self._score:
+                self._loudest = 0
         return None
 
     def close(self) -> None:
         """The stretch is over; the next one must earn its opening again."""
         self.open = False
-        self._score = 0
+        self._score = self._loudest = 0
         self._in_speech = False
