@@ -50,7 +50,7 @@ class Hearing:
     async def final(self) -> Transcript:
         """The text. Raises EngineError."""
         transcript = await self._utterance.final()
-        result = {
+        result: dict[str, object] = {
             "text": transcript.text,
             "confidence": transcript.confidence,
             "input_hash": self._hash.hexdigest()[:16],
