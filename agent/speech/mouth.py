@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -76,7 +76,7 @@ class Mouth:
         if pcm or span.words:
             self._line.play(pcm, span)
 
-    async def _speech(self, text: str) -> AsyncIterator[SpeechChunk]:
+    async def _speech(self, text: str) -> AsyncGenerator[SpeechChunk, None]:
         cached = self._phrases.get(text)
         if cached is not None:
             for chunk in cached:
@@ -95,7 +95,7 @@ class Mouth:
         speech = bounded(
             self._tts.speak(text, self._ctx), engine=self._tts.name, first_s=FIRST_AUDIO_S, between_s=BETWEEN_AUDIO_S
         )
-        async with aclosing(speech) as chunks:  # type: ignore[type-var]
+        async with aclosing(speech) as chunks:
             async for chunk in chunks:
                 result: dict[str, Any] = {
                     "samples": len(chunk.pcm) // 2,

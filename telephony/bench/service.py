@@ -99,7 +99,7 @@ async def _until_ready(url: str, process: asyncio.subprocess.Process, log: Path)
                         if response.status == 200:
                             return
                 await asyncio.sleep(0.1)
-    raise LocalError(f"the service did not become ready within {READY_DEADLINE_S:g} s; it said: {_last_words(log)}")
+    raise LocalError(f"the service did not become ready; it said: {_last_words(log)}")
 
 
 def _last_words(log: Path) -> str:
