@@ -129,7 +129,7 @@ class PlayoutLedger:
     def mark(self) -> str:
         """A name for a mark to be sent behind everything sent so far."""
         self._marks.append(self._sent)
-        return f"{self._generation}:{self._sent}"
+        return self._name(self._sent)
 
     def clear(self, media_ms: int) -> Heard:
         """Everything unheard is gone, sent or not: the far end is being told so now."""
@@ -143,6 +143,7 @@ class PlayoutLedger:
         self._settle_until(head)  # the rest of what is on the way was never heard
         self._on_the_way.clear()
         self._empty = True
+        self._run.announced = True  # or never will be
         self._queued = self._floor = self._confirmed = self._sent
         self._done = True
         return heard
@@ -151,18 +152,19 @@ class PlayoutLedger:
 
     def returned(self, name: str, media_ms: int) -> None:
         """A mark came back. Names that are not of this generation, or not ours, prove nothing."""
-        generation, _, offset_text = name.partition(":")
-        if generation != str(self._generation) or not offset_text.isdecimal() or len(offset_text) > 15:
+        offset_text = name.partition(":")[2]
+        if not offset_text.isdecimal() or len(offset_text) > 15:
             return
         offset = int(offset_text)
-        if offset not in self._marks or offset <= self._confirmed:
+        if name != self._name(offset) or offset not in self._marks or offset <= self._confirmed:
             return
         while self._marks and self._marks[0] <= offset:
             self._marks.popleft()
         late_ms = media_ms - self._time_of(offset)
         if self._confirmed <= self._run.start < offset:  # the first mark of its run teaches the lag
             self._lag_ms = min(max(0.0, self._lag_ms + late_ms), MAX_LAG_MS)
-        self._anchor = _Anchor(float(media_ms), offset)
+        if offset > self._run.start or late_ms > 0:  # a mark of the run before can only put the next one off
+            self._anchor = _Anchor(float(media_ms), offset)
         self._confirmed = offset
         self._marks_seen = True
         self._marks_lost = False
@@ -218,6 +220,9 @@ class PlayoutLedger:
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
+    def _name(self, offset: int) -> str:
+        return f"{self._generation}:{offset}"
+
     def _head(self, media_ms: float) -> int:
         if self._empty:
             return self._sent
@@ -264,7 +269,13 @@ class PlayoutLedger:
                 if not samples:
                     return
                 pcm = pcm[: 2 * samples]
-            self._settled.append((self._place(start, samples), pcm))
+            elif (tail := samples % self._per_ms) and self._on_the_way:
+                samples -= tail  # a part of a millisecond goes with the next piece: no hole in between
+                following = self._on_the_way.popleft()[1]
+                self._on_the_way.appendleft((start + samples, pcm[2 * samples :] + following))
+                pcm = pcm[: 2 * samples]
+            if samples:
+                self._settled.append((self._place(start, samples), pcm))
 
     def _place(self, start: int, samples: int) -> int:
         place = round(self._time_of(start))
