@@ -39,6 +39,8 @@ clause_tokens = 4
 
 [tts]
 engine = "synthetic"
+speed = 50.0
+first_byte_ms = 20
 
 [vad]
 engine = "energy"

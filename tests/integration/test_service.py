@@ -1,0 +1,227 @@
+"""The service over real sockets: who is refused, what is full, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import aiohttp
+import pytest
+
+from agent.errors import LocalError
+from telephony.auth import auth_token
+from telephony.settings import load_settings
+from telephony.web.serve import PortTaken, Service, bind
+from tests.integration.conftest import StartService
+from tests.integration.foreign_carrier import ForeignCarrier, ForeignStream, stream_url
+
+CALL = "CA" + "2" * 32
+
+
+async def refused(carrier: ForeignCarrier, url: str) -> int:
+    with pytest.raises(aiohttp.WSServerHandshakeError) as error:
+        await carrier.http.ws_connect(url)
+    return error.value.status
+
+
+async def idle(service: Service) -> None:
+    async with asyncio.timeout(5):
+        while service.host.state()["calls"]:
+            await asyncio.sleep(0.02)
+
+
+async def get(carrier: ForeignCarrier, path: str) -> tuple[int, str]:
+    async with carrier.http.get(carrier.url + path) as response:
+        return response.status, await response.text()
+
+
+async def test_sockets_without_a_good_token_are_refused_before_the_upgrade(
+    service: Service, carrier: ForeignCarrier
+) -> None:
+    url = await carrier.token_url(CALL)
+    for other in (
+        url[:-1],
+        url + "x",
+        url.replace("/media/", "/media/x"),
+        service.url + "/media/",
+        url + "?a=b"[:0] + "/x",
+    ):
+        assert await refused(carrier, other) == 403
+    assert await refused(carrier, service.url + "/elsewhere") == 404
+    assert service.host.state()["calls"] == 0
+
+
+async def test_a_token_is_spent_by_its_first_socket(service: Service, carrier: ForeignCarrier) -> None:
+    url = await carrier.token_url(CALL)
+    first = await carrier.http.ws_connect(url)
+    assert await refused(carrier, url) == 403
+    await first.close()
+    await idle(service)
+
+
+async def test_a_token_admits_no_other_call(service: Service, carrier: ForeignCarrier) -> None:
+    stream = ForeignStream(await carrier.http.ws_connect(await carrier.token_url(CALL)), CALL)
+    await stream.begin({}, call_sid="CA" + "3" * 32)
+    message = await stream.socket.receive()
+    assert message.type is aiohttp.WSMsgType.CLOSE
+    assert message.data == 1002
+    await idle(service)
+    assert not list(Path("calls").iterdir()), "it must leave no record"
+
+
+@pytest.mark.parametrize(
+    "text", ["not json", '{"event":"media"}', '{"event":"connected"}{"event":"start"}', "[" * 5000, "\x00"]
+)
+async def test_nonsense_in_place_of_start_ends_that_socket_alone(
+    service: Service, carrier: ForeignCarrier, text: str
+) -> None:
+    socket = await carrier.http.ws_connect(await carrier.token_url(CALL))
+    await socket.send_str(text)
+    assert (await socket.receive()).data == 1002
+    await idle(service)
+    assert service.host.counts["calls failed: ours"] == 0
+    assert (await get(carrier, "/healthz"))[0] == 200
+
+
+async def test_an_oversized_message_closes_the_socket(service: Service, carrier: ForeignCarrier) -> None:
+    stream = await carrier.open(await carrier.voice(CALL), CALL)
+    with contextlib.suppress(ConnectionError):
+        await stream.socket.send_str("x" * 300_000)
+    async for _ in stream.socket:
+        pass
+    assert stream.socket.close_code in (1009, 1006, None)
+    await idle(service)
+
+
+async def test_unsigned_webhooks_are_refused(service: Service, carrier: ForeignCarrier) -> None:
+    url, form = f"{service.url}/twilio/voice", {"CallSid": CALL}
+    async with carrier.http.post(url, data=form) as response:
+        assert response.status == 403
+    assert (await carrier.post(url, form, **{"X-Forwarded-For": "1.2.3.4"}))[0] == 403
+    assert (await carrier.post(url, form, Host="agent.example.com"))[0] == 403
+    assert (await carrier.post(url, {**form, "Big": "x" * 70_000}))[0] == 413
+    async with carrier.http.get(url) as response:
+        assert response.status == 405
+
+
+async def test_a_public_origin_is_what_counts(start_service: StartService, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(LocalError, match="TWILIO_AUTH_TOKEN"):
+        await start_service(public_origin="https://agent.example.com")
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "the-real-one")
+    service = await start_service(public_origin="https://agent.example.com")
+    async with ForeignCarrier(service.url, "the-real-one") as carrier:
+        form = {"CallSid": CALL}
+        proxied = {
+            "Host": "agent.example.com",
+            "X-Forwarded-For": "1.2.3.4",
+            "X-Twilio-Signature": carrier.sign("https://agent.example.com/twilio/voice", form),
+        }
+        status, text = await carrier.post(f"{service.url}/twilio/voice", form, **proxied)
+        assert status == 200
+        assert stream_url(ElementTree.fromstring(text)).startswith("wss://agent.example.com/media/")
+        assert (await carrier.post(f"{service.url}/twilio/voice", form, Host="evil.example"))[0] == 403
+
+
+async def test_full_is_said_at_the_webhook_and_at_the_socket(start_service: StartService) -> None:
+    service = await start_service(max_calls=1)
+    async with ForeignCarrier(service.url, auth_token(load_settings()).get_secret_value()) as carrier:
+        stream = await carrier.open(await carrier.voice(CALL), CALL)
+        status, state = await get(carrier, "/readyz")
+        assert (status, json.loads(state)["calls"]) == (503, 1)
+        other = await carrier.voice("CA" + "4" * 32)
+        assert [verb.tag for verb in other] == ["Say", "Hangup"]
+        await stream.socket.close()
+        await idle(service)
+        status, state = await get(carrier, "/readyz")
+        assert (status, json.loads(state)["ready"]) == (200, True)
+
+
+async def test_a_new_stream_of_a_call_takes_the_place_of_its_dead_one(
+    service: Service, carrier: ForeignCarrier
+) -> None:
+    first = await carrier.open(await carrier.voice(CALL), CALL)
+    second = await carrier.open(await carrier.voice(CALL), CALL)
+    async with asyncio.timeout(5):
+        async for _ in first.socket:
+            pass
+        assert (await second.socket.receive()).type is aiohttp.WSMsgType.TEXT
+    assert service.host.state()["calls"] == 1
+    await second.socket.close()
+    await idle(service)
+
+
+async def test_a_service_that_stops_ends_its_calls_politely(start_service: StartService) -> None:
+    service = await start_service()
+    async with ForeignCarrier(service.url, auth_token(load_settings()).get_secret_value()) as carrier:
+        stream = await carrier.open(await carrier.voice(CALL), CALL)
+        running = asyncio.create_task(stream.run())
+        await stream.agent_begins()
+        draining = asyncio.create_task(service.host.drain(0.2, asyncio.Event()))
+        await asyncio.sleep(0.05)
+        assert (await get(carrier, "/readyz"))[0] == 503
+        assert [verb.tag for verb in await carrier.voice("CA" + "5" * 32)] == ["Say", "Hangup"]
+        async with asyncio.timeout(3):
+            await running
+        assert stream.close_code == 1000
+        _, text = await carrier.post(f"{service.url}/twilio/after", {"CallSid": CALL, "CallStatus": "in-progress"})
+        assert text.endswith("<Response><Hangup /></Response>")
+        async with asyncio.timeout(5):
+            await draining
+    assert service.host.state()["calls"] == 0
+
+
+async def test_draining_lets_a_call_finish(start_service: StartService) -> None:
+    service = await start_service()
+    async with ForeignCarrier(service.url, auth_token(load_settings()).get_secret_value()) as carrier:
+        stream = await carrier.open(await carrier.voice(CALL), CALL)
+        running = asyncio.create_task(stream.run())
+        await stream.agent_begins()
+        draining = asyncio.create_task(service.host.drain(30.0, asyncio.Event()))
+        await asyncio.sleep(0.3)
+        assert not running.done()
+        await stream.socket.close()
+        async with asyncio.timeout(3):
+            await draining
+        running.cancel()
+
+
+def test_a_taken_port_is_told_in_plain_words() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(PortTaken, match=f"port {port} on 127.0.0.1 is taken by another program: stop it, or set"):
+            bind("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("host", "said"), [("192.0.2.1", "no address of this machine"), ("no such host", "no address")]
+)
+def test_a_host_that_is_not_ours_is_told(host: str, said: str) -> None:
+    with pytest.raises(LocalError, match=said):
+        bind(host, 0)
+
+
+def test_the_kernel_picks_a_free_port() -> None:
+    with bind("127.0.0.1", 0) as listening:
+        assert listening.getsockname()[1] > 0
+
+
+async def test_tokens_reach_no_log(service: Service, carrier: ForeignCarrier, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    url: Any = await carrier.token_url(CALL)
+    stream = await carrier.http.ws_connect(url)
+    await refused(carrier, url)
+    await stream.close()
+    await idle(service)
+    token = url.rpartition("/")[2]
+    ours = [
+        record.getMessage() for record in caplog.records if record.name.startswith(("offhook", "hypercorn", "quart"))
+    ]
+    assert ours
+    assert not [message for message in ours if token[:40] in message]
