@@ -21,7 +21,7 @@ class Keypad:
         self._last_ms = media_ms
         if digit == "#" and self._keys:
             return self._take()
-        if digit in "0123456789*" and digit:
+        if len(digit) == 1 and digit in "0123456789*":
             self._keys += digit
         return self._take() if len(self._keys) >= MAX_KEYS else None
 

@@ -1,4 +1,4 @@
-"""The playout ledger: by table, and against the carrier's own buffer over a network that stalls, jitters and forgets."""
+"""The playout ledger: by table, and against the carrier's buffer over a network that stalls, jitters and forgets."""
 
 import itertools
 import random

@@ -1,0 +1,55 @@
+"""Keys into entries, by table."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.turns.keypad import INTER_KEY_MS, MAX_KEYS, Keypad
+
+
+@pytest.mark.parametrize(
+    ("keys", "entries", "left"),
+    [
+        ("4712#", ["4712"], False),
+        ("4712", [], True),
+        ("#", [], False),
+        ("##4#", ["4"], False),
+        ("12#34#", ["12", "34"], False),
+        ("*21*#", ["*21*"], False),
+        ("4A7B1C2D#", ["4712"], False),  # the keys of a fourth column mean nothing here
+        ("A", [], False),
+        ("1" * MAX_KEYS, ["1" * MAX_KEYS], False),
+        ("1" * (MAX_KEYS + 1), ["1" * MAX_KEYS], True),
+    ],
+)
+def test_keys(keys: str, entries: list[str], left: bool) -> None:
+    keypad = Keypad()
+    assert [entry for key in keys if (entry := keypad.press(key, 0)) is not None] == entries
+    assert keypad.pending is left
+
+
+def test_a_pause_ends_an_entry_once() -> None:
+    keypad = Keypad()
+    assert keypad.tick(10_000) is None
+    keypad.press("4", 1000)
+    assert keypad.tick(1000 + INTER_KEY_MS - 1) is None
+    keypad.press("7", 1000 + INTER_KEY_MS - 1)
+    assert keypad.tick(1000 + INTER_KEY_MS) is None
+    assert keypad.tick(1000 + 2 * INTER_KEY_MS) == "47"
+    assert keypad.tick(100_000) is None
+    assert not keypad.pending
+
+
+@pytest.mark.parametrize("junk", ["", "12", "x", "٣", "#*"])
+def test_what_is_no_key_is_no_key(junk: str) -> None:
+    keypad = Keypad()
+    assert keypad.press(junk, 0) is None
+    assert not keypad.pending
+
+
+@given(st.lists(st.sampled_from("0123456789*#ABCD"), max_size=200))
+def test_no_key_is_lost_or_doubled(keys: list[str]) -> None:
+    keypad = Keypad()
+    entries = [keypad.press(key, 20 * at) for at, key in enumerate(keys)] + [keypad.tick(10**6)]
+    assert "".join(filter(None, entries)) == "".join(key for key in keys if key in "0123456789*")
+    assert all(0 < len(entry) <= MAX_KEYS for entry in entries if entry is not None)
