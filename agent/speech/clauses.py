@@ -16,6 +16,8 @@ FIRST_COMMA_CHARS = 12
 LATER_COMMA_CHARS = 48
 #: Text without any punctuation is cut at a word after so many characters; a voice must not wait forever.
 LONGEST_CHARS = 240
+#: A comma is judged by the word behind it; more than so much white space and word is not waited for.
+LOOKAHEAD_CHARS = 16
 
 _BOUNDARY = re.compile(r"([.!?;:]+[\"')\]]*|[,–—])(?=\s)")
 _ABBREVIATIONS = frozenset(
@@ -56,11 +58,17 @@ class ClauseSplitter:
 
     def _find_end(self) -> int | None:
         for boundary in _BOUNDARY.finditer(self._text):
+            if boundary.end() > LONGEST_CHARS:
+                break
             before, mark = self._text[: boundary.start()], boundary.group(1)
             if mark[0] in ",–—":
                 shortest = LATER_COMMA_CHARS if self._given else FIRST_COMMA_CHARS
-                rest = self._text[boundary.end() :].split(maxsplit=1)
-                if len(before.lstrip()) < shortest or not rest or _is_number(before) or _is_number(rest[0]):
+                if len(before.lstrip()) < shortest or _is_number((before.split() or [""])[-1]):
+                    continue
+                number_follows = _number_follows(self._text[boundary.end() : boundary.end() + LOOKAHEAD_CHARS])
+                if number_follows is None:
+                    return None
+                if number_follows:
                     continue
             elif mark == "." and _is_abbreviation(before):
                 continue
@@ -86,8 +94,21 @@ def _is_abbreviation(before: str) -> bool:
     return last in _ABBREVIATIONS or (len(last) == 1 and last.isalpha() and last != "i")
 
 
-def _is_number(text: str) -> bool:
-    """Whether the word next to the comma belongs to a row of digits: "four, seven, one, two" is one breath."""
-    words = text.split()
-    word = (words[-1] if words else "").strip(".,!?").lower()
-    return word.isdigit() or word in _NUMBER_WORDS
+def _is_number(word: str) -> bool:
+    """Whether the word next to a comma belongs to a row of digits: "four, seven, one, two" is one breath."""
+    word = word.strip(".,!?").lower()
+    return word[:1].isdigit() or word in _NUMBER_WORDS
+
+
+def _number_follows(ahead: str) -> bool | None:
+    """Whether the text behind a comma begins with a number; None as long as more of it could tell otherwise.
+
+    The answer never depends on how much of the text has come: None, or the same as with all of it.
+    """
+    words = ahead.split(maxsplit=1)
+    whole = len(words) > 1 or len(ahead) == LOOKAHEAD_CHARS or (bool(words) and ahead[-1].isspace())
+    word = words[0].strip(".,!?").lower() if words else ""
+    if whole or word[:1].isdigit():
+        return _is_number(word)
+    may_become_one = any(number.startswith(word) for number in _NUMBER_WORDS)
+    return None if may_become_one else False
