@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import secrets
@@ -65,6 +66,7 @@ class _Call:
     limit: asyncio.Timeout
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     line: MediaStreamLine | None = None
+    record: CallRecord | None = None
     ended_as: str = "it was longer than any call may be"
 
 
@@ -208,7 +210,7 @@ class CallHost:
             on_leave=lambda decision: self._decide(start.call_sid, decision),
         )
         ctx = LiveContext(self._executor)
-        record = CallRecord.open(
+        call.record = record = CallRecord.open(
             self.calls_dir, start.call_sid, mode=self.agent.record, rate_hz=line.info.sample_rate_hz, ctx=ctx
         )
         for listener in self._listeners:
@@ -231,26 +233,35 @@ class CallHost:
     async def drain(self, drain_s: float, hurry: asyncio.Event) -> None:
         """Take no new calls; let those that run finish for `drain_s`, or until `hurry`; then end them politely."""
         self._room.draining = True
-        if not self._idle.is_set():
-            log.info("stopping: %d calls may finish within %g s", self._room.calls, drain_s)
-            waiting = [asyncio.ensure_future(self._idle.wait()), asyncio.ensure_future(hurry.wait())]
-            await asyncio.wait(waiting, timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
-            for task in waiting:
-                task.cancel()
         if self._idle.is_set():
             return
+        log.info("stopping: %d calls may finish within %g s", self._room.calls, drain_s)
+        waiting = [asyncio.ensure_future(self._idle.wait()), asyncio.ensure_future(hurry.wait())]
+        await asyncio.wait(waiting, timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        if not self._idle.is_set():
+            await self._end_calls()
+        await asyncio.sleep(LAST_WEBHOOKS_S)
+
+    async def _end_calls(self) -> None:
         log.warning("stopping: %d calls are ended now", self._room.calls)
         for call in list(self._calls.values()):
             call.ended_as = "the service stops"
-            if call.line is not None:
-                # With a decision: the carrier's next question finds "hang up", not a call to be brought back.
-                await call.line.leave(HangUp("service stopped"))
+        # With a decision: the carrier's next question finds "hang up", not a call to be brought back.
+        await asyncio.gather(*(_leave(call, HangUp("service stopped")) for call in list(self._calls.values())))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SESSION_END_S):
                 await self._idle.wait()
-        await asyncio.sleep(LAST_WEBHOOKS_S)
         for call in list(self._calls.values()):
             call.limit.reschedule(asyncio.get_running_loop().time())
+
+
+async def _leave(call: _Call, decision: Decision) -> None:
+    if call.line is not None and call.record is not None:
+        fields = {"type": type(decision).__name__, **dataclasses.asdict(decision)}
+        call.record.event("leave", call.line.media_ms, decision=fields)
+        await call.line.leave(decision)
 
 
 async def _until_both_end(line: MediaStreamLine, session: CallSession) -> None:
