@@ -201,7 +201,7 @@ class CallSession:
         if isinstance(event, SpeechBegan):
             self._on_speech_began(event)
             return
-        if self._floor.floor is Floor.AGENT and self._interruption.window(event):
+        if self._interruption.window(event) and self._floor.floor is Floor.AGENT:
             self._barge_in()
         end = self._endpointer.window(event)
         if end is not None:
@@ -331,6 +331,10 @@ class CallSession:
             failure = errors.exceptions[0]
         if failure is not None:
             self._give_up("reply", failure)
+            return
+        if not decisions and not any(said.turn == turn and said.text for said in self._history.open_utterances()):
+            self._journal("error", where="reply", message="the model said nothing; the caller is asked again")
+            self._say_phrases([self._agent.phrases.not_understood])
             return
         await self._be_heard_out(decisions[0] if decisions else None)
 
