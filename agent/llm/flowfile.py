@@ -276,7 +276,7 @@ def _check_names(flow: Flow, misses: Table, slots: Table, intents: Table, offers
                 (replies if outcome else table).table(outcome or "reply") if reply.offer or reply.ask_again else table
             )
             known(below, "offer", reply.offer, "offer", flow.offers)
-            known(below, "ask_again", reply.ask_again, "slot", {name: None for name in intent.needs})
+            known(below, "ask_again", reply.ask_again, "slot", dict.fromkeys(intent.needs))
 
 
 def _check_tool(flow: Flow, intent: Intent, table: Table, tools: Mapping[str, Tool]) -> None:

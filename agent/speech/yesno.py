@@ -7,11 +7,13 @@ from agent.speech.words import words
 #: Yes on its own, whatever politely follows.
 _STRONG = (
     "yes", "yeah", "yep", "yup", "yea", "correct", "absolutely", "definitely", "certainly", "exactly", "affirmative",
-    "of course", "go ahead", "do it", "do that", "do so", "that is right", "that is correct", "i do", "i am sure",
-    "i would", "sounds good", "you can", "confirm", "i confirm",
+    "of course", "go ahead", "do it", "do that", "do so", "that is right", "that is correct", "i am sure",
+    "sounds good", "i confirm",
 )  # fmt: skip
 #: Yes only when nothing of substance follows: these also open sentences ("okay, where is my parcel").
-_WEAK = ("okay", "ok", "sure", "right", "alright", "all right", "fine", "good", "great", "perfect", "mhm", "uh huh")
+_WEAK = ("okay", "ok", "sure", "right", "alright", "all right", "fine", "good", "great", "perfect", "mhm", "i do", "i would",
+    "you can", "confirm",
+)  # fmt: skip
 #: What may stand around a weak yes.
 _POLITE = ("thanks", "thank you", "very much", "that is", "that would be", "then", "oh", "nice", "lovely")
 #: With one of these the sentence is no plain yes: doubt, a question, a condition, a change of mind.

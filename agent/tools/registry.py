@@ -91,7 +91,7 @@ async def _run(tool: Tool, arguments: BaseModel, tool_ctx: ToolContext) -> ToolO
                 result = await work()
             else:
                 result = await tool_ctx.ctx.offload(work, cost_ms=SYNC_COST_MS)
-    except Exception as error:  # noqa: BLE001 - a tool is another's code: the call must outlive whatever it raises
+    except Exception as error:
         if isinstance(error, TimeoutError) and deadline.expired():
             log.warning("tool %s gave no result within %.1f s", tool.name, tool.timeout_s)
             doubt = "" if tool.effect == "read" else "; whether it took effect is not known"
