@@ -51,11 +51,16 @@ class History:
         self._utterances: dict[int, AgentSaid] = {}
 
     def caller_said(self, turn: int, text: str) -> None:
-        """A committed turn. If nothing was heard of an answer to the one before, the two are one."""
+        """A committed turn. If nothing was heard of an answer to the one before, the two are one.
+
+        Saying the same turn again (its answer was broken off by a noise) adds nothing.
+        """
         last = self.entries[-1] if self.entries else None
         while isinstance(last, AgentSaid) and not last.heard:
             self.entries.pop()
             last = self.entries[-1] if self.entries else None
+        if any(isinstance(entry, CallerSaid) and entry.turn == turn for entry in self.entries):
+            return
         if isinstance(last, CallerSaid):
             last.turn, last.text = turn, f"{last.text} {text}"
         else:

@@ -30,8 +30,8 @@ class TurnTrace:
         stages = {"voice_to_voice_ms": whole, "endpointing_ms": self._ended_media_ms - self._speech_end_ms}
         before = 0.0
         for stage in ("stt", "llm", "clause", "tts"):
-            at = self._marks.get(stage, before)
+            at = max(before, self._marks.get(stage, before))
             stages[f"{stage}_ms"] = round(at) - round(before)
-            before = max(before, at)
+            before = at
         stages["line_ms"] = whole - sum(value for name, value in stages.items() if name != "voice_to_voice_ms")
         return stages

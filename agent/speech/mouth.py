@@ -47,28 +47,38 @@ class Mouth:
         while ahead_ms > 0:
             await asyncio.sleep(ahead_ms / 1000)
             ahead_ms = self._line.pending_ms - AHEAD_MS
-        rate_hz = self._line.info.sample_rate_hz
-        resampler = StreamResampler(self._tts.rate_hz, rate_hz)
+        resampler = self._resampler()
         async with aclosing(self._speech(clause.text)) as chunks:
             async for chunk in chunks:
-                pcm = resampler.push(chunk.pcm)
-                words = tuple(
-                    WordEnd(min(word.sample * rate_hz // self._tts.rate_hz, len(pcm) // 2), clause.start + word.chars)
-                    for word in chunk.words
-                )
-                self._play(pcm, TextSpan(utterance, words))
-        self._play(resampler.flush(), TextSpan(utterance))
-        # White space and punctuation after the last word count as said with it.
-        self._play(b"", TextSpan(utterance, (WordEnd(0, clause.start + len(clause.text)),)))
+                self._play_chunk(utterance, clause.start, chunk, resampler)
+        self._play_rest(utterance, clause, resampler)
 
     def play_phrase(self, utterance: int, text: str) -> bool:
         """Queue a phrase from memory at once, without awaiting anything; False if it is not in memory."""
         chunks = self._phrases.get(text)
-        if chunks is None or self._tts.rate_hz != self._line.info.sample_rate_hz:
+        if chunks is None:
             return False
+        resampler = self._resampler()
         for chunk in chunks:
-            self._play(chunk.pcm, TextSpan(utterance, chunk.words))
+            self._play_chunk(utterance, 0, chunk, resampler)
+        self._play_rest(utterance, Clause(text, 0), resampler)
         return True
+
+    def _resampler(self) -> StreamResampler:
+        return StreamResampler(self._tts.rate_hz, self._line.info.sample_rate_hz)
+
+    def _play_chunk(self, utterance: int, start: int, chunk: SpeechChunk, resampler: StreamResampler) -> None:
+        pcm = resampler.push(chunk.pcm)
+        words = tuple(
+            WordEnd(min(word.sample * resampler.out_hz // resampler.in_hz, len(pcm) // 2), start + word.chars)
+            for word in chunk.words
+        )
+        self._play(pcm, TextSpan(utterance, words))
+
+    def _play_rest(self, utterance: int, clause: Clause, resampler: StreamResampler) -> None:
+        self._play(resampler.flush(), TextSpan(utterance))
+        # White space and punctuation after the last word count as said with it.
+        self._play(b"", TextSpan(utterance, (WordEnd(0, clause.start + len(clause.text)),)))
 
     def _play(self, pcm: bytes, span: TextSpan) -> None:
         if pcm:
