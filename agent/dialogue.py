@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +76,7 @@ class Dialogue:
         self._journal = journal
         self._spawn = spawn
 
-    async def reply(self, turn: int, text: str) -> AsyncIterator[DialogueEvent]:
+    async def reply(self, turn: int, text: str) -> AsyncGenerator[DialogueEvent, None]:
         """Answer a committed turn. Cancelling it (a barge-in) drops what is unsaid; a tool at work finishes.
 
         Raises EngineError when the model fails or misses a deadline.
@@ -84,12 +85,13 @@ class Dialogue:
         for _ in range(MAX_ROUNDS):
             utterance = self.history.agent_begins(turn)
             calls: list[ToolCall] = []
-            async for event in self._complete():
-                if isinstance(event, ToolCall):
-                    calls.append(event)
-                    continue
-                self.history.agent_adds(utterance, event.text)
-                yield Say(utterance, event.text)
+            async with aclosing(self._complete()) as results:
+                async for event in results:
+                    if isinstance(event, ToolCall):
+                        calls.append(event)
+                        continue
+                    self.history.agent_adds(utterance, event.text)
+                    yield Say(utterance, event.text)
             yield SaidAll(utterance)
             if not calls:
                 return
@@ -98,7 +100,7 @@ class Dialogue:
                     yield said
         raise EngineError(f'engine "{self._llm.name}": still calling tools after {MAX_ROUNDS} rounds; reply given up')
 
-    async def _complete(self) -> AsyncIterator[TextDelta | ToolCall]:
+    async def _complete(self) -> AsyncGenerator[TextDelta | ToolCall, None]:
         """One completion, under its deadlines, journaled with the offset of every result."""
         ctx = self._tool_context.ctx
         request = LlmRequest(self.history.messages(self._agent.system_prompt), self._tools.specs())
@@ -106,19 +108,20 @@ class Dialogue:
         began_s = ctx.now_s()
         self._journal("engine.request", engine="llm", name=self._llm.name, id=request_id, **_input_of(request))
         chars = 0
-        results = bounded(
+        bounded_results = bounded(
             self._llm.stream(request, ctx), engine=self._llm.name, first_s=FIRST_TOKEN_S, between_s=BETWEEN_TOKENS_S
         )
-        async for event in results:
-            if isinstance(event, TextDelta):
-                self._result(request_id, began_s, {"text": event.text}, final=False)
-                chars += len(event.text)
-                if chars > MAX_REPLY_CHARS:
-                    break
-            else:
-                wanted = {"tool": event.name, "arguments": dict(event.arguments)}
-                self._result(request_id, began_s, wanted, final=False)
-            yield event
+        async with aclosing(bounded_results) as results:
+            async for event in results:
+                if isinstance(event, TextDelta):
+                    self._result(request_id, began_s, {"text": event.text}, final=False)
+                    chars += len(event.text)
+                    if chars > MAX_REPLY_CHARS:
+                        break
+                else:
+                    wanted = {"tool": event.name, "arguments": dict(event.arguments)}
+                    self._result(request_id, began_s, wanted, final=False)
+                yield event
         self._result(request_id, began_s, {}, final=True)
 
     def _result(self, request_id: str, began_s: float, result: Mapping[str, object], *, final: bool) -> None:

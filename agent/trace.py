@@ -21,7 +21,7 @@ class TurnTrace:
         self._marks: dict[str, float] = {}
 
     def mark(self, stage: str) -> None:
-        """Stages, in order: "stt" (text accepted), "llm" (first token), "clause" (first one whole), "tts" (first audio)."""
+        """Stages, in order: "stt" (text accepted), "llm" (first token), "clause" (first whole), "tts" (first audio)."""
         self._marks.setdefault(stage, (self._now_s() - self._ended_s) * 1000)
 
     def heard(self, media_ms: int) -> dict[str, int]:
