@@ -43,6 +43,9 @@ async def test_a_foreign_carrier_holds_a_whole_call(service: Service, carrier: F
     status, text = await carrier.post(connect.attrib["action"], form)
     assert (status, "<Hangup />" in text, "<Connect" in text) == (200, True, False)
 
+    async with asyncio.timeout(5):
+        while service.host.state()["calls"]:
+            await asyncio.sleep(0.02)
     events = journal()
     assert [event["text"] for event in events if event["kind"] == "turn.committed"] == [
         "where is my parcel",
@@ -63,9 +66,6 @@ async def test_a_foreign_carrier_holds_a_whole_call(service: Service, carrier: F
     assert length_s > stream.played_ms / 1000
     summary = json.loads(Path(f"calls/{CALL}/call.json").read_text())
     assert [line["who"] for line in summary["transcript"]].count("caller") == 2
-    async with asyncio.timeout(5):
-        while service.host.state()["calls"]:
-            await asyncio.sleep(0.02)
 
 
 async def test_keys_are_heard_and_a_dropped_call_is_brought_back_twice(
