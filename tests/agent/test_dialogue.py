@@ -68,19 +68,19 @@ class Case:
         return [line["kind"] for line in self.journal]
 
 
-RAN: list[str] = []
+ran: list[str] = []
 
 
 @pytest.fixture(autouse=True)
 def _forget() -> None:
-    RAN.clear()
+    ran.clear()
 
 
 @tool(effect="read", filler="One moment.", patience_s=0.7)
 async def look(ctx: ToolContext, number: str, takes_s: float = 0.0) -> dict[str, str]:
     """Look it up."""
     await asyncio.sleep(takes_s)
-    RAN.append(number)
+    ran.append(number)
     return {"where": "Berlin"}
 
 
@@ -88,14 +88,14 @@ async def look(ctx: ToolContext, number: str, takes_s: float = 0.0) -> dict[str,
 async def order(ctx: ToolContext, takes_s: float = 0.0) -> str:
     """Order it."""
     await asyncio.sleep(takes_s)
-    RAN.append("ordered")
+    ran.append("ordered")
     return "done"
 
 
 @tool(effect="irreversible")
 def cancel(ctx: ToolContext) -> str:
     """Cancel it."""
-    RAN.append("cancelled")
+    ran.append("cancelled")
     return "gone"
 
 
@@ -133,7 +133,7 @@ def test_rounds_until_no_tool_is_called() -> None:
         case = Case(scripts, [look])
         await case.reply()
         assert case.said() == ["Let me see.", "In Berlin."]
-        assert RAN == ["4712", "4713"]
+        assert ran == ["4712", "4713"]
         roles = [message.role for message in case.llm.requests[2].messages]
         assert roles == ["system", "user", "assistant", "assistant", "tool", "assistant", "tool"]
         assert case.llm.requests[2].messages[-1].content == '{"where": "Berlin"}'
@@ -161,9 +161,9 @@ def test_an_irreversible_tool_needs_the_spoken_yes() -> None:
     async def case() -> None:
         case = Case([[call("cancel")], ["Shall I?"], [call("cancel")], ["Done."]], [cancel])
         await case.reply(1, "cancel my parcel")
-        assert RAN == []
+        assert ran == []
         await case.reply(2, "yes please")
-        assert RAN == ["cancelled"]
+        assert ran == ["cancelled"]
 
     run_virtual(case())
 
@@ -261,9 +261,9 @@ def test_a_reply_that_is_cut_off_leaves_its_tool_to_finish(name: str) -> None:
         reply.cancel()
         await asyncio.wait([reply])
         assert reply.cancelled()
-        assert RAN == []
+        assert ran == []
         await asyncio.wait(case.spawned)
-        assert RAN == ["ordered" if name == "order" else "1"]
+        assert ran == ["ordered" if name == "order" else "1"]
         assert case.kinds()[-1] == "tool.returned"
         case.llm.scripts = [["It is done already."]]
         await case.reply(2, "and now")
