@@ -57,7 +57,8 @@ def check_agent(top: Table, folder_name: str) -> AgentSettings:
     if transfer_to and not _TRANSFER_TO.fullmatch(transfer_to):
         agent.wrong(
             "transfer_to",
-            f'agent.transfer_to is {transfer_to!r}; write a number as "+15550100" or an address as "sip:desk@example.org"',
+            f"agent.transfer_to is {transfer_to!r}; "
+            'write a number as "+15550100" or an address as "sip:desk@example.org"',
         )
     settings = AgentSettings(
         name=name,

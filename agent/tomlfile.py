@@ -119,7 +119,7 @@ _KINDS = {str: "a text in double quotes", int: "a whole number", bool: "true or 
 
 
 class Table:
-    """One table of a TOML file. Each getter checks a value and tells mistakes; `done` tells the keys nobody asked for."""
+    """One table of a TOML file. Getters check values and tell mistakes; `done` tells the keys nobody asked for."""
 
     def __init__(
         self, file: Path, path: KeyPath, data: Mapping[str, Any], lines: Mapping[KeyPath, int], mistakes: Mistakes

@@ -19,7 +19,7 @@ _WORD = re.compile(r"\S+\s*")
 
 
 class FlowEngine:
-    """A conversation from a file: intents by phrases, slots, tools, offers. Needs no network, costs under a millisecond.
+    """A conversation from a file: intents by phrases, slots, tools, offers. Needs no network.
 
     Each request is answered from its messages alone (agent/llm/flow_state.py), so that a call may change workers.
     """

@@ -40,7 +40,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where the conversation stands. `partial` are digits of an unfinished slot; `heard` our words since the last turn."""
+    """Where the conversation stands. `partial`: digits of an unfinished slot; `heard`: our words this turn."""
 
     intent: str = ""
     slots: Mapping[str, str | bool] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What to do next: say something, and then, with `tool`, call it. `problem` is a mistake in flow.toml, for the log."""
+    """What to do next: say something, and then, with `tool`, call it. `problem`: what flow.toml has wrong."""
 
     say: str = ""
     tool: str = ""
@@ -140,7 +140,7 @@ def _is_answer(flow: Flow, state: State, question: Question, said: Understood) -
     means = {question.name}
     if question.kind == "offer":
         means = {flow.offers[question.name].yes, flow.offers[question.name].no}
-    if said.intent and said.intent not in means:
+    if said.intent and said.intent not in means and not flow.intents[said.intent].polite:
         return False
     other = any(state.slots.get(name) != value for name, value in said.values.items())
     return not other and not said.partial
@@ -275,7 +275,7 @@ def _reply(flow: Flow, state: State, reply: Reply, result: Mapping[str, Any]) ->
 
 
 def render(template: str, values: Mapping[str, Any]) -> tuple[str, str]:
-    """The template with its fields filled in, and what is wrong ("" if nothing): a field without a value gives no text."""
+    """The template filled in, and what is wrong ("" if nothing); a field without a value gives no text at all."""
     said: list[str] = []
     for text, name, formatter, _ in string.Formatter().parse(template):
         said.append(text)

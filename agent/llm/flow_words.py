@@ -65,12 +65,13 @@ def _forgets(slot: Slot, said: tuple[str, ...]) -> bool:
 
 
 def _intent(flow: Flow, said: tuple[str, ...]) -> str:
-    """The intent with the longest phrase in what was said; of equals, the first in the file."""
-    best, best_length = "", 0
+    """The intent with the longest phrase in what was said; of equals, the first in the file; polite ones come last."""
+    best, best_weight = "", (False, 0)
     for intent in flow.intents.values():
         for pattern in intent.heard:
-            if len(pattern) > best_length and matches(pattern, said):
-                best, best_length = intent.name, len(pattern)
+            weight = (not intent.polite, len(pattern))
+            if weight > best_weight and matches(pattern, said):
+                best, best_weight = intent.name, weight
     return best
 
 

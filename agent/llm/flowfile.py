@@ -1,8 +1,8 @@
-"""flow.toml: an agent's own conversation as data - slots, intents, offers - read and checked, mistakes with their lines.
+"""flow.toml: an agent's own conversation as data, read and checked, mistakes told with their lines.
 
 [flow]            question, failed            [slots.NAME]      kind, length, ask, incomplete, starts, forget
 [not_understood]  first, second, then         [intents.NAME]    heard, needs, tool, arguments, first, confirm,
-[offers.NAME]     ask, yes, no,                                 declined, reply, resume, repeat,
+[offers.NAME]     ask, yes, no,                                 declined, reply, resume, repeat, polite,
                   yes_say, no_say                               replies.OUTCOME = "…" or {say, offer, ask_again}
 """
 
@@ -29,7 +29,7 @@ OTHERWISE = "otherwise"
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A value the caller gives. `starts` names the intent that the bare value begins; `forget` what makes it be asked anew."""
+    """A value the caller gives. `starts`: the intent a bare value begins; `forget`: what makes it be asked anew."""
 
     name: str
     kind: SlotKind
@@ -63,7 +63,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """Something a caller wants. With `resume`, what was being asked is asked again after the reply."""
+    """Something a caller wants.
+
+    With `resume`, what was being asked is asked again after the reply. A `polite` one counts only where nothing else
+    was said: the thanks in "no, thanks", the hello in "hello, where is my parcel".
+    """
 
     name: str
     heard: tuple[Pattern, ...]
@@ -77,6 +81,7 @@ class Intent:
     replies: Mapping[str, Reply]
     resume: bool
     repeat: bool
+    polite: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +185,7 @@ def _intent(name: str, table: Table) -> Intent:
         replies={outcome: _reply(replies, outcome) for outcome in replies.data},
         resume=table.flag("resume"),
         repeat=table.flag("repeat"),
+        polite=table.flag("polite"),
     )
     if not intent.tool and not intent.repeat and "reply" not in table:
         table.wrong("", f'the intent {name!r} does nothing; give it reply = "…" or tool = "…"')

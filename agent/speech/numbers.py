@@ -1,4 +1,4 @@
-"""Spoken digits: "four seven one two", "double five", "forty two", "4711" into digits, and digits into words for a voice."""
+"""Spoken digits: "four seven one two", "double five", "forty two", "4711" into digits, and digits into words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Yes and no, as people say them (English). Pure. What counts as yes is narrow: it is what lets irreversible tools run."""
+"""Yes and no, as people say them (English). Pure. What counts as yes is narrow: a yes lets irreversible tools run."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _STRONG = (
     "sounds good", "i confirm",
 )  # fmt: skip
 #: Yes only when nothing of substance follows: these also open sentences ("okay, where is my parcel").
-_WEAK = ("okay", "ok", "sure", "right", "alright", "all right", "fine", "good", "great", "perfect", "mhm", "i do", "i would",
-    "you can", "confirm",
+_WEAK = ("okay", "ok", "sure", "right", "alright", "all right", "fine", "good", "great", "perfect", "mhm",
+    "i do", "i would", "you can", "confirm",
 )  # fmt: skip
 #: What may stand around a weak yes.
 _POLITE = ("thanks", "thank you", "very much", "that is", "that would be", "then", "oh", "nice", "lovely")
@@ -34,7 +34,7 @@ _NO_WORDS = tuple(tuple(phrase.split()) for phrase in _NO)
 
 
 def is_yes(text: str) -> bool:
-    """Whether this is a plain yes: "yes please", "yes, cancel it", "okay"; not "yes, but wait" or "okay, where is it"."""
+    """Whether this is a plain yes: "yes please", "yes, cancel it", "okay"; not "yes, but wait", "okay, where is it"."""
     said = words(text)
     if not said or len(said) > _MAX_WORDS or _DOUBT & set(said):
         return False

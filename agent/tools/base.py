@@ -4,7 +4,7 @@
     def find_order(ctx: ToolContext, order_number: str) -> dict[str, object]:
         \"\"\"Find an order by its number.\"\"\"
 
-The first parameter is the ToolContext; the others become the JSON schema that the model sees (pydantic, from the types).
+The first parameter is the ToolContext; the others become the JSON schema that the model sees (by pydantic).
 A tool returns something JSON can hold, or a `Leaving` to end or hand over the call once what is being said was heard.
 """
 

@@ -1,6 +1,6 @@
 """The parcel desk's tools: a small database of sample orders, made when it is first needed.
 
-A real desk would ask its own systems here. Days are kept as offsets from today, so that the sample orders never go stale.
+A real desk would ask its own systems here. Days are kept as offsets from today: the sample orders never go stale.
 """
 
 from __future__ import annotations

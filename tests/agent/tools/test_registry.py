@@ -1,0 +1,196 @@
+"""Tools: schemas from types, arguments checked, effects gated, mishaps as results."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import Field
+
+from agent.errors import AgentError
+from agent.line import HangUp, Transfer
+from agent.llm.base import ToolCall
+from agent.tools.base import Leaving, Tool, ToolContext, ToolOutcome
+from agent.tools.builtin import BUILTIN_TOOLS
+from agent.tools.decorator import tool
+from agent.tools.registry import NEEDS_YES, ToolRegistry
+from tests.agent.support import make_context
+
+RAN: list[object] = []
+
+
+@tool(effect="read")
+def look(ctx: ToolContext, number: Annotated[str, Field(pattern=r"^\d{4}$")], how: Literal["a", "b"] = "a") -> Any:
+    """Look something up."""
+    return {"number": number, "how": how, "day": dt.date(2026, 1, 2)}
+
+
+@tool(effect="write")
+async def note(ctx: ToolContext, text: str) -> dict[str, int]:
+    """Write something down."""
+    RAN.append(text)
+    return {"written": len(RAN)}
+
+
+@tool(effect="irreversible")
+def burn(ctx: ToolContext) -> str:
+    """Burn it."""
+    RAN.append("burnt")
+    return "burnt"
+
+
+@tool(effect="write", timeout_s=0.05)
+async def hang(ctx: ToolContext) -> None:
+    """Never comes back."""
+    RAN.append("hang")
+    await asyncio.Event().wait()
+
+
+@tool(effect="read")
+def crash(ctx: ToolContext, how: str) -> object:
+    """Goes wrong."""
+    match how:
+        case "raise":
+            raise RuntimeError("the password is 1234")
+        case "timeout":
+            raise TimeoutError("of its own")
+        case "set":
+            return object()
+        case "nan":
+            return float("nan")
+        case _:
+            return "x" * 9000
+
+
+@tool(effect="write")
+def leave(ctx: ToolContext) -> Leaving:
+    """Leaves."""
+    return Leaving(HangUp("done"), {"outcome": "leaving"})
+
+
+TOOLS: dict[str, Tool] = {each.name: each for each in (look, note, burn, hang, crash, leave, *BUILTIN_TOOLS)}
+
+
+async def run(
+    registry: ToolRegistry,
+    name: str,
+    *,
+    confirmed: bool = False,
+    turn: int = 1,
+    transfer_to: str = "",
+    **arguments: Any,
+) -> ToolOutcome:
+    context = ToolContext("call-1", "", Path("/nowhere"), transfer_to, make_context())
+    return await registry.run(ToolCall("1", name, arguments), context, confirmed=confirmed, turn=turn)
+
+
+@pytest.fixture
+def registry() -> ToolRegistry:
+    RAN.clear()
+    return ToolRegistry(TOOLS)
+
+
+def test_schema(registry: ToolRegistry) -> None:
+    spec = registry.specs()[0]
+    assert (spec.name, spec.description) == ("look", "Look something up.")
+    assert spec.parameters == {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["number"],
+        "properties": {
+            "number": {"type": "string", "pattern": r"^\d{4}$"},
+            "how": {"type": "string", "enum": ["a", "b"], "default": "a"},
+        },
+    }
+
+
+async def test_result_is_plain_json(registry: ToolRegistry) -> None:
+    outcome = await run(registry, "look", number=4712)
+    assert outcome == ToolOutcome({"number": "4712", "how": "a", "day": "2026-01-02"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({}, "number: Field required"),
+        ({"number": "47"}, "number: String should match"),
+        ({"number": "4712", "how": "c"}, "how: Input should be 'a' or 'b'"),
+        ({"number": "4712", "extra": 1}, "extra: Extra inputs are not permitted"),
+        ({"number": None}, "number: Input should be a valid string"),
+    ],
+)
+async def test_wrong_arguments_are_told_to_the_model(
+    registry: ToolRegistry, arguments: dict[str, Any], told: str
+) -> None:
+    outcome = await run(registry, "look", **arguments)
+    assert not outcome.ok
+    assert told in outcome.result["error"]
+
+
+async def test_unknown_tool(registry: ToolRegistry) -> None:
+    outcome = await run(registry, "lok")
+    assert outcome.result == {"error": "there is no tool 'lok'; did you mean 'look'?"}
+
+
+@pytest.mark.parametrize("how", ["raise", "timeout", "set", "nan", "long"])
+async def test_a_crash_is_a_result_without_secrets(registry: ToolRegistry, how: str) -> None:
+    outcome = await run(registry, "crash", how=how)
+    assert not outcome.ok
+    assert set(outcome.result) == {"error"}
+    assert "1234" not in outcome.result["error"]
+
+
+async def test_timeout_leaves_doubt_and_does_not_run_twice(registry: ToolRegistry) -> None:
+    for _ in range(2):
+        outcome = await run(registry, "hang")
+        assert outcome.result == {"error": "no result within 0.05 seconds; whether it took effect is not known"}
+    assert RAN == ["hang"]
+
+
+async def test_irreversible_needs_a_yes(registry: ToolRegistry) -> None:
+    assert (await run(registry, "burn")).result == {"error": NEEDS_YES}
+    assert RAN == []
+    assert (await run(registry, "burn", confirmed=True)).ok
+    assert RAN == ["burnt"]
+
+
+async def test_effects_happen_once_a_turn(registry: ToolRegistry) -> None:
+    first = await run(registry, "note", text="x")
+    assert await run(registry, "note", text="x") is first
+    assert RAN == ["x"]
+    await run(registry, "note", text="y")
+    await run(registry, "note", text="x", turn=2)
+    assert RAN == ["x", "y", "x"]
+
+
+async def test_a_cancelled_effect_is_not_tried_again(registry: ToolRegistry) -> None:
+    task = asyncio.create_task(run(registry, "hang"))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert "interrupted" in (await run(registry, "hang")).result["error"]
+    assert RAN == ["hang"]
+
+
+async def test_leaving(registry: ToolRegistry) -> None:
+    assert await run(registry, "leave") == ToolOutcome({"outcome": "leaving"}, decision=HangUp("done"))
+    assert (await run(registry, "hang_up", reason="bye")).decision == HangUp("bye")
+    assert (await run(registry, "transfer_to_person", transfer_to="+15550100")).decision == Transfer("+15550100")
+    nobody = await run(registry, "transfer_to_person", turn=2)
+    assert nobody.decision is None
+    assert nobody.result["outcome"] == "no_one"
+
+
+def test_what_the_decorator_refuses() -> None:
+    def nameless(ctx: ToolContext) -> None:
+        """Well documented."""
+
+    with pytest.raises(AgentError, match="timeout_s"):
+        tool(effect="read", timeout_s=0)(nameless)
+    nameless.__name__ = "<lambda>"
+    with pytest.raises(AgentError, match="cannot be named"):
+        tool(effect="read")(nameless)
