@@ -99,6 +99,11 @@ class PlayoutLedger:
         """How much waits to be sent; a part of a millisecond counts as one."""
         return -((self._sent - self._queued) // self._per_ms)
 
+    @property
+    def way_ms(self) -> int:
+        """What the way to the far end and back takes, as marks have taught: the play head is seen so late."""
+        return int(self._lag_ms)
+
     def lead_ms(self, media_ms: int) -> int:
         """How far what was sent runs ahead of the play head."""
         return (self._sent - self._head(media_ms)) // self._per_ms
@@ -160,6 +165,7 @@ class PlayoutLedger:
             return
         while self._marks and self._marks[0] <= offset:
             self._marks.popleft()
+        self._settle_until(self._confirmed)  # by the mark that proved it: the far end may have run dry since
         late_ms = media_ms - self._time_of(offset)
         if self._confirmed <= self._run.start < offset:  # the first mark of its run teaches the lag
             self._lag_ms = min(max(0.0, self._lag_ms + late_ms), MAX_LAG_MS)

@@ -32,7 +32,7 @@ from telephony.media_stream.messages import (
     encode,
 )
 
-#: Sent audio runs at most this far ahead of the play head: enough to ride out a stall, little to take back.
+#: So much audio waits at the far end, at most: enough to ride out a stall, little to take back.
 LEAD_MS = 300
 #: Top up in messages of this size: five times fewer messages than frames, and a `clear` never waits behind more.
 MESSAGE_MS = 100
@@ -54,6 +54,7 @@ MAX_FAULTS = 50
 #: Heard audio goes to the record every so many frames.
 SETTLE_EVERY_FRAMES = 10
 RATE_HZ = 8000
+PER_MS = RATE_HZ // 1000
 
 
 class TextSocket(Protocol):
@@ -116,6 +117,7 @@ class MediaStreamLine:
         self._events: asyncio.Queue[LineEvent] = asyncio.Queue()
         self._out: deque[str] = deque()
         self._out_ready = asyncio.Event()
+        self._audio_end = 0  # in samples: frames need not be whole milliseconds
         self._audio_end_ms = 0
         self._clock_ms = 0  # the furthest that media time has been reckoned to be
         self._last_audio_s = self._last_message_s = now_s()
@@ -133,10 +135,8 @@ class MediaStreamLine:
 
     @property
     def media_ms(self) -> int:
-        stalled_ms = int((self._now_s() - self._last_audio_s) * 1000)
-        if stalled_ms > STALL_MS:
-            self._clock_ms = max(self._clock_ms, self._audio_end_ms + stalled_ms)
-        return max(self._clock_ms, self._audio_end_ms)
+        self._clock_ms = max(self._clock_ms, self._mark_ms())
+        return self._clock_ms
 
     @property
     def pending_ms(self) -> int:
@@ -203,23 +203,30 @@ class MediaStreamLine:
         if type(message) is Media:
             self._on_media(message)
         elif type(message) is Mark:
-            self._ledger.returned(message.name, self.media_ms)
+            self._ledger.returned(message.name, self._mark_ms())
             self._move(self.media_ms)
         elif type(message) is Dtmf:
             self._events.put_nowait(KeyPressed(message.digit, self.media_ms))
         elif type(message) is Stop:
             self._end("stop")
 
+    def _mark_ms(self) -> int:
+        """The peer's media time, as what has just come from it tells. Unlike `media_ms` it may run backwards: after a
+        stall, what was held up comes all at once, and a mark in it proves when it was sent, not when it came."""
+        stalled_ms = int((self._now_s() - self._last_audio_s) * 1000)
+        return self._audio_end_ms + (stalled_ms if stalled_ms > STALL_MS else 0)
+
     def _on_media(self, media: Media) -> None:
         if media.track != "inbound" or not media.payload:
             return
-        start_ms = media.timestamp_ms
-        if start_ms < self._audio_end_ms or start_ms > self.media_ms + MAX_GAP_MS:
-            start_ms = self._audio_end_ms  # a clock that jumps is not believed: this audio follows what came before
+        start = media.timestamp_ms * PER_MS
+        if start < self._audio_end or media.timestamp_ms > self.media_ms + MAX_GAP_MS:
+            start = self._audio_end  # a clock that jumps is not believed: this audio follows what came before
         self._last_audio_s = self._last_message_s
-        self._audio_end_ms = start_ms + len(media.payload) * 1000 // RATE_HZ
+        self._audio_end = start + len(media.payload)
+        self._audio_end_ms = self._audio_end // PER_MS
         if self._sink is not None:
-            self._sink.on_audio(ulaw_to_pcm(media.payload), start_ms)
+            self._sink.on_audio(ulaw_to_pcm(media.payload), start // PER_MS)
         self._frames += 1
         self._move(self.media_ms)
         if self._frames % SETTLE_EVERY_FRAMES == 0:
@@ -234,7 +241,7 @@ class MediaStreamLine:
         """Top up what the far end holds: never further than LEAD_MS ahead of the head, in messages worth sending."""
         ledger = self._ledger
         while unsent_ms := ledger.unsent_ms():
-            lead_ms = ledger.lead_ms(media_ms)
+            lead_ms = ledger.lead_ms(media_ms + ledger.way_ms)  # as it will be when this arrives
             if lead_ms > LEAD_MS - MESSAGE_MS or (unsent_ms < 20 and lead_ms > 60):
                 return
             first = lead_ms <= 0

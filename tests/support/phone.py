@@ -1,0 +1,172 @@
+"""A telephone for tests, in virtual time: Twilio's side of a media stream (carrier.py) over sockets in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from telephony.media_stream.carrier import CarrierStream
+from telephony.media_stream.messages import FromCarrier, Mark, decode_to_carrier, encode
+
+SILENCE = b"\xff" * 160
+#: Mu-law of a loud square wave at 1 kHz.
+LOUD = b"\x9f\x9f\x9f\x9f\x1f\x1f\x1f\x1f" * 20
+
+
+class MemorySocket:
+    """A TextSocket (media_stream/line.py): what `peer` sends arrives after `delay_s`, in order."""
+
+    def __init__(self, delay_s: float = 0.0) -> None:
+        self.on_text: Callable[[str], None] = lambda text: None
+        self.on_close: Callable[[int], None] = lambda code: None
+        self.delay_s = delay_s
+        self.closed: int | None = None
+        self.taking = asyncio.Event()
+        self.taking.set()
+        self.sent = 0
+        self._inbox: asyncio.Queue[str | None] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+        self._outbox: deque[str] = deque()
+        self._under_way: deque[str | None] = deque()
+        self._last_s = 0.0
+        self._gone = False
+
+    # --- the line's side
+
+    async def receive(self) -> str | None:
+        if self._gone or self.closed is not None:
+            return None
+        text = await self._inbox.get()
+        self._gone = text is None
+        return text
+
+    async def send(self, text: str) -> None:
+        if self._gone or self.closed is not None:
+            raise ConnectionResetError("closed")
+        await self.taking.wait()
+        self.sent += 1
+        self._outbox.append(text)
+        self._loop.call_later(self.delay_s, lambda: self.on_text(self._outbox.popleft()))
+
+    async def close(self, code: int = 1000) -> None:
+        if self.closed is None:
+            self.closed = code
+            self._inbox.put_nowait(None)
+            self._loop.call_later(self.delay_s, self.on_close, code)
+
+    # --- the peer's side
+
+    def give(self, text: str | None, delay_s: float | None = None) -> None:
+        """Send to the line; None: the peer is gone."""
+        due = max(self._loop.time() + (self.delay_s if delay_s is None else delay_s), self._last_s)
+        self._last_s = due
+        self._under_way.append(text)  # timers of one moment fire in any order: what they bring must not
+        self._loop.call_at(due, lambda: self._inbox.put_nowait(self._under_way.popleft()))
+
+
+class Phone:
+    """A caller with a carrier. Time is the loop's; the stream begins when `ring` is called."""
+
+    def __init__(self, delay_s: float = 0.03, *, echoes_marks: bool = True) -> None:
+        self.socket = MemorySocket(delay_s)
+        self.socket.on_text = self._on_text
+        self.socket.on_close = lambda code: self.drop(tell=False)
+        self.carrier = CarrierStream("MZ1", "CA1", "AC1")
+        self.echoes_marks = echoes_marks
+        self.talks = True  # a peer that sends no audio at all: False
+        self.left_ms: float | None = None
+        self.cleared_ms: list[float] = []
+        self._loop = asyncio.get_running_loop()
+        self._began_s = 0.0
+        self._frames = 0
+        self._says: deque[bytes] = deque()
+        self._due: asyncio.TimerHandle | None = None
+        self._tick: asyncio.TimerHandle | None = None
+        self._over = False
+
+    @property
+    def now_ms(self) -> float:
+        return (self._loop.time() - self._began_s) * 1000
+
+    @property
+    def heard_ms(self) -> float:
+        """How much of the agent the caller has heard."""
+        self._send(self.carrier.advance(self.now_ms))
+        return self.carrier.heard_ms
+
+    @property
+    def playing(self) -> bool:
+        """Whether the agent is audible, or about to be."""
+        self._send(self.carrier.advance(self.now_ms))
+        return self.carrier.buffered_ms > 0
+
+    def ring(self) -> None:
+        """The stream begins: connected, start, then a frame every 20 ms."""
+        self._began_s = self._loop.time()
+        self._send(self.carrier.opening())
+        self._tick = self._loop.call_later(0.02, self._frame)
+
+    def speak(self, ms: int) -> None:
+        """Loud for so long, from the next frame on, behind what is being said."""
+        self._says.extend([LOUD] * (ms // 20))
+
+    def pause(self, ms: int) -> None:
+        """Silence, within what is being said."""
+        self._says.extend([SILENCE] * (ms // 20))
+
+    def press(self, keys: str) -> None:
+        self._send([self.carrier.digit(key) for key in keys])
+
+    def hang_up(self) -> None:
+        """As Twilio tells it: `stop`, then the socket closes."""
+        if not self._over:
+            self._send([self.carrier.stop()])
+            self.drop()
+
+    def drop(self, *, tell: bool = True) -> None:
+        """The socket closes, without a word."""
+        if self._over:
+            return
+        self._send(self.carrier.advance(self.now_ms))
+        self._over = True
+        self.left_ms = self.now_ms
+        for handle in (self._due, self._tick):
+            if handle is not None:
+                handle.cancel()
+        if tell:
+            self.socket.give(None)
+
+    def _frame(self) -> None:
+        payload = self._says.popleft() if self._says else SILENCE
+        self._send(self.carrier.advance(self.now_ms))
+        if self.talks:
+            self._send([self.carrier.caller_audio(payload, 20 * self._frames)])
+        self._frames += 1
+        self._tick = self._loop.call_at(self._began_s + 0.02 * (self._frames + 1), self._frame)
+
+    def _on_text(self, text: str) -> None:
+        if self._over:
+            return
+        before = self.carrier.cleared_bytes
+        message = decode_to_carrier(text)
+        self._send(self.carrier.receive(message, self.now_ms))
+        if type(message).__name__ == "Clear" and self.carrier.cleared_bytes > before:
+            self.cleared_ms.append(self.now_ms)
+        self._arm()
+
+    def _arm(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+        due_ms = self.carrier.due_ms()
+        if due_ms is not None and not self._over:
+            self._due = self._loop.call_at(self._began_s + due_ms / 1000 + 1e-4, self._on_due)
+
+    def _on_due(self) -> None:
+        self._send(self.carrier.advance(self.now_ms))
+        self._arm()
+
+    def _send(self, messages: list[FromCarrier] | list[Mark]) -> None:
+        for message in messages:
+            if not self._over and (self.echoes_marks or not isinstance(message, Mark)):
+                self.socket.give(encode(message))
