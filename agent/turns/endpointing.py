@@ -47,7 +47,7 @@ class SilenceEndpointer:
         self._speech_end_ms = event.media_ms
 
     def window(self, event: SpeechWindow) -> EndOfTurn | None:
-        if event.speech:
+        if event.speech and not event.quiet:
             self._speech_end_ms = event.media_ms
         return self.tick(event.media_ms)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 #: Silero's own advice: enter at 0.5, leave 0.15 lower, so that a syllable's dip is no pause.
 ENTER = 0.5
 LEAVE = 0.35
-#: A window this far (30 dB) below the loudest of its stretch is no speech, whatever the detector says: Silero's
-#: probability stays high for some 130 ms after the last sound, and those are added to every answer.
+#: A window this far (30 dB) below the loudest of its stretch is quiet, whatever the detector says: Silero's
+#: probability stays high for some 130 ms after the last sound, and that would be added to every answer.
 QUIET_SHARE = 10 ** (-30 / 20)
 
 
@@ -22,10 +22,11 @@ class SpeechBegan:
 
 @dataclass(frozen=True, slots=True)
 class SpeechWindow:
-    """One more window; `speech` says whether it held speech. Emitted only while a stretch of speech is open."""
+    """One more window of an open stretch of speech. `speech`: the detector says so; `quiet`: but nothing sounds."""
 
     speech: bool
     media_ms: int
+    quiet: bool = False
 
 
 GateEvent = SpeechBegan | SpeechWindow
@@ -49,7 +50,7 @@ class SpeechGate:
         if self._in_speech:
             self._loudest = max(self._loudest, level)
         if self.open:
-            return SpeechWindow(self._in_speech and level >= self._loudest * QUIET_SHARE, end_ms)
+            return SpeechWindow(self._in_speech, end_ms, quiet=level < self._loudest * QUIET_SHARE)
         if self._in_speech:
             if not self._score:
                 self._began_ms = end_ms - self._window_ms
