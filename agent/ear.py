@@ -30,8 +30,10 @@ class Hearing:
         request_id: str,
         ctx: CallContext,
         journal: Callable[..., None],
+        on_over: Callable[[Hearing], None],
     ) -> None:
         self._utterance = utterance
+        self._on_over = on_over
         self._resampler = resampler
         self._request_id = request_id
         self._ctx = ctx
@@ -50,6 +52,7 @@ class Hearing:
     async def final(self) -> Transcript:
         """The text. Raises EngineError."""
         transcript = await self._utterance.final()
+        self._on_over(self)
         result: dict[str, object] = {
             "text": transcript.text,
             "confidence": transcript.confidence,
@@ -60,6 +63,7 @@ class Hearing:
 
     async def cancel(self) -> None:
         await self._utterance.cancel()
+        self._on_over(self)
 
     def _result(self, *, final: bool, result: dict[str, object]) -> None:
         offset_ms = round((self._ctx.now_s() - self._began_s) * 1000, 1)
@@ -98,6 +102,7 @@ class Ear:
         self._window_end_ms = 0
         self._level = 0
         self._hearing: Hearing | None = None
+        self._open: set[Hearing] = set()
 
     def hear(self, pcm: bytes) -> None:
         """The caller's next audio, gapless, at the line's rate."""
@@ -121,8 +126,9 @@ class Ear:
         self._journal("engine.request", engine="stt", name=self._stt_name, id=request_id, input_hash="", input="audio")
         utterance = self._stt.begin(lambda partial: hearing.on_partial(partial))
         resampler = StreamResampler(self._rate_hz, self._stt_rate_hz)
-        hearing = Hearing(utterance, resampler, request_id, self._ctx, self._journal)
-        hearing.push(b"".join(self._preroll))
+        hearing = Hearing(utterance, resampler, request_id, self._ctx, self._journal, self._open.discard)
+        hearing.push(b"".join(self._preroll)[-self._preroll_limit :])  # a gap's silence is one long piece
+        self._open.add(hearing)
         self._hearing = hearing
         return hearing
 
@@ -132,4 +138,9 @@ class Ear:
         self.gate.close()
 
     async def close(self) -> None:
-        await self._stt.close()
+        """The call is over: what is still being recognised is forgotten."""
+        try:
+            for hearing in tuple(self._open):
+                await hearing.cancel()
+        finally:
+            await self._stt.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,6 @@ from agent.line import (
 from agent.record import CallRecord
 from agent.speech.clauses import Clause, ClauseSplitter
 from agent.speech.mouth import Mouth
-from agent.stt.base import Transcript
 from agent.tools.base import ToolContext, ToolOutcome
 from agent.trace import TurnTrace
 from agent.turns.endpointing import EndOfTurn, SilenceEndpointer
@@ -53,12 +53,24 @@ TICK_S = 0.1
 NOISE_MS = 350
 #: So often in a row the caller is asked to say it again.
 MAX_NOT_UNDERSTOOD = 3
+#: A recogniser that fails so often in a row is beyond help.
+MAX_DEAF = 2
 #: Tools with effects are let finish after a hang-up, so long.
 TOOLS_GRACE_S = 5.0
 
 
 class _CallOver(Exception):
     """Ends the task group: the line is gone."""
+
+
+@dataclass(slots=True)
+class _Owed:
+    """The reply a committed turn is owed, until it has been heard: a noise that breaks it off must not cost it."""
+
+    turn: int
+    text: str
+    thought: bool = False  # the model has said all of it: what was not heard can be taken up
+    decisions: list[Decision] = field(default_factory=list)
 
 
 class CallSession:
@@ -102,17 +114,24 @@ class CallSession:
         self._tasks: asyncio.TaskGroup
         self._tools: set[asyncio.Task[ToolOutcome]] = set()
         self._reply: asyncio.Task[None] | None = None
+        self._parts: list[asyncio.Task[None]] = []  # the reply's own tasks: thinking, speaking
+        self._owed: _Owed | None = None
         self._weighing = asyncio.Lock()
         self._hearing: Hearing | None = None
         self._turn = 0
+        self._speech_turn = 0  # keys may open a turn while another is spoken
         self._turn_began_ms = 0
         self._trace: TurnTrace | None = None
+        self._audio_end = 0  # in samples, gaps included
         self._audio_end_ms = 0
         self._open_since_ms = 0
         self._ticked_ms = 0
         self._all_heard = asyncio.Event()
+        self._all_heard.set()
         self._unheard = ""
         self._not_understood = 0
+        self._deaf = 0
+        self._over = False
         self._no_input = 0
         self._began_s = ctx.now_s()
         self._ended_by = "cancelled"
@@ -124,13 +143,16 @@ class CallSession:
         self._journal_start()
         try:
             async with asyncio.TaskGroup() as self._tasks:
-                self._tasks.create_task(self._record.run())
-                self._tasks.create_task(self._watch())
-                self._line.attach(self)
-                self._greet()
-                async for event in self._line.events():
-                    self._on_line_event(event)
-                raise _CallOver
+                try:
+                    self._tasks.create_task(self._record.run())
+                    self._tasks.create_task(self._watch())
+                    self._line.attach(self)
+                    self._greet()
+                    async for event in self._line.events():
+                        self._on_line_event(event)
+                    raise _CallOver
+                finally:
+                    self._over = True  # the line may outlive us: what it still brings is not ours
         except* _CallOver:
             pass
         except* Exception as errors:
@@ -148,7 +170,12 @@ class CallSession:
             _, unfinished = await asyncio.wait(self._tools, timeout=TOOLS_GRACE_S)
             for task in unfinished:
                 task.cancel()
-        await self._ear.close()
+            if unfinished:
+                await asyncio.wait(unfinished, timeout=1.0)
+        try:
+            await self._ear.close()
+        except OffhookError as error:
+            self._journal("error", where="stt", message=str(error))
         self._journal("call.ended", reason=self._ended_by)
         await self._record.close()
 
@@ -161,16 +188,22 @@ class CallSession:
 
     def on_audio(self, pcm: bytes, media_ms: int) -> None:
         """The caller's audio, from the line, once a frame. Gaps become silence."""
-        if media_ms > self._audio_end_ms:
-            gap_ms = media_ms - self._audio_end_ms
-            self._journal("line.gap", from_ms=self._audio_end_ms, to_ms=media_ms)
-            self._ear.hear(bytes(2 * gap_ms * self._line.info.sample_rate_hz // 1000))
-        self._audio_end_ms = media_ms + len(pcm) * 500 // self._line.info.sample_rate_hz
+        if self._over:
+            return
+        per_ms = self._line.info.sample_rate_hz // 1000
+        missing = media_ms * per_ms - self._audio_end
         self._record.caller_audio(pcm, media_ms)
         try:
+            if missing >= per_ms:  # less is only a time stamp in whole milliseconds
+                self._journal("line.gap", from_ms=self._audio_end_ms, to_ms=media_ms)
+                self._audio_end += missing
+                self._ear.hear(bytes(2 * missing))
+            self._audio_end += len(pcm) // 2
+            self._audio_end_ms = self._audio_end // per_ms
             self._ear.hear(pcm)
         except OffhookError as error:
-            self._give_up("hearing", error)
+            if self._floor.floor is not Floor.LEAVING:  # else it has been said, and would be at every frame
+                self._give_up("hearing", error)
 
     def on_heard_audio(self, pcm: bytes, media_ms: int) -> None:
         """What the caller heard of us, placed by the ledger."""
@@ -209,6 +242,7 @@ class CallSession:
 
     def _on_speech_began(self, event: SpeechBegan) -> None:
         self._turn += 1
+        self._speech_turn = self._turn
         self._turn_began_ms = event.speech_ms
         self._journal("turn.started", turn=self._turn, speech_ms=event.speech_ms)
         self._endpointer.began(event)
@@ -221,7 +255,7 @@ class CallSession:
     def _on_turn_ended(self, end: EndOfTurn) -> None:
         hearing, self._hearing = self._hearing, None
         self._ear.end()
-        turn = self._turn
+        turn = self._speech_turn
         self._journal("turn.ended", turn=turn, speech_end_ms=end.speech_end_ms, reason=end.reason)
         if hearing is None:
             return
@@ -242,9 +276,17 @@ class CallSession:
                 async with asyncio.timeout(FINAL_TEXT_S):
                     transcript = await hearing.final()
             except (TimeoutError, EngineError) as error:
-                self._journal("error", where="stt", message=str(error) or f"no final text within {FINAL_TEXT_S:g} s")
                 await hearing.cancel()
-                transcript = Transcript("")
+                self._deaf += 1
+                failure = error if str(error) else EngineError(f"no final text within {FINAL_TEXT_S:g} s")
+                if self._deaf >= MAX_DEAF:
+                    self._journal("turn.rejected", turn=turn, reason="stt")
+                    self._give_up("stt", failure)
+                    return
+                self._journal("error", where="stt", message=str(failure))
+                self._reject(turn, max(speech_ms, NOISE_MS))
+                return
+            self._deaf = 0
             trace.mark("stt")
             if transcript.text.strip():
                 self._commit(turn, transcript.text.strip(), transcript.confidence, "voice", trace)
@@ -262,7 +304,8 @@ class CallSession:
         self._not_understood = self._no_input = 0
         self._unheard = ""
         self._trace = trace
-        self._start_reply(self._answer(turn, text))
+        self._owed = _Owed(turn, text)
+        self._start_reply(self._answer(self._owed))
 
     def _reject(self, turn: int, speech_ms: int) -> None:
         """Nothing to answer: take up what was broken off, or ask again, or let a noise be a noise."""
@@ -272,8 +315,12 @@ class CallSession:
         self._floor.move(Move.REJECTED)
         self._open_since_ms = self._line.media_ms
         unheard, self._unheard = self._unheard, ""
-        if unheard:
-            self._start_reply(self._take_up(turn, unheard))
+        owed = self._owed
+        if owed is not None and not owed.thought:
+            self._floor.move(Move.AGENT_BEGAN)
+            self._start_reply(self._answer(owed))
+        elif unheard or (owed is not None and owed.decisions):
+            self._start_reply(self._take_up(turn, unheard, owed))
         elif speech_ms >= NOISE_MS and self._not_understood < MAX_NOT_UNDERSTOOD:
             self._not_understood += 1
             self._say_phrases([self._agent.phrases.not_understood])
@@ -281,16 +328,18 @@ class CallSession:
             self._floor.move(Move.CALLER_BEGAN)
 
     def _barge_in(self) -> None:
-        self._journal("barge_in", turn=self._turn, utterance=len(self._history.open_utterances()))
+        heard = self._line.heard().chars
+        said = self._history.open_utterances()
+        broken_off = next((each for each in said if heard.get(each.utterance, 0) < len(each.text.rstrip())), None)
+        self._journal("barge_in", turn=self._turn, utterance=broken_off.utterance if broken_off else 0)
         self._interrupt()
         self._floor.move(Move.BARGED_IN)
 
     def _interrupt(self) -> None:
         """Stop speaking, at once; what was not heard is kept for the case that it was nothing."""
-        if self._reply is not None:
-            self._reply.cancel()
-            self._reply = None
+        self._cancel_reply()
         heard = self._line.stop_playing()
+        self._all_heard.set()
         self._trace = None
         self._journal(
             "playout.stopped",
@@ -301,12 +350,20 @@ class CallSession:
         )
         self._unheard = self._settle_heard(heard)
 
+    def _cancel_reply(self) -> None:
+        """The parts by name, not through their parent: they must not get one more step, and play behind a clear."""
+        for task in (*self._parts, self._reply):
+            if task is not None and task is not asyncio.current_task():
+                task.cancel()
+        self._parts, self._reply = [], None
+
     def _on_key(self, digit: str, media_ms: int) -> None:
         self._journal("key", digit=digit)
-        if self._floor.floor is Floor.AGENT:
+        entry = self._keypad.press(digit, media_ms)
+        if self._floor.floor is Floor.AGENT and (entry or self._keypad.pending):
             self._interrupt()
             self._floor.move(Move.BARGED_IN)
-        self._on_entry(self._keypad.press(digit, media_ms))
+        self._on_entry(entry)
 
     def _on_entry(self, keys: str | None) -> None:
         if keys:
@@ -318,35 +375,35 @@ class CallSession:
     def _start_reply(self, reply: Coroutine[Any, Any, None]) -> None:
         self._reply = self._tasks.create_task(reply)
 
-    async def _answer(self, turn: int, text: str) -> None:
+    async def _answer(self, owed: _Owed) -> None:
         """The one reply of a committed turn: think and speak side by side, be heard, and leave if that was decided."""
         clauses: asyncio.Queue[tuple[int, Clause] | None] = asyncio.Queue()
-        decisions: list[Decision] = []
+        owed.decisions.clear()
         failure: BaseException | None = None
         try:
+            if self._tools:  # of this reply, before a noise broke it off: the model must know their results
+                await asyncio.wait(self._tools)
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._speak(turn, clauses))
-                both.create_task(self._think(turn, text, clauses, decisions))
+                self._parts = [
+                    both.create_task(self._speak(owed.turn, clauses)),
+                    both.create_task(self._think(owed, clauses)),
+                ]
         except* EngineError as errors:
             failure = errors.exceptions[0]
         if failure is not None:
             self._give_up("reply", failure)
             return
-        if not decisions and not any(said.turn == turn and said.text for said in self._history.open_utterances()):
+        said = "".join(said.text for said in self._history.open_utterances() if said.turn == owed.turn)
+        if not owed.decisions and not any(character.isalnum() for character in said):
+            self._owed = None
             self._journal("error", where="reply", message="the model said nothing; the caller is asked again")
             self._say_phrases([self._agent.phrases.not_understood])
             return
-        await self._be_heard_out(decisions[0] if decisions else None)
+        await self._be_heard_out(owed.decisions[0] if owed.decisions else None)
 
-    async def _think(
-        self,
-        turn: int,
-        text: str,
-        clauses: asyncio.Queue[tuple[int, Clause] | None],
-        decisions: list[Decision],
-    ) -> None:
+    async def _think(self, owed: _Owed, clauses: asyncio.Queue[tuple[int, Clause] | None]) -> None:
         splitter = ClauseSplitter()
-        async for event in self._dialogue.reply(turn, text):
+        async for event in self._dialogue.reply(owed.turn, owed.text):
             match event:
                 case Say(utterance, words):
                     self._mark("llm")
@@ -355,11 +412,12 @@ class CallSession:
                     found = splitter.flush()
                     splitter = ClauseSplitter()
                 case Leave(decision):
-                    decisions.append(decision)
+                    owed.decisions.append(decision)
                     continue
             for clause in found:
                 self._mark("clause")
                 clauses.put_nowait((utterance, clause))
+        owed.thought = True
         clauses.put_nowait(None)
 
     async def _speak(self, turn: int, clauses: asyncio.Queue[tuple[int, Clause] | None]) -> None:
@@ -368,8 +426,8 @@ class CallSession:
             self._journal("agent.clause", utterance=utterance, turn=turn, text=clause.text)
             await self._mouth.say(utterance, clause)
 
-    async def _take_up(self, turn: int, text: str) -> None:
-        """Go on from the last heard word, after an interruption that was none."""
+    async def _take_up(self, turn: int, text: str, owed: _Owed | None) -> None:
+        """Go on from the last heard word, after an interruption that was none; then leave, if that had been decided."""
         self._floor.move(Move.AGENT_BEGAN)
         utterance = self._history.agent_begins(turn)
         self._history.agent_adds(utterance, text)
@@ -381,7 +439,7 @@ class CallSession:
         except EngineError as error:
             self._give_up("voice", error)
             return
-        await self._be_heard_out(None)
+        await self._be_heard_out(owed.decisions[0] if owed and owed.decisions else None)
 
     def _say_phrases(self, texts: list[str], leaving: Decision | None = None) -> None:
         """Say fixed phrases: from memory, so at once."""
@@ -397,12 +455,12 @@ class CallSession:
         """Wait until the caller has heard everything; then the floor is open, or the line is left."""
         if decision is not None:
             self._floor.move(Move.LEAVE)
-        if self._line.pending_ms > 0:
-            try:
-                async with asyncio.timeout(self._line.pending_ms / 1000 + HEARD_GRACE_S):
-                    await self._all_heard.wait()
-            except TimeoutError:
-                self._journal("error", where="playout", message="no proof that all was heard; going on without it")
+        try:
+            async with asyncio.timeout(max(0, self._line.pending_ms) / 1000 + HEARD_GRACE_S):
+                await self._all_heard.wait()
+        except TimeoutError:
+            self._journal("error", where="playout", message="no proof that all was heard; going on without it")
+        self._owed = None
         self._settle_heard(self._line.heard())
         if decision is not None:
             await self._leave(decision)
@@ -423,12 +481,11 @@ class CallSession:
         self._journal("error", where=where, message=str(error))
         if self._floor.floor is Floor.LEAVING:
             return
+        self._cancel_reply()
         self._settle_heard(self._line.stop_playing())
+        self._all_heard.set()
         to = self._agent.transfer_to
-        reply, self._reply = self._reply, None
         self._say_phrases([self._agent.phrases.trouble], Transfer(to, "trouble") if to else HangUp("trouble"))
-        if reply is not None and reply is not asyncio.current_task():
-            reply.cancel()
 
     # --- helpers ----------------------------------------------------------------------------------------------------
 

@@ -183,7 +183,6 @@ class MediaStreamLine:
                     worker.cancel()
         finally:
             self._end("closed")
-            self._hand_over_heard(all_of_it=True)
 
     async def _read(self) -> None:
         while self._gone is None:
@@ -290,5 +289,6 @@ class MediaStreamLine:
     def _end(self, reason: str) -> None:
         if self._gone is None:
             self._gone = reason
+            self._hand_over_heard(all_of_it=True)  # before HungUp: the conversation closes its record then
             self._over.set()
             self._events.put_nowait(HungUp(reason, self.media_ms))

@@ -67,6 +67,7 @@ class Joined:
     far: FarEnd
     sink: Sink
     events: list[LineEvent]
+    recorded: int = 0
 
     def of(self, kind: type) -> list[LineEvent]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -102,6 +103,7 @@ class LineContract(ABC):
             async def read() -> None:
                 async for event in line.events():
                     joined.events.append(event)
+                    joined.recorded = len(joined.sink.heard)
 
             reading = asyncio.create_task(read())
             await asyncio.sleep(0.2)
@@ -113,6 +115,7 @@ class LineContract(ABC):
                     await reading  # the events end after HungUp, whatever ended the call
                 assert isinstance(joined.events[-1], HungUp)
                 assert len(joined.of(HungUp)) == 1
+                assert joined.recorded == len(joined.sink.heard), "nothing more to record comes after HungUp"
 
     def test_the_callers_audio_comes_in_order_and_without_gaps(self) -> None:
         async def case() -> None:

@@ -76,6 +76,7 @@ class Phone:
         self.echoes_marks = echoes_marks
         self.talks = True  # a peer that sends no audio at all: False
         self.left_ms: float | None = None
+        self.unheard_ms = 0.0  # what was still to be played when the call ended
         self.cleared_ms: list[float] = []
         self._loop = asyncio.get_running_loop()
         self._began_s = 0.0
@@ -131,6 +132,7 @@ class Phone:
         self._send(self.carrier.advance(self.now_ms))
         self._over = True
         self.left_ms = self.now_ms
+        self.unheard_ms = self.carrier.buffered_ms
         for handle in (self._due, self._tick):
             if handle is not None:
                 handle.cancel()
