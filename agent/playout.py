@@ -261,7 +261,7 @@ class PlayoutLedger:
     def _count(self, word: _Word, chars: dict[int, int], spans: dict[int, tuple[int, int]]) -> None:
         chars[word.utterance] = max(word.chars, chars.get(word.utterance, 0))
         began = spans.get(word.utterance)
-        start_ms = began[0] if began else round(self._time_of(self._first_offset[word.utterance]))
+        start_ms = began[0] if began else max(0, round(self._time_of(self._first_offset[word.utterance])))
         spans[word.utterance] = (start_ms, round(self._time_of(word.offset)))
 
     def _settle_until(self, until: int) -> None:

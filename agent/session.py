@@ -182,7 +182,7 @@ class CallSession:
     def _greet(self) -> None:
         phrases = self._agent.phrases
         notice = [phrases.recording_notice] if self._agent.record == "full" and phrases.recording_notice else []
-        self._say_phrases([phrases.greeting, *notice])
+        self._say_phrases([*notice, phrases.greeting])
 
     # --- the line's side --------------------------------------------------------------------------------------------
 
@@ -320,7 +320,7 @@ class CallSession:
             self._floor.move(Move.AGENT_BEGAN)
             self._start_reply(self._answer(owed))
         elif unheard or (owed is not None and owed.decisions):
-            self._start_reply(self._take_up(turn, unheard, owed))
+            self._start_reply(self._take_up(owed.turn if owed else turn, unheard, owed))
         elif speech_ms >= NOISE_MS and self._not_understood < MAX_NOT_UNDERSTOOD:
             self._not_understood += 1
             self._say_phrases([self._agent.phrases.not_understood])

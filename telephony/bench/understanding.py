@@ -49,7 +49,7 @@ def meaning(flow: Flow, text: str) -> tuple[str, str]:
     """What a recognised sentence means to the agent: (intent, digits)."""
     said = understand(flow, text)
     digits = str(next((value for value in said.values.values() if isinstance(value, str)), said.partial))
-    if said.intent:
+    if said.intent and not (said.no and said.intent == "thanks"):  # "no, thank you" is a no
         return said.intent, digits
     return "number" if digits else "yes" if said.yes else "no" if said.no else "", digits
 
