@@ -79,7 +79,8 @@ class ScriptedTts:
                     raise EngineError(f"the voice broke at {word!r}")
                 samples = (end - start) * self.char_ms * self.rate_hz // 1000
                 yield SpeechChunk(square(samples), (WordEnd(samples, end),))
-                await asyncio.sleep(self.chunk_s)
+                if self.chunk_s:
+                    await asyncio.sleep(self.chunk_s)
         finally:
             self.open -= 1
 

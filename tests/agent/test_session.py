@@ -4,20 +4,22 @@ import asyncio
 import itertools
 import json
 import wave
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.context import CallContext
 from agent.definition import TurnSettings
 from agent.errors import EngineError
 from agent.line import HangUp, Transfer
 from agent.llm.base import ToolCall
 from agent.tools.base import Leaving, ToolContext
 from agent.tools.decorator import tool
+from agent.tts.base import SpeechChunk
 from tests.agent.call import PHRASES, Call
-from tests.agent.fakes import Step
+from tests.agent.fakes import ScriptedTts, Step
 from tests.support.virtual_loop import run_virtual
 
 GREETING, TROUBLE = PHRASES.greeting, PHRASES.trouble
@@ -184,17 +186,34 @@ async def test_after_a_barge_in_nothing_more_of_the_old_answer_is_heard() -> Non
             assert c.line.pending_ms == 0
 
 
+class GatedTts(ScriptedTts):
+    """Gives one word; the rest once the gate opens."""
+
+    gate: asyncio.Event
+
+    async def speak(self, text: str, ctx: CallContext) -> AsyncIterator[SpeechChunk]:
+        async for chunk in super().speak(text, ctx):
+            yield chunk
+            await self.gate.wait()
+
+
 @virtual
-async def test_nothing_is_played_behind_a_clear_even_from_memory() -> None:
-    """The reply's tasks are cancelled in the frame of the barge-in: none of them gets another step."""
-    c = Call(answers=[[0.1, *[f"{GREETING} " for _ in range(40)]], [9.0, "Late."]], says=[(0.05, "x"), (5.0, "y")])
+async def test_what_the_voice_gives_at_the_moment_of_a_barge_in_is_not_played_behind_the_clear() -> None:
+    c = Call(answers=[[0.1, LONG]], says=[(0.05, "first"), (5.0, "second")])
+    c.tts = GatedTts(char_ms=300)
+    c.tts.gate = asyncio.Event()
+    c.tts.gate.set()
     async with c.running():
+        c.tts.gate.clear()
+        c.on_event = lambda event: c.tts.gate.set() if event["kind"] == "barge_in" else None  # type: ignore[attr-defined]
         await c.say()
-        await barge_in_during(c, after_s=0.4, ms=3000)
+        await barge_in_during(c, after_s=0.1, ms=1000)
         await c.until("barge_in")
+        assert c.line.pending_ms == 0
         await asyncio.sleep(0.15)
         before = c.phone.heard_ms
         await asyncio.sleep(1.0)
+        assert c.line.pending_ms == 0
         assert c.phone.heard_ms == before
 
 
@@ -270,6 +289,8 @@ async def test_a_cough_while_a_tool_works_runs_it_no_second_time() -> None:
         await c.say(240)
         await c.until_heard("It is ordered.")
         assert ran == ["ordered"]
+        assert len(c.llm.requests) == 2
+        assert c.llm.requests[1].messages[-1].role == "tool", "asked again before the result was there"
 
 
 @virtual
@@ -422,12 +443,14 @@ async def test_without_marks_it_is_left_after_its_deadline() -> None:
 
 @virtual
 async def test_a_cough_in_the_goodbye_does_not_keep_the_line_open() -> None:
-    answers: list[list[Step]] = [[0.1, LONG + " Goodbye.", call("hang_up")], [0.01, ""]]
+    bye = f"{LONG} {LONG} Goodbye."
+    answers: list[list[Step]] = [[0.1, bye, call("hang_up")], [0.01, ""]]
     async with Call(says=[(0.05, "bye"), (0.05, "")], answers=answers, tools=[hang_up]).running() as c:
         await c.say()
         await barge_in_during(c, after_s=0.3, ms=240)
         assert await c.ended(30) == "agent: hangup"
-        assert " ".join(c.heard()[1:]) == LONG + " Goodbye."
+        assert c.count("barge_in") == 1
+        assert " ".join(c.heard()[1:]) == bye
         assert c.phone.unheard_ms == 0
 
 
@@ -666,6 +689,29 @@ def test_the_call_may_end_anywhere(how: str, part: int) -> None:
     total = eventful_until(lambda c: None, 10**9)
     for at in range(1 + part, total, 4):
         eventful_until(stops[how], at)
+
+
+@pytest.mark.parametrize("how", ["drop", "cancel"])
+def test_the_call_may_end_at_any_time(how: str) -> None:
+    """Not only where something is journaled: every 170 ms of it."""
+
+    async def case(at_s: float) -> bool:
+        c = an_eventful_call()
+        async with c.running(greeted=False):
+            caller = asyncio.create_task(eventful(c))
+            await asyncio.wait([caller], timeout=at_s)
+            over = c.task.done()
+            c.phone.drop() if how == "drop" else c.task.cancel()
+            await asyncio.wait([c.task], timeout=10)
+            assert c.task.done()
+            caller.cancel()
+            await asyncio.wait([caller])
+        return over
+
+    at_s = 0.013
+    while not run_virtual(case(at_s)):
+        at_s += 0.17
+    assert at_s > 5
 
 
 @virtual
