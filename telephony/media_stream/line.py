@@ -47,7 +47,7 @@ DEAD_S = 5.0
 #: A peer that takes nothing for so long is gone.
 SEND_DEADLINE_S = 5.0
 WATCHDOG_S = 0.1
-#: A jump of media time beyond this is a fault of the peer, not a gap to be filled with silence.
+#: Media time so far ahead of the clock is a fault of the peer, not a gap to be filled with silence.
 MAX_GAP_MS = 10_000
 #: So many unreadable messages are forgiven in one call.
 MAX_FAULTS = 50
@@ -120,7 +120,7 @@ class MediaStreamLine:
         self._audio_end = 0  # in samples: frames need not be whole milliseconds
         self._audio_end_ms = 0
         self._clock_ms = 0  # the furthest that media time has been reckoned to be
-        self._last_audio_s = self._last_message_s = now_s()
+        self._began_s = self._last_audio_s = self._last_message_s = now_s()
         self._unmarked_ms = 0
         self._frames = 0
         self._faults = 0
@@ -219,7 +219,8 @@ class MediaStreamLine:
         if media.track != "inbound" or not media.payload:
             return
         start = media.timestamp_ms * PER_MS
-        if start < self._audio_end or media.timestamp_ms > self.media_ms + MAX_GAP_MS:
+        clock_ms = (self._last_message_s - self._began_s) * 1000
+        if start < self._audio_end or media.timestamp_ms > clock_ms + MAX_GAP_MS:
             start = self._audio_end  # a clock that jumps is not believed: this audio follows what came before
         self._last_audio_s = self._last_message_s
         self._audio_end = start + len(media.payload)

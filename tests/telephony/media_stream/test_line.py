@@ -388,6 +388,7 @@ def test_no_conversation_breaks_the_line(texts: list[str]) -> None:
         [0, 5000, 20, 40, 60],
         [0] * 50,
         [100_000, 100_020, 100_040],
+        [9_000 * at for at in range(50)],  # each jump alone would pass for a gap
     ],
 )
 def test_a_clock_that_jumps_moves_nothing_backwards_or_far(stamps: list[int]) -> None:
