@@ -1,7 +1,7 @@
 """Speech recognition: the Protocol that engines keep, and its events.
 
-One SttEngine per worker, one SttCall per call, one SttUtterance per stretch of caller speech. Audio is PCM16 mono at the
-engine's `rate_hz`; the session resamples.
+One SttEngine per worker, one SttCall per call, one SttUtterance per stretch of caller speech. Audio is PCM16 mono at
+the engine's `rate_hz`; the session resamples.
 """
 
 from __future__ import annotations

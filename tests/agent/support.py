@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import soundfile
+
 from agent.audio.resample import StreamResampler
 from agent.context import LiveContext
 from agent.definition import AgentDefinition, EngineChoice, Phrases, TurnSettings
@@ -39,8 +41,18 @@ def make_context(workers: int = 2, seed: int = 1) -> LiveContext:
 
 
 @cache
+def recorded_pcm(name: str, rate_hz: int) -> bytes:
+    """A recorded caller, e.g. "slt/where", PCM16 at `rate_hz`, with half a second of silence around it."""
+    path = Path(__file__).parents[1] / "recordings" / f"{name}.flac"
+    samples, file_hz = soundfile.read(path, dtype="int16")
+    pause = bytes(file_hz)
+    resampler = StreamResampler(file_hz, rate_hz)
+    return resampler.push(pause + samples.astype("<i2").tobytes() + pause) + resampler.flush()
+
+
+@cache
 def espeak_pcm(text: str, rate_hz: int, variant: str = "m3") -> bytes:
-    """`text`, spoken by espeak-ng at `rate_hz`, PCM16: speech for tests that need a caller."""
+    """`text`, spoken by espeak-ng at `rate_hz`, PCM16. Never twice quite the same samples (see agent/tts/espeak.py)."""
 
     async def speak() -> bytes:
         voice = EspeakTts(make_agent(), variant=variant)

@@ -1,0 +1,115 @@
+"""What every recogniser keeps: text for speech, partials on the way, cancel at any moment, calls that start alike."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from agent.definition import EngineChoice
+from agent.errors import LocalError
+from agent.kit import make_engine
+from agent.stt.base import Partial, SttCall, SttEngine, Transcript
+from tests.agent.support import make_agent, make_context, recorded_pcm
+
+GRAMMAR = Path(__file__).with_name("desk.jsgf")
+TEXTS = ["hello where is my parcel", "my order number is four seven one two"]
+
+
+@pytest.fixture(params=["pocketsphinx", "synthetic"])
+async def engine(request: pytest.FixtureRequest) -> SttEngine:
+    options = {"script": TEXTS, "word_ms": 100} if request.param == "synthetic" else {}
+    agent = make_agent(grammar=GRAMMAR)
+    made: SttEngine = make_engine("stt", EngineChoice(request.param, options), agent)
+    await made.start()
+    await made.start()  # idempotent
+    return made
+
+
+def speech(engine: SttEngine, text: str) -> bytes:
+    return recorded_pcm("slt/where" if text == TEXTS[0] else "slt/number-sentence", engine.rate_hz)
+
+
+async def hear(engine: SttEngine, call: SttCall, text: str, frame_ms: int = 20) -> tuple[Transcript, list[Partial]]:
+    partials: list[Partial] = []
+    utterance = call.begin(partials.append)
+    pcm = speech(engine, text)
+    frame = engine.rate_hz * 2 * frame_ms // 1000
+    for at in range(0, len(pcm), frame):
+        utterance.push(pcm[at : at + frame])
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.15)  # the synthetic one shows a word 100 ms later
+    async with asyncio.timeout(5):
+        return await utterance.final(), partials
+
+
+async def test_hears_what_is_said(engine: SttEngine) -> None:
+    call = engine.call(make_context())
+    for text in TEXTS:
+        transcript, partials = await hear(engine, call, text)
+        assert transcript.text == text
+        assert partials
+        assert partials[-1].text == text
+        assert len({partial.text for partial in partials}) > 1
+        assert all(0 <= partial.stable_chars <= len(partial.text) for partial in partials)
+    await call.close()
+
+
+async def test_every_call_starts_alike(engine: SttEngine) -> None:
+    ctx = make_context()
+    first = [(await hear(engine, call, text))[0] for call in [engine.call(ctx)] for text in TEXTS]
+    again = [(await hear(engine, call, text))[0] for call in [engine.call(ctx)] for text in TEXTS]
+    assert first == again
+
+
+async def test_calls_at_once_do_not_mix(engine: SttEngine) -> None:
+    ctx = make_context()
+    heard = await asyncio.gather(*(hear(engine, engine.call(ctx), TEXTS[0]) for _ in range(5)))
+    assert [transcript.text for transcript, _ in heard] == [TEXTS[0]] * 5
+
+
+async def test_cancel_at_any_moment(engine: SttEngine) -> None:
+    call = engine.call(make_context())
+    pcm = speech(engine, TEXTS[0])
+    for pushed, wait_s in ((0, 0), (0, 0.01), (100, 0), (len(pcm) // 2, 0), (len(pcm) // 2, 0.02), (len(pcm), 0)):
+        partials: list[Partial] = []
+        utterance = call.begin(partials.append)
+        utterance.push(pcm[:pushed])
+        await asyncio.sleep(wait_s)
+        async with asyncio.timeout(2):
+            await utterance.cancel()
+            await utterance.cancel()
+        shown = len(partials)
+        utterance.push(pcm)
+        await asyncio.sleep(0.01)
+        assert len(partials) == shown
+    # A cancelled one leaves nothing behind.
+    assert (await hear(engine, call, TEXTS[0]))[0].text == TEXTS[0]
+
+
+async def test_a_final_that_is_given_up_frees_everything(engine: SttEngine) -> None:
+    before = asyncio.all_tasks()
+    call = engine.call(make_context())
+    utterance = call.begin(lambda partial: None)
+    utterance.push(speech(engine, TEXTS[0]))
+    final = asyncio.create_task(utterance.final())
+    await asyncio.sleep(0.005)
+    final.cancel()
+    await asyncio.wait([final])
+    await call.close()
+    assert asyncio.all_tasks() == before
+
+
+async def test_cancel_after_final_is_harmless_and_nothing_said_is_a_final_too(engine: SttEngine) -> None:
+    call = engine.call(make_context())
+    utterance = call.begin(lambda partial: None)
+    async with asyncio.timeout(2):
+        await utterance.final()
+        await utterance.cancel()
+
+
+@pytest.mark.parametrize("name", ["pocketsphinx", "synthetic"])
+async def test_unknown_options_are_refused(name: str) -> None:
+    with pytest.raises(LocalError, match="beam"):
+        make_engine("stt", EngineChoice(name, {"beam": 3}), make_agent(grammar=GRAMMAR))

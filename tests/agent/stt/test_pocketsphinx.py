@@ -1,0 +1,129 @@
+"""PocketSphinx: mistakes in a grammar told by line; noise is nothing; decoders come back clean, and are waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.errors import AgentError, EngineError, LocalError
+from agent.stt import pocketsphinx as module
+from agent.stt.base import Partial
+from agent.stt.pocketsphinx import PocketSphinxCall, PocketSphinxStt
+from tests.agent.support import make_agent, make_context, recorded_pcm
+
+GRAMMAR = Path(__file__).with_name("desk.jsgf")
+HEADER = "#JSGF V1.0;\ngrammar desk;\n"
+
+
+async def started(**options: object) -> PocketSphinxStt:
+    engine = PocketSphinxStt(make_agent(grammar=GRAMMAR), **options)
+    await engine.start()
+    return engine
+
+
+async def heard(call: PocketSphinxCall, pcm: bytes) -> str:
+    utterance = call.begin(lambda partial: None)
+    utterance.push(pcm)
+    async with asyncio.timeout(5):
+        return (await utterance.final()).text
+
+
+def noise(level: float, seconds: float, seed: int) -> bytes:
+    samples = np.random.default_rng(seed).normal(0, level, int(16000 * seconds))
+    # As a telephone carries it: nothing above 4 kHz.
+    return np.convolve(samples, np.sinc(np.arange(-16, 17) / 2) / 2, "same").astype("<i2").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("grammar desk;\npublic <a> = yes;\n", r"grammar\.jsgf:1: a grammar begins with"),
+        (HEADER + "public <a> = yes\n | <no>;\n", r"grammar\.jsgf:4: <no> is used but not defined"),
+        (HEADER + "<a> = yes;\n", r"one rule must be public"),
+        (HEADER + "public <a> = yes;\npublic <b> = no;\n", r"one rule must be public .* not 2"),
+        (HEADER + "public <a> = yes |\n (no;\n", r"grammar\.jsgf:4: syntax error.* not a JSGF grammar"),
+        (HEADER + "// Blorf\n/* 12\n */ public <a> = yes\n | Blorf;\n", r'grammar\.jsgf:6: .* the word "Blorf"'),
+        (HEADER + "public <a> = yes | 12;\n", r'grammar\.jsgf:3: .* the word "12".* numbers as words'),
+    ],
+)
+async def test_mistakes_in_a_grammar_name_file_and_line(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "grammar.jsgf"
+    path.write_text(text)
+    with pytest.raises(AgentError, match=told):
+        await PocketSphinxStt(make_agent(grammar=path)).start()
+
+
+async def test_a_grammar_is_needed_and_must_be_readable(tmp_path: Path) -> None:
+    with pytest.raises(AgentError, match=r"write grammar\.jsgf"):
+        PocketSphinxStt(make_agent())
+    with pytest.raises(AgentError, match="cannot be read"):
+        await PocketSphinxStt(make_agent(grammar=tmp_path / "none.jsgf")).start()
+    with pytest.raises(LocalError, match="max_decoders"):
+        PocketSphinxStt(make_agent(grammar=GRAMMAR), decoders=3, max_decoders=2)
+
+
+@pytest.mark.parametrize(("level", "seconds"), [(300, 0.3), (300, 2.0), (3000, 0.3), (3000, 0.8), (3000, 2.0)])
+async def test_noise_is_nothing(level: float, seconds: float) -> None:
+    call = (await started()).call(make_context())
+    assert [await heard(call, noise(level, seconds, seed)) for seed in range(3)] == [""] * 3
+
+
+async def test_what_no_phrase_says_is_nothing_unless_rejection_is_off() -> None:
+    said = recorded_pcm("slt/when", 16000)  # "Can you tell me when my package will arrive?"
+    assert await heard((await started()).call(make_context()), said) == ""
+    assert await heard((await started(reject=False)).call(make_context()), said) != ""
+
+
+async def test_an_utterance_leaves_nothing_in_its_decoder() -> None:
+    """One decoder only: what was heard or cancelled in one call must not change what the next one hears."""
+    engine, ctx = await started(decoders=1, max_decoders=1), make_context()
+    pcm = recorded_pcm("slt/number-sentence", 16000)
+
+    async def fresh() -> list[Partial]:
+        partials: list[Partial] = []
+        utterance = engine.call(ctx).begin(partials.append)
+        for at in range(0, len(pcm), 3200):
+            utterance.push(pcm[at : at + 3200])
+            await asyncio.sleep(0.01)
+        await utterance.final()
+        return partials
+
+    before = (await fresh())[-1]
+    call = engine.call(ctx)
+    await heard(call, noise(8000, 1.0, 1) + recorded_pcm("awb/goodbye", 16000))
+    cancelled = call.begin(lambda partial: None)
+    cancelled.push(pcm[: len(pcm) // 2])
+    await asyncio.sleep(0.01)
+    await cancelled.cancel()
+    assert (await fresh())[-1] == before
+
+
+async def test_the_mean_is_carried_within_a_call_by_what_was_understood() -> None:
+    call = (await started()).call(make_context())
+    assert call.cmn == module.CMN_PRIOR
+    assert await heard(call, noise(3000, 1.0, 1)) == ""
+    assert call.cmn == module.CMN_PRIOR
+    assert await heard(call, recorded_pcm("slt/where", 16000))
+    assert call.cmn != module.CMN_PRIOR
+
+
+async def test_when_all_decoders_are_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_DECODER_DEADLINE_S", 0.02)
+    engine = await started(decoders=1, max_decoders=1)
+    ctx = make_context()
+    first = engine.call(ctx).begin(lambda partial: None)
+    await asyncio.sleep(0.01)
+    late = engine.call(ctx).begin(lambda partial: None)
+    late.push(bytes(64000))
+    with pytest.raises(EngineError, match="all 1 PocketSphinx decoders are in use"):
+        await late.final()
+    await first.cancel()
+    assert await heard(engine.call(ctx), noise(300, 0.3, 1)) == ""
+
+
+async def test_before_start_it_says_so() -> None:
+    with pytest.raises(LocalError, match="start"):
+        PocketSphinxStt(make_agent(grammar=GRAMMAR)).call(make_context())
