@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     """Where each call leaves its folder."""
     data_dir: Path = Path("data")
     """The service's own secrets, and the agents' databases (data_dir/agents/<name>)."""
-    max_calls: int = Field(default=20, ge=1, le=10_000)
+    max_calls: int = Field(default=60, ge=1, le=10_000)
     """So many calls at once; the next caller is told that all lines are busy."""
     drain_s: float = Field(default=60.0, ge=0, le=86_400)
     """At shutdown, running calls may go on for so long."""
