@@ -101,11 +101,25 @@ class Ear:
         self._preroll_limit = PREROLL_MS * rate_hz // 1000 * 2
         self._window_end_ms = 0
         self._level = 0
+        self._end = 0  # in samples of the line, gaps included
+        self.end_ms = 0
+        """Where the audio heard so far ends, in media time."""
         self._hearing: Hearing | None = None
         self._open: set[Hearing] = set()
 
-    def hear(self, pcm: bytes) -> None:
-        """The caller's next audio, gapless, at the line's rate."""
+    def hear(self, pcm: bytes, media_ms: int) -> None:
+        """The caller's next audio, at the line's rate; what is missing before it is heard as silence."""
+        per_ms = self._rate_hz // 1000
+        missing = media_ms * per_ms - self._end
+        if missing >= per_ms:  # less is only a time stamp in whole milliseconds
+            self._journal("line.gap", from_ms=self.end_ms, to_ms=media_ms)
+            self._end += missing
+            self._hear(bytes(2 * missing))
+        self._end += len(pcm) // 2
+        self.end_ms = self._end // per_ms
+        self._hear(pcm)
+
+    def _hear(self, pcm: bytes) -> None:
         if self._hearing is not None:
             self._hearing.push(pcm)
         self._preroll.append(pcm)
