@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from agent.definition import AgentDefinition
 from agent.engines.deadlines import bounded
+from agent.engines.requests import EngineRequest
 from agent.errors import EngineError
 from agent.history import History
 from agent.line import Decision
@@ -104,9 +105,7 @@ class Dialogue:
         """One completion, under its deadlines, journaled with the offset of every result."""
         ctx = self._tool_context.ctx
         request = LlmRequest(self.history.messages(self._agent.system_prompt), self._tools.specs())
-        request_id = ctx.new_id("llm")
-        began_s = ctx.now_s()
-        self._journal("engine.request", engine="llm", name=self._llm.name, id=request_id, **_input_of(request))
+        asked = EngineRequest(self._journal, ctx, "llm", self._llm.name, **_input_of(request))
         chars = 0
         bounded_results = bounded(
             self._llm.stream(request, ctx), engine=self._llm.name, first_s=FIRST_TOKEN_S, between_s=BETWEEN_TOKENS_S
@@ -114,19 +113,15 @@ class Dialogue:
         async with aclosing(bounded_results) as results:
             async for event in results:
                 if isinstance(event, TextDelta):
-                    self._result(request_id, began_s, {"text": event.text}, final=False)
+                    asked.result({"text": event.text}, final=False)
                     chars += len(event.text)
                     if chars > MAX_REPLY_CHARS:
                         break
                 else:
                     wanted = {"tool": event.name, "arguments": dict(event.arguments)}
-                    self._result(request_id, began_s, wanted, final=False)
+                    asked.result(wanted, final=False)
                 yield event
-        self._result(request_id, began_s, {}, final=True)
-
-    def _result(self, request_id: str, began_s: float, result: Mapping[str, object], *, final: bool) -> None:
-        offset_ms = round((self._tool_context.ctx.now_s() - began_s) * 1000, 1)
-        self._journal("engine.result", id=request_id, offset_ms=offset_ms, final=final, result=result)
+        asked.result({}, final=True)
 
     async def _use_tool(self, turn: int, call: ToolCall, confirmed: bool) -> AsyncIterator[DialogueEvent]:
         """Run one tool; a filler is said once its patience is over. Effects are carried out even if the reply dies."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from agent.audio.resample import StreamResampler
 from agent.context import CallContext
+from agent.engines.requests import EngineRequest
 from agent.stt.base import Partial, SttCall, SttUtterance, Transcript
 from agent.turns.gate import GateEvent, SpeechGate
 from agent.vad.base import VAD_RATE_HZ, WINDOW_MS, VadStream
@@ -27,18 +28,13 @@ class Hearing:
         self,
         utterance: SttUtterance,
         resampler: StreamResampler,
-        request_id: str,
-        ctx: CallContext,
-        journal: Callable[..., None],
+        request: EngineRequest,
         on_over: Callable[[Hearing], None],
     ) -> None:
         self._utterance = utterance
-        self._on_over = on_over
         self._resampler = resampler
-        self._request_id = request_id
-        self._ctx = ctx
-        self._journal = journal
-        self._began_s = ctx.now_s()
+        self._request = request
+        self._on_over = on_over
         self._hash = hashlib.sha256()
 
     def push(self, pcm: bytes) -> None:
@@ -47,7 +43,7 @@ class Hearing:
         self._utterance.push(self._resampler.push(pcm))
 
     def on_partial(self, partial: Partial) -> None:
-        self._result(final=False, result={"text": partial.text, "stable_chars": partial.stable_chars})
+        self._request.result({"text": partial.text, "stable_chars": partial.stable_chars}, final=False)
 
     async def final(self) -> Transcript:
         """The text. Raises EngineError."""
@@ -58,16 +54,12 @@ class Hearing:
             "confidence": transcript.confidence,
             "input_hash": self._hash.hexdigest()[:16],
         }
-        self._result(final=True, result=result)
+        self._request.result(result, final=True)
         return transcript
 
     async def cancel(self) -> None:
         await self._utterance.cancel()
         self._on_over(self)
-
-    def _result(self, *, final: bool, result: dict[str, object]) -> None:
-        offset_ms = round((self._ctx.now_s() - self._began_s) * 1000, 1)
-        self._journal("engine.result", id=self._request_id, offset_ms=offset_ms, final=final, result=result)
 
 
 class Ear:
@@ -136,11 +128,10 @@ class Ear:
 
     def begin(self) -> Hearing:
         """Start recognising, from PREROLL_MS ago. A hearing still open goes on without more audio."""
-        request_id = self._ctx.new_id("stt")
-        self._journal("engine.request", engine="stt", name=self._stt_name, id=request_id, input_hash="", input="audio")
+        request = EngineRequest(self._journal, self._ctx, "stt", self._stt_name, input_hash="", input="audio")
         utterance = self._stt.begin(lambda partial: hearing.on_partial(partial))
         resampler = StreamResampler(self._rate_hz, self._stt_rate_hz)
-        hearing = Hearing(utterance, resampler, request_id, self._ctx, self._journal, self._open.discard)
+        hearing = Hearing(utterance, resampler, request, self._open.discard)
         hearing.push(b"".join(self._preroll)[-self._preroll_limit :])  # a gap's silence is one long piece
         self._open.add(hearing)
         self._hearing = hearing

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Any
 
 from agent.audio.resample import StreamResampler
 from agent.context import CallContext
 from agent.engines.deadlines import bounded
+from agent.engines.requests import EngineRequest
 from agent.line import Line, TextSpan, WordEnd
 from agent.record import input_hash
 from agent.speech.cache import PhraseCache
@@ -92,29 +92,17 @@ class Mouth:
             for chunk in cached:
                 yield chunk
             return
-        request_id = self._ctx.new_id("tts")
-        began_s = self._ctx.now_s()
-        self._journal(
-            "engine.request",
-            engine="tts",
-            name=self._tts.name,
-            id=request_id,
-            input_hash=input_hash(self._tts.identity, text),
-            input=text,
-        )
+        named = input_hash(self._tts.identity, text)
+        request = EngineRequest(self._journal, self._ctx, "tts", self._tts.name, input_hash=named, input=text)
         speech = bounded(
             self._tts.speak(text, self._ctx), engine=self._tts.name, first_s=FIRST_AUDIO_S, between_s=BETWEEN_AUDIO_S
         )
         async with aclosing(speech) as chunks:
             async for chunk in chunks:
-                result: dict[str, Any] = {
+                result = {
                     "samples": len(chunk.pcm) // 2,
                     "words": [[word.sample, word.chars] for word in chunk.words],
                 }
-                self._result(request_id, began_s, result, final=False)
+                request.result(result, final=False)
                 yield chunk
-        self._result(request_id, began_s, {}, final=True)
-
-    def _result(self, request_id: str, began_s: float, result: dict[str, Any], *, final: bool) -> None:
-        offset_ms = round((self._ctx.now_s() - began_s) * 1000, 1)
-        self._journal("engine.result", id=request_id, offset_ms=offset_ms, final=final, result=result)
+        request.result({}, final=True)
