@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +22,16 @@ _PHONES = (
 ).split()
 #: How the loop's sounds are called in a hypothesis. No word of a dictionary begins so.
 SOUND = "zz_"
-#: What it costs to enter the loop, and each sound in it. Measured on 128 phrases of a grammar (4 voices of flite), 100
-#: phrases beside it, 30 noises: the dearer, the more of what was meant is kept, and the more of the rest is let in.
-#: 0.01/0.01: none of the right ones lost; noises let in 12 -> 0; other phrases 74 -> 54. 0.1/0.06: 12 lost, others 15.
+#: What it costs to enter the loop, and each sound in it: the dearer, the more of what was meant is kept, and the more of
+#: the rest is let in. Measured with four voices of flite. Here, of 128 phrases of a grammar as many are understood as
+#: without the loop (111); of 30 noises 12 -> 0 are let in, of 100 phrases beside the grammar 74 -> 54. At 0.1 and 0.06
+#: 15 of these are let in, but one in ten of the right ones is lost.
 _ENTER, _SOUND = 0.01, 0.01
+
+#: How words sound besides, through a telephone, which takes what tells /s/ from its neighbours. Without these, most
+#: "six" were heard as "eight". Of 36 phrases with digits (4 voices of flite; not the phrases of the tests) 26 -> 32 are
+#: right, in light noise 25 -> 30. A like one for "seven" won no more.
+_BY_TELEPHONE = {"six": ("F IH K S", "TH IH K S", "S IH K TH")}
 
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _RULE = re.compile(r"<([^<>\s]+)>")
@@ -108,16 +115,19 @@ def _syntax_error(source: Path) -> str:
 
 def _pronunciations(source: Path, words: set[str], dictionary: Path) -> str:
     """The dictionary's lines for these words, alternatives too, and the loop's sounds."""
-    kept, found = [], set()
+    kept: list[str] = []
+    found: Counter[str] = Counter()
     with dictionary.open(encoding="utf-8") as lines:
         for line in lines:
             word = line.split(maxsplit=1)[0].split("(")[0] if line.strip() else ""
             if word in words:
                 kept.append(line)
-                found.add(word)
-    missing = sorted(words - found)
+                found[word] += 1
+    missing = sorted(words - found.keys())
     if missing:
         raise AgentError(_unknown_words(source, missing))
+    for word in sorted(words & _BY_TELEPHONE.keys()):
+        kept += [f"{word}({found[word] + n}) {said}\n" for n, said in enumerate(_BY_TELEPHONE[word], 1)]
     return "".join(kept) + "".join(f"{SOUND}{phone} {phone}\n" for phone in _PHONES)
 
 
