@@ -1,4 +1,4 @@
-"""The calls that were: list, show, delete and draw their folders, and remove those that were kept long enough.
+"""The calls that were, as folders: list, find, read and delete them, and remove those that were kept long enough.
 
 A call that crashed has no call.json: what its journal tells is summarised anew, marked `rebuilt`. Names come from
 outside, so only a name that `folder_name` would have made, of a folder that holds a call, is ever touched.
@@ -27,11 +27,16 @@ def list_calls(root: Path) -> list[dict[str, Any]]:
 
 
 def find_call(root: Path, name: str) -> Path:
-    """The folder of a call. Raises LocalError for anything that is not exactly a call's folder under `root`."""
-    folder = root / folder_name(name)
-    if folder.name != name or not _is_call(folder):
-        raise LocalError(f"there is no call {name[:80]!r} in {root}: see `offhook calls list`")
-    return folder
+    """The folder of the call of this name, or of the only one whose name begins so. Raises LocalError for all else."""
+    if folder_name(name) == name:
+        if _is_call(root / name):
+            return root / name
+        begin_so = [folder for folder in _folders(root) if folder.name.startswith(name)]
+        if len(begin_so) == 1:
+            return begin_so[0]
+        if begin_so:
+            raise LocalError(f"{len(begin_so)} calls in {root} begin with {name!r}: write more of the one you mean")
+    raise LocalError(f"there is no call {name[:80]!r} in {root}: see `offhook calls list`")
 
 
 def show_call(root: Path, name: str) -> dict[str, Any]:

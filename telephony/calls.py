@@ -6,8 +6,6 @@ What callers said is hostile text: it is shown without markup, and without the c
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,16 +14,20 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from agent.errors import OffhookError
+from agent.errors import LocalError
 from agent.recording.folder import AUDIO
-from telephony.call_folders import delete_call, find_call, list_calls, prune, show_call
-
-__all__ = ["calls_app", "calls_table", "delete_call", "find_call", "list_calls", "prune", "show_call"]
+from telephony.call_folders import delete_call, find_call, list_calls, show_call
+from telephony.terminal import ending, plain
 
 calls_app = typer.Typer(no_args_is_help=True, help="The calls that were: list, show, delete, draw.")
 
+#: Columns of terminal on which a call's whole line fits, its id of 34 characters included.
+WIDE = 120
+
 CallsDir = Annotated[Path | None, typer.Option("--calls-dir", help="Where the calls are; else as in the settings.")]
-CallId = Annotated[str, typer.Argument(metavar="ID", help="The call, as `offhook calls list` names it.")]
+CallId = Annotated[
+    str, typer.Argument(metavar="ID", help="The call, as `offhook calls list` names it, or the beginning of it.")
+]
 
 
 @calls_app.command("list")
@@ -34,13 +36,13 @@ def list_command(
     number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many, newest first.")] = 20,
 ) -> None:
     """List the calls, newest first."""
-    with _told():
-        root = _root(calls_dir)
-        calls = list_calls(root)
+    root = _root(calls_dir)
+    calls = list_calls(root)
     if not calls:
         typer.echo(f"no calls in {root}")
         return
-    Console().print(calls_table(calls[:number]))
+    console = Console()
+    console.print(calls_table(calls[:number], console.width))
     if len(calls) > number:
         typer.echo(f"{len(calls) - number} more; -n {len(calls)} shows them all")
 
@@ -52,9 +54,8 @@ def show_command(
     as_json: Annotated[bool, typer.Option("--json", help="The whole summary, as JSON.")] = False,
 ) -> None:
     """Show one call: who said what, which tools ran, how long the answers took."""
-    with _told():
-        root = _root(calls_dir)
-        call = show_call(root, call_id)
+    root = _root(calls_dir)
+    call = show_call(root, call_id)
     if as_json:
         typer.echo(json.dumps(call, indent=1))
         return
@@ -68,12 +69,11 @@ def delete_command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete one call: journal, audio and summary."""
-    with _told():
-        root = _root(calls_dir)
-        folder = find_call(root, call_id)
-        if not yes:
-            typer.confirm(f"Delete {folder} for good?", abort=True)
-        delete_call(root, call_id)
+    root = _root(calls_dir)
+    folder = find_call(root, call_id)
+    if not yes:
+        typer.confirm(f"Delete {folder} for good?", abort=True)
+    delete_call(root, folder.name)
     typer.echo(f"deleted {folder}")
 
 
@@ -86,31 +86,32 @@ def draw_command(
     """Draw one call: both voices on a time line, the words, and where each answer's time went."""
     from telephony.replay.drawing import draw_call
 
-    with _told():
-        svg = draw_call(find_call(_root(calls_dir), call_id))
-        try:
-            output.write_text(svg, "utf-8")
-        except OSError as error:
-            typer.echo(f"{output} cannot be written: {error.strerror}", err=True)
-            raise typer.Exit(1) from None
+    svg = draw_call(find_call(_root(calls_dir), call_id))
+    try:
+        output.write_text(svg, "utf-8")
+    except OSError as error:
+        raise LocalError(f"{output} cannot be written: {error.strerror}") from None
     typer.echo(f"wrote {output}")
 
 
-def calls_table(calls: list[dict[str, Any]]) -> Table:
-    """One line a call."""
+def calls_table(calls: list[dict[str, Any]], width: int) -> Table:
+    """One line a call, its id whole. On less than WIDE columns of terminal: what tells calls apart, no more."""
+    wide = width >= WIDE
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("call", "started", "agent", "caller"):
-        table.add_column(name, overflow="fold")
+    table.add_column("call", no_wrap=True, min_width=max((len(call["folder"]) for call in calls), default=0))
+    table.add_column("started", no_wrap=True)
     for name in ("length", "turns", "p50"):
-        table.add_column(name, justify="right")
-    table.add_column("ended by", overflow="fold")
+        table.add_column(name, justify="right", no_wrap=True)
+    if wide:
+        for name in ("agent", "caller", "ended by"):
+            table.add_column(name, overflow="fold")
     for call in calls:
         p50_ms = _dig(call, "latency", "p50_ms")
-        table.add_row(
-            *map(_plain, (call["folder"], _when(call), call.get("agent", ""), call.get("caller", ""))),
-            *map(_plain, (_length(call), _dig(call, "counts", "turns") or 0, f"{p50_ms} ms" if p50_ms else "")),
-            _plain(_ended(call)),
-        )
+        row = [call["folder"], _when(call)[: None if wide else len("2026-01-31 12:00")], _length(call)]
+        row += [_dig(call, "counts", "turns") or 0, f"{p50_ms} ms" if p50_ms else ""]
+        if wide:
+            row += [call.get("agent", ""), call.get("caller", ""), _ended(call)]
+        table.add_row(*map(_plain, row))
     return table
 
 
@@ -172,8 +173,7 @@ def _tools(call: dict[str, Any]) -> Table:
 
 
 def _plain(value: object) -> Text:
-    """Any text, harmless on a terminal."""
-    return Text("".join(char if char.isprintable() else " " if char in "\t\n\r" else "\ufffd" for char in str(value)))
+    return Text(plain(value))
 
 
 def _when(call: dict[str, Any]) -> str:
@@ -188,7 +188,7 @@ def _length(call: dict[str, Any]) -> str:
 
 def _ended(call: dict[str, Any]) -> str:
     if call.get("ended_by"):
-        return str(call["ended_by"])
+        return ending(str(call["ended_by"]))
     return "not ended (running, or cut off)" if call.get("rebuilt") else "unknown"
 
 
@@ -203,13 +203,3 @@ def _root(calls_dir: Path | None) -> Path:
     from telephony.settings import load_settings
 
     return load_settings().calls_dir
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """An error of ours is one line on stderr, and status 1."""
-    try:
-        yield
-    except OffhookError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None

@@ -13,14 +13,19 @@ from rich.console import Console
 from rich.text import Text
 
 from agent.summary import STAGES
+from telephony.terminal import ending, leaving, plain
 
 #: What a tool returned is shown so far; the journal has all of it.
 MAX_RESULT_CHARS = 160
 
 
-def plain(text: object) -> str:
-    """Any text, harmless on a terminal."""
-    return "".join(char if char.isprintable() else " " if char in "\t\n\r" else "\ufffd" for char in str(text))
+#: Why a stretch of speech was no turn, by the journal's reason.
+_REJECTED = {
+    "no text": "(a sound, but no words that were understood)",
+    "short": "(a sound, too short to interrupt)",
+    "leaving": "(not listened to any more)",
+    "stt": "(the recogniser failed)",
+}
 
 
 class ConversationView:
@@ -73,7 +78,8 @@ def _committed(event: dict[str, Any]) -> Line:
 
 
 def _rejected(event: dict[str, Any]) -> Line:
-    return "", f"(something was heard, but {event.get('reason', 'nothing')})", "dim"
+    reason = str(event.get("reason", ""))
+    return "", _REJECTED.get(reason, f"(a sound, no turn: {reason})"), "dim"
 
 
 def _tool_called(event: dict[str, Any]) -> Line:
@@ -108,9 +114,7 @@ def _silence(event: dict[str, Any]) -> Line:
 
 
 def _leave(event: dict[str, Any]) -> Line:
-    decision = dict(event.get("decision", {}))
-    details = ", ".join(str(value) for name, value in decision.items() if name != "type" and value)
-    return "agent", f"{decision.get('type', 'leaves')} ({details})", "dim"
+    return "agent", leaving(dict(event.get("decision", {}))), "dim"
 
 
 def _error(event: dict[str, Any]) -> Line:
@@ -118,7 +122,7 @@ def _error(event: dict[str, Any]) -> Line:
 
 
 def _ended(event: dict[str, Any]) -> Line:
-    return "call", f"ended: {event.get('reason')}", "dim"
+    return "call", f"ended: {ending(str(event.get('reason')))}", "dim"
 
 
 _SHOWN = {

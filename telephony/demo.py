@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.text import Text
 
 from agent.errors import LocalError
-from telephony.conversation_view import ConversationView, plain
+from telephony.conversation_view import ConversationView
 from telephony.settings import Settings
+from telephony.terminal import plain
 from telephony.web.serve import PortTaken, Service, serve
 
 #: The recorded caller talks for half a minute; after this it is stopped.

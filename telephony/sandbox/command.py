@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from agent.errors import LocalError
 from telephony.auth import AUTH_TOKEN_FILE, auth_token
 from telephony.sandbox.caller import SandboxCall
-from telephony.sandbox.report import CallReport
+from telephony.sandbox.report import CallReport, SpokenReport
 from telephony.sandbox.script import find_script, load_script
 from telephony.settings import Settings
+from telephony.terminal import plain
 
 
 async def ring(settings: Settings, script: str, *, to: str | None, wav: Path | None, as_json: bool) -> int:
@@ -31,10 +35,39 @@ async def ring(settings: Settings, script: str, *, to: str | None, wav: Path | N
         except OSError as error:
             raise LocalError(f"{wav} cannot be written: {error.strerror}") from None
     if as_json:
-        typer.echo(json.dumps(report.as_dict(), indent=1))
+        sys.stdout.write(json.dumps(report.as_dict(), indent=1) + "\n")
     else:
-        typer.echo("\n".join(_lines(report, wav)))
+        print_report(report, Console(), wav)
     return 0 if report.served else 1
+
+
+def print_report(report: CallReport, console: Console, wav: Path | None = None) -> None:
+    """The report for people. What a service answered is shown without markup and without control characters."""
+    title = f"{report.script}, {report.duration_ms / 1000:.1f} s, {report.ended_by}"
+    table = Table(title=Text(plain(title)), title_justify="left")
+    table.add_column("at", justify="right")
+    table.add_column("caller")
+    table.add_column("answer after", justify="right")
+    table.add_column("")
+    for said in report.spoken:
+        answer = "none" if said.voice_to_voice_ms is None else f"{said.voice_to_voice_ms} ms"
+        table.add_row(f"{said.speech_start_ms / 1000:.1f} s", Text(plain(said.text)), answer, _remarks(said))
+    console.print(table)
+    ear, pacing = report.ear, report.pacing
+    greeting = "never" if report.greeting_ms is None else f"after {report.greeting_ms} ms"
+    console.print(
+        f"agent heard {greeting}; {ear.heard_ms / 1000:.1f} s of audio, {ear.late_share:.2%} late in {ear.gaps} gaps, "
+        f"worst {ear.worst_gap_ms} ms; own frames late by {pacing.p99_ms} ms (p99), {pacing.max_ms} ms (most)"
+    )
+    for verb in report.twiml:
+        console.print(Text(f"  TwiML {plain(verb)}", style="dim"))
+    for warning in report.warnings:
+        console.print(Text(f"  warning: {plain(warning)}", style="yellow"))
+    for error in report.errors:
+        console.print(Text(f"  error: {plain(error)}", style="red"))
+    if wav is not None:
+        console.print(Text(f"  audio: {wav} (left the caller, right what the caller heard)"))
+    console.print("the caller was served" if report.served else "the caller was NOT served", style="bold")
 
 
 def _token(settings: Settings, to: str) -> str:
@@ -52,14 +85,12 @@ def _token(settings: Settings, to: str) -> str:
     return auth_token(settings).get_secret_value()
 
 
-def _lines(report: CallReport, wav: Path | None) -> list[str]:
-    lines = [f"call {report.call_sid} to {report.to}: {report.duration_ms / 1000:.1f} s, {report.ended_by}"]
-    for said in report.spoken:
-        waited = "no answer" if said.voice_to_voice_ms is None else f"answered after {said.voice_to_voice_ms} ms"
-        lines.append(f"  {said.speech_start_ms / 1000:6.1f} s  {said.text}: {waited}")
-    lines += [f"  warning: {warning}" for warning in report.warnings]
-    lines += [f"  error: {error}" for error in report.errors]
-    if wav is not None:
-        lines.append(f"wrote {wav}")
-    lines.append("the caller was served" if report.served else "the caller was NOT served")
-    return lines
+def _remarks(said: SpokenReport) -> str:
+    remarks = []
+    if said.interrupted:
+        remarks.append(f"cut in; agent silent after {said.barge_in_stop_ms} ms")
+    if said.talked_over:
+        remarks.append("agent began to speak meanwhile")
+    if not said.expects_answer:
+        remarks.append("no answer expected")
+    return "; ".join(remarks)

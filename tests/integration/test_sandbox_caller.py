@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+from pydantic import SecretStr
 from rich.console import Console
 
-from telephony.sandbox import show
+from telephony.sandbox import command
 from telephony.sandbox.caller import SandboxCall
 from telephony.sandbox.report import CallReport
 from telephony.sandbox.script import load_script
+from telephony.settings import Settings
 from tests.integration.beep_agent import TOKEN, BeepAgent
 
 
@@ -268,14 +270,8 @@ async def test_nobody_there(tones: Path) -> None:
 async def test_command_prints_and_returns_its_verdict(tones: Path, capsys: pytest.CaptureFixture[str]) -> None:
     agent = BeepAgent(turns=1)
     async with agent.serving():
-        code = await asyncio.to_thread(
-            show.run_call,
-            str(tones / "short.wav"),
-            agent.url,
-            wav=tones / "out.wav",
-            as_json=True,
-            auth_token=TOKEN,
-        )
+        settings = Settings(twilio_auth_token=SecretStr(TOKEN))
+        code = await command.ring(settings, str(tones / "short.wav"), to=agent.url, wav=tones / "out.wav", as_json=True)
     report = json.loads(capsys.readouterr().out)
     assert code == 0
     assert report["served"] is True
@@ -286,6 +282,6 @@ async def test_command_prints_and_returns_its_verdict(tones: Path, capsys: pytes
 def test_report_for_people() -> None:
     report = CallReport("CA1", "http://x", "demo", "now", ended_by="agent hung up", twiml=["<Hangup>"])
     out = io.StringIO()
-    show.print_report(report, Console(file=out, width=120))
+    command.print_report(report, Console(file=out, width=120))
     assert "NOT served" in out.getvalue()
     assert "agent heard never" in out.getvalue()

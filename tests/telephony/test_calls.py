@@ -11,7 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.errors import LocalError
-from telephony.calls import calls_app, delete_call, list_calls, prune, show_call
+from telephony.call_folders import delete_call, find_call, list_calls, prune, show_call
+from telephony.calls import calls_app
+from telephony.cli import run
 from tests.telephony.replay.sample_call import CALL, make_call
 
 runner = CliRunner()
@@ -41,6 +43,32 @@ async def test_newest_first(root: Path) -> None:
     assert result.exit_code == 0
     assert "CA2" in result.output
     assert "CA0" not in result.output
+
+
+async def test_a_unique_beginning_names_a_call(root: Path) -> None:
+    await make_call(root, call_id="CA12", mode="journal")
+    await make_call(root, call_id="CB1", mode="journal")
+    assert find_call(root, "CB").name == "CB1"
+    assert find_call(root, "CA1").name == "CA1", "a whole name is no beginning"
+    with pytest.raises(LocalError, match=r"2 calls .* begin with 'CA'"):
+        delete_call(root, "CA")
+    delete_call(root, "CA12")
+    delete_call(root, "CA")
+    assert [call["folder"] for call in list_calls(root)] == ["CB1"]
+
+
+@pytest.mark.parametrize(("columns", "ended"), [("80", False), ("140", True)])
+async def test_the_list_keeps_an_id_whole(
+    root: Path, monkeypatch: pytest.MonkeyPatch, columns: str, ended: bool
+) -> None:
+    name = "CA" + "0123456789abcdef" * 2
+    await make_call(root, call_id=name, mode="journal")
+    monkeypatch.setenv("COLUMNS", columns)
+    lines = runner.invoke(calls_app, ["list", "--calls-dir", str(root)]).output.splitlines()
+    assert len(lines) == 3, "a heading, and a line for each call"
+    assert any(line.startswith(name) for line in lines)
+    assert all(len(line) <= int(columns) for line in lines)
+    assert ("ended by" in lines[0]) is ended
 
 
 def test_show_tells_the_conversation(root: Path) -> None:
@@ -98,15 +126,14 @@ def test_only_a_call_is_ever_deleted(root: Path, name: str) -> None:
     assert sorted(root.parent.rglob("*")) == before
 
 
-def test_delete_asks_first(root: Path) -> None:
+def test_delete_asks_first(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["delete", "CA1", "--calls-dir", str(root)]
     assert runner.invoke(calls_app, arguments, input="n\n").exit_code == 1
     assert (root / "CA1").exists()
     assert runner.invoke(calls_app, arguments, input="y\n").exit_code == 0
     assert not (root / "CA1").exists()
-    gone = runner.invoke(calls_app, [*arguments, "--yes"])
-    assert gone.exit_code == 1
-    assert "there is no call 'CA1'" in gone.output
+    assert run(["calls", *arguments, "--yes"]) == 2
+    assert "there is no call 'CA1'" in capsys.readouterr().err
 
 
 async def test_calls_are_kept_for_their_own_days(root: Path) -> None:
@@ -145,11 +172,11 @@ def test_a_running_call_is_never_pruned(root: Path) -> None:
     assert prune(root, NOW, 0) == []
 
 
-def test_draw_writes_a_picture(root: Path, tmp_path: Path) -> None:
+def test_draw_writes_a_picture(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "call.svg"
     result = runner.invoke(calls_app, ["draw", "CA1", "-o", str(output), "--calls-dir", str(root)])
     assert result.exit_code == 0
     assert output.read_text().startswith("<svg")
-    nowhere = runner.invoke(calls_app, ["draw", "CA1", "-o", str(tmp_path / "no" / "x.svg"), "--calls-dir", str(root)])
-    assert nowhere.exit_code == 1
-    assert "cannot be written" in nowhere.output
+    nowhere = str(tmp_path / "no" / "x.svg")
+    assert run(["calls", "draw", "CA1", "-o", nowhere, "--calls-dir", str(root)]) == 2
+    assert "cannot be written" in capsys.readouterr().err

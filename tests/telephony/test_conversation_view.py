@@ -50,7 +50,14 @@ def shown(*events: dict[str, Any], folder: Path | None = None) -> str:
         ),
         ({"kind": "agent.heard", "complete": False, "text": "Hello"}, '(cut off; heard was: "Hello")'),
         ({"kind": "error", "where": "stt", "message": "gone"}, "error   stt: gone"),
-        ({"kind": "leave", "decision": {"type": "HangUp", "reason": "done"}}, "HangUp (done)"),
+        ({"kind": "leave", "decision": {"type": "HangUp", "reason": "done"}}, "agent   hangs up\n"),
+        (
+            {"kind": "leave", "decision": {"type": "Transfer", "to": "+1555", "reason": "trouble"}},
+            "transfers the caller to +1555 (trouble)",
+        ),
+        ({"kind": "call.ended", "reason": "agent: hangup"}, "ended: the agent hung up"),
+        ({"kind": "call.ended", "reason": "caller: protocol: x"}, "ended: the line failed: protocol: x"),
+        ({"kind": "turn.rejected", "reason": "no text"}, "(a sound, but no words"),
         ({"kind": "key", "digit": "4"}, "presses 4"),
     ],
 )
