@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from agent.context import CallContext
+from agent.context import CallContext, LiveContext
 from agent.definition import AgentDefinition, EngineChoice
 from agent.engines.deadlines import within
 from agent.errors import LocalError
@@ -94,6 +95,14 @@ async def build_kit(agent: AgentDefinition, ctx: CallContext) -> EngineKit:
         await _close_all(made)
         raise
     return kit
+
+
+async def try_engines(agent: AgentDefinition) -> None:
+    """Make and start an agent's engines, and let them go. Raises what `build_kit` raises: a folder that reads well may
+    still hold a grammar, an option or a voice that its engine cannot use.
+    """
+    with ThreadPoolExecutor(1) as executor:
+        await (await build_kit(agent, LiveContext(executor))).close()
 
 
 async def _close_all(engines: list[Any]) -> None:

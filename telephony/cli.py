@@ -111,11 +111,15 @@ def list_agents(config: Config = None) -> None:
 def check_agent(
     name: Annotated[str, typer.Argument(help="The agent: a name, or a folder.")], config: Config = None
 ) -> None:
-    """Read an agent's folder; every mistake is told with file, line, and what to write instead."""
+    """Read an agent's folder and start its engines; a mistake is told with file, line, and what to write instead."""
+    import asyncio
+
     from agent.agents import load_agent
+    from agent.kit import try_engines
     from telephony.settings import load_settings
 
     agent = load_agent(name, load_settings(config).agents_dir)
+    asyncio.run(try_engines(agent))
     engines = ", ".join(f"{kind} {getattr(agent, kind).engine}" for kind in ("stt", "llm", "tts", "vad"))
     typer.echo(f"{agent.name} is in order: {engines}; {len(agent.tools)} tools; record {agent.record}")
 

@@ -113,7 +113,7 @@ class _Row:
         agent_top = band_top + BAND_PX + max((flag.level + 1 for flag in flags), default=0) * FLAG_PX
         bottom = agent_top + LANE_PX
         parts = [
-            self._axis(top, lane_top, bottom),
+            self._axis(top, bottom),
             self._lane("caller", lane_top),
             self._lane("agent", agent_top),
             band_svg(self._scene.waits, (self._start_ms, self._end_ms), self._x, lane_top, band_top, agent_top),
@@ -143,7 +143,7 @@ class _Row:
         spans = [(self._x(part.start_ms), self._x(part.end_ms)) for part in self._speeches(who)]
         return lane_svg(SIDES[who], top, self._start_ms, self._right, self._envelope, spans)
 
-    def _axis(self, top: float, lane_top: float, bottom: float) -> str:
+    def _axis(self, top: float, bottom: float) -> str:
         """Seconds: a faint line each, a figure at every other one."""
         out = []
         for second in range(-(-self._start_ms // 1000), self._end_ms // 1000 + 1):

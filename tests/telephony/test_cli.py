@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from telephony.cli import run
+
+PARCEL_DESK = Path(__file__).parents[2] / "prompts" / "parcel-desk"
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +66,15 @@ def test_a_mistake_in_an_agent_is_told_with_its_line(capfd: pytest.CaptureFixtur
     (folder / "agent.toml").write_text('[phrases]\ngreeting = "Hello"\n[stt]\nengine = 7\n')
     assert run(["agents", "check", "./mine"]) == 2
     assert "agent.toml:4: " in capfd.readouterr().err
+
+
+def test_a_check_goes_as_far_as_the_engines(capfd: pytest.CaptureFixture[str]) -> None:
+    """A word that the recogniser does not know is a mistake of the folder, which only the recogniser can tell."""
+    shutil.copytree(PARCEL_DESK, "mine")
+    grammar = Path("mine/grammar.jsgf")
+    grammar.write_text(grammar.read_text().replace("<digit> = zero", "<digit> = zorgify"))
+    assert run(["agents", "check", "./mine"]) == 2
+    assert 'does not know the word "zorgify"' in capfd.readouterr().err
 
 
 def test_the_mounted_groups_are_there(capfd: pytest.CaptureFixture[str]) -> None:

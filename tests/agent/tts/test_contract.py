@@ -7,12 +7,12 @@ import asyncio
 import numpy as np
 import pytest
 
-from agent.audio.levels import active_dbfs, peak_dbfs
 from agent.definition import EngineChoice
 from agent.errors import LocalError
 from agent.kit import make_engine
 from agent.tts.base import SpeechChunk, TtsEngine
 from tests.agent.support import make_agent, make_context
+from tests.support.levels import active_dbfs, peak_dbfs
 
 TEXTS = [
     "Yes.",

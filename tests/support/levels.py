@@ -1,4 +1,4 @@
-"""Levels of PCM16: how loud, louder or quieter, faded. Pure functions.
+"""How loud PCM16 is: what tests measure of a voice.
 
 dBFS is relative to a full-scale square wave: 0 dBFS is an RMS of 32768.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 #: What digital silence measures, instead of minus infinity.
 SILENCE_DBFS = -100.0
@@ -39,31 +38,5 @@ def active_dbfs(pcm: bytes, rate_hz: int) -> float:
     return _power_dbfs(float(np.mean(power[power >= power.max() * 10 ** (-_ACTIVE_RANGE_DB / 10)])))
 
 
-def gain(pcm: bytes, gain_db: float) -> bytes:
-    """Louder (or, below zero, quieter); what would overflow is clipped."""
-    return _to_pcm(np.frombuffer(pcm, "<i2") * 10 ** (gain_db / 20))
-
-
-def fade_in(pcm: bytes, fade_samples: int) -> bytes:
-    """The first `fade_samples` rise from silence, linearly."""
-    samples = np.frombuffer(pcm, "<i2").astype(np.float64)
-    count = min(fade_samples, len(samples))
-    samples[:count] *= np.arange(count) / max(1, fade_samples)
-    return _to_pcm(samples)
-
-
-def fade_out(pcm: bytes, fade_samples: int) -> bytes:
-    """The last `fade_samples` fall to silence, linearly; shorter audio falls from its first sample."""
-    samples = np.frombuffer(pcm, "<i2").astype(np.float64)
-    count = min(fade_samples, len(samples))
-    if count:
-        samples[-count:] *= np.arange(count - 1, -1, -1) / count
-    return _to_pcm(samples)
-
-
 def _power_dbfs(power: float) -> float:
     return max(SILENCE_DBFS, 10 * math.log10(power / 32768.0**2)) if power > 0 else SILENCE_DBFS
-
-
-def _to_pcm(samples: NDArray[np.float64]) -> bytes:
-    return np.clip(np.rint(samples), -32768, 32767).astype("<i2").tobytes()
