@@ -52,7 +52,7 @@ async def test_a_foreign_carrier_holds_a_whole_call(service: Service, carrier: F
         "no thank you",
     ]
     heard = [event for event in events if event["kind"] == "agent.heard"]
-    assert [event["text"] for event in heard[:2]] == ["This call is recorded.", "Hello, this is the test desk."]
+    assert [event["text"] for event in heard[:2]] == ["Recorded.", "Hello, this is the test desk."]
     cut = [event for event in heard if not event["complete"]]
     assert len(cut) == 1
     assert cut[0]["said"].startswith(cut[0]["text"])
