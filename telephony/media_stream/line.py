@@ -49,8 +49,11 @@ SEND_DEADLINE_S = 5.0
 WATCHDOG_S = 0.1
 #: Media time so far ahead of the clock is a fault of the peer, not a gap to be filled with silence.
 MAX_GAP_MS = 10_000
-#: So many unreadable messages are forgiven in one call.
+#: So many unreadable messages are forgiven in one call, and such as come faster than a telephone can send.
 MAX_FAULTS = 50
+#: Nobody presses more keys than this: a stall may bring many at once, a long call many in all.
+MAX_KEYS_AT_ONCE = 500
+MAX_KEYS_PER_S = 20
 #: Heard audio goes to the record every so many frames.
 SETTLE_EVERY_FRAMES = 10
 RATE_HZ = 8000
@@ -123,6 +126,7 @@ class MediaStreamLine:
         self._began_s = self._last_audio_s = self._last_message_s = now_s()
         self._unmarked_ms = 0
         self._frames = 0
+        self._keys = 0
         self._faults = 0
         self._gone: str | None = None
         self._over = asyncio.Event()
@@ -205,6 +209,9 @@ class MediaStreamLine:
             self._ledger.returned(message.name, self._mark_ms())
             self._move(self.media_ms)
         elif type(message) is Dtmf:
+            self._keys += 1
+            if self._keys > MAX_KEYS_AT_ONCE + MAX_KEYS_PER_S * (self._last_message_s - self._began_s):
+                raise RemoteError("dtmf: more keys than a hand can press")
             self._events.put_nowait(KeyPressed(message.digit, self.media_ms))
         elif type(message) is Stop:
             self._end("stop")
@@ -222,6 +229,8 @@ class MediaStreamLine:
         clock_ms = (self._last_message_s - self._began_s) * 1000
         if start < self._audio_end or media.timestamp_ms > clock_ms + MAX_GAP_MS:
             start = self._audio_end  # a clock that jumps is not believed: this audio follows what came before
+        if start + len(media.payload) > (clock_ms + MAX_GAP_MS) * PER_MS:
+            raise RemoteError("media: audio comes faster than time goes by")
         self._last_audio_s = self._last_message_s
         self._audio_end = start + len(media.payload)
         self._audio_end_ms = self._audio_end // PER_MS

@@ -451,6 +451,50 @@ def test_keys_in_a_flood_all_come() -> None:
     run_virtual(case())
 
 
+def test_keys_that_no_hand_presses_end_the_stream() -> None:
+    async def case() -> None:
+        events, _, _ = await attacked([key("5")] * 2000, every_s=0.001)
+        assert len([event for event in events if isinstance(event, KeyPressed)]) < 600
+        assert isinstance(events[-1], HungUp)
+        assert "more keys" in events[-1].reason
+
+    run_virtual(case())
+
+
+@pytest.mark.parametrize("frame_ms", [20, 9000])
+def test_audio_faster_than_time_goes_by_ends_the_stream(frame_ms: int) -> None:
+    """Else a flood would fill the disk, and drive the call's timers as it likes."""
+
+    async def case() -> None:
+        frame = media(b"\x7f" * (8 * frame_ms), "0")
+        events, sink, line = await attacked([frame] * 2000, every_s=0.001)
+        assert sum(len(pcm) for _, pcm in sink.audio) / 16 <= 13_000
+        assert line.media_ms <= 13_000
+        assert isinstance(events[-1], HungUp)
+        assert "faster" in events[-1].reason
+
+    run_virtual(case())
+
+
+def test_audio_that_a_stall_held_up_is_all_heard() -> None:
+    async def case() -> None:
+        stamps = [20 * at for at in range(200)]
+        loop = asyncio.get_running_loop()
+        socket = MemorySocket()
+        line = MediaStreamLine(socket, Start("MZ1", "AC1", "CA1"), on_leave=lambda decision: None, now_s=loop.time)
+        sink = Sink()
+        line.attach(sink)
+        task = asyncio.create_task(line.run())
+        await asyncio.sleep(4.0)
+        for at in stamps:
+            socket.give(media(timestamp=str(at)))
+        socket.give(None)
+        await asyncio.wait_for(task, 10)
+        assert len(sink.audio) == len(stamps)
+
+    run_virtual(case())
+
+
 @pytest.mark.parametrize(
     ("texts", "match"),
     [
