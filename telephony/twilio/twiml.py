@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from twilio.twiml.voice_response import Connect, VoiceResponse
 
 from telephony.twilio.signatures import Origin
@@ -15,6 +17,9 @@ MEDIA_PATH = "/media/"
 
 #: Somebody asked for by a caller should answer within five rings; then the agent takes the call back.
 DIAL_TIMEOUT_S = 25
+
+#: What XML 1.0 cannot hold in any spelling. A SIP caller chooses his own name: it must not spoil the document.
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 BUSY = "I'm sorry, all our lines are busy. Please call again in a few minutes. Goodbye."
 CUT_OFF = "I'm sorry, we were cut off for a moment. Let me put you through again."
@@ -33,8 +38,8 @@ def connect(
         response.play(digits=first_digits)
     joined = Connect(action=origin.http(AFTER_PATH))
     stream = joined.stream(url=origin.socket(MEDIA_PATH + token), status_callback=origin.http(STREAM_STATUS_PATH))
-    stream.parameter(name="caller", value=caller)
-    stream.parameter(name="called", value=called)
+    stream.parameter(name="caller", value=_xml(caller))
+    stream.parameter(name="called", value=_xml(called))
     response.append(joined)
     return str(response)
 
@@ -62,3 +67,7 @@ def dial(origin: Origin, to: str) -> str:
     else:
         leg.number(to)
     return str(response)
+
+
+def _xml(text: str) -> str:
+    return _NOT_XML.sub("", text)

@@ -85,6 +85,13 @@ def test_a_call_is_joined_to_the_agent(fx: Fixture) -> None:
     assert "?" not in stream.attrib["url"] + connect.attrib["action"]
 
 
+def test_a_caller_whose_name_is_no_xml_is_answered_all_the_same(fx: Fixture) -> None:
+    document = ElementTree.fromstring(
+        fx.hooks.voice(ORIGIN, form(From="Bo\x00b\x1b\ufffe\ud800 \U0001f4de", To="\x01"))
+    )
+    assert [parameter.attrib["value"] for parameter in document[0][0]] == ["Bob \U0001f4de", ""]
+
+
 def test_on_this_machine_the_socket_is_plain(fx: Fixture) -> None:
     text = fx.hooks.voice(Origin("http://127.0.0.1:8080"), form())
     assert 'url="ws://127.0.0.1:8080/media/token-CA1-1"' in text
