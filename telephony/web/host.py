@@ -69,6 +69,12 @@ class _Call:
     record: CallRecord | None = None
     ended_as: str = "it was longer than any call may be"
 
+    def end(self, why: str) -> None:
+        """Cancel the call, now; it may be in the middle of ending already."""
+        if not self.limit.expired():
+            self.ended_as = why
+            self.limit.reschedule(asyncio.get_running_loop().time())
+
 
 class CallHost:
     """Answers calls. Made by `open_host`, which also closes it."""
@@ -183,7 +189,8 @@ class CallHost:
             return 1011
         finally:
             if call is not None:
-                self._calls.pop(call_sid, None)
+                if self._calls.get(call_sid) is call:
+                    del self._calls[call_sid]
                 call.ended.set()
             self._room.leave(call_sid)
             if self._room.calls == 0:
@@ -192,13 +199,10 @@ class CallHost:
 
     async def _supersede(self, call_sid: str) -> None:
         """The carrier has opened a new stream for a call that we think is still in one: that one is dead."""
-        older = self._calls.get(call_sid)
-        if older is None:
-            return
-        older.ended_as = "the carrier opened a new stream for it"
-        older.limit.reschedule(asyncio.get_running_loop().time())
         async with asyncio.timeout(SESSION_END_S):
-            await older.ended.wait()
+            while (older := self._calls.get(call_sid)) is not None:  # again: of two that waited, one was quicker
+                older.end("the carrier opened a new stream for it")
+                await older.ended.wait()
 
     async def _converse(self, call: _Call, socket: TextSocket, start: Start) -> None:
         self.decisions.forget(start.call_sid)  # what an earlier stream of this call decided no longer holds
@@ -246,15 +250,13 @@ class CallHost:
 
     async def _end_calls(self) -> None:
         log.warning("stopping: %d calls are ended now", self._room.calls)
-        for call in list(self._calls.values()):
-            call.ended_as = "the service stops"
         # With a decision: the carrier's next question finds "hang up", not a call to be brought back.
         await asyncio.gather(*(_leave(call, HangUp("service stopped")) for call in list(self._calls.values())))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SESSION_END_S):
                 await self._idle.wait()
         for call in list(self._calls.values()):
-            call.limit.reschedule(asyncio.get_running_loop().time())
+            call.end("the service stops")
 
 
 async def _leave(call: _Call, decision: Decision) -> None:

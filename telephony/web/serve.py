@@ -25,8 +25,11 @@ from telephony.web.host import CallHost, open_host
 
 log = logging.getLogger("offhook.server")
 
-#: Above a load balancer's idle time-out (AWS: 60 s), or it re-uses a connection that we have just closed.
-KEEP_ALIVE_S = 75
+#: A request's head must have come by then. Also how long Hypercorn (0.18) keeps the descriptor of an idle connection
+#: that its peer has closed: with a long time, some passers-by a second use up all descriptors.
+HEAD_TIMEOUT_S = 10
+#: A call needs a handful of webhooks, each its own connection: nothing idles, and no proxy re-uses one that we close.
+REQUESTS_PER_CONNECTION = 0
 #: A 20 ms media message is about 300 bytes, the longest rightful one some kilobytes.
 MAX_MESSAGE_BYTES = 256 * 1024
 #: What is still open once the calls are drained: connections of webhooks, lingering sockets.
@@ -116,7 +119,8 @@ def _config(listening: socket.socket) -> Config:
     config.bind = [f"fd://{listening.detach()}"]
     config.accesslog = None  # its lines would hold the media sockets' tokens
     config.errorlog = log
-    config.keep_alive_timeout = KEEP_ALIVE_S
+    config.keep_alive_timeout = HEAD_TIMEOUT_S
+    config.keep_alive_max_requests = REQUESTS_PER_CONNECTION
     config.graceful_timeout = GRACE_S
     config.websocket_max_message_size = MAX_MESSAGE_BYTES
     config.include_server_header = False

@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 
 from agent.errors import LocalError
+from agent.record import CallRecord
 from telephony.auth import auth_token
 from telephony.settings import load_settings
 from telephony.web.serve import PortTaken, Service, bind
@@ -153,6 +154,43 @@ async def test_a_new_stream_of_a_call_takes_the_place_of_its_dead_one(
     assert service.host.state()["calls"] == 1
     await second.socket.close()
     await idle(service)
+
+
+async def test_of_two_new_streams_of_a_call_one_is_left(
+    service: Service, carrier: ForeignCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both wait for the dead one to end; then they must not both believe themselves its heir."""
+    close = CallRecord.close
+
+    async def slow_close(record: CallRecord) -> None:
+        await asyncio.sleep(0.3)
+        await close(record)
+
+    monkeypatch.setattr(CallRecord, "close", slow_close)
+    await carrier.open(await carrier.voice(CALL), CALL)
+    twimls = [await carrier.voice(CALL) for _ in range(2)]
+    streams = await asyncio.gather(*(carrier.open(twiml, CALL) for twiml in twimls))
+    async with asyncio.timeout(3):
+        while service.host.state()["calls"] != 1:
+            await asyncio.sleep(0.02)
+    await service.host.drain(0.0, asyncio.Event())
+    assert service.host.state()["calls"] == 0
+    assert service.host.counts["calls failed: ours"] == 0
+    for stream in streams:
+        await stream.socket.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /hea", b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"])
+async def test_no_connection_idles(start_service: StartService, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    """Hypercorn keeps the descriptor of an idle connection to the end of its time, even if the peer has gone."""
+    monkeypatch.setattr("telephony.web.serve.HEAD_TIMEOUT_S", 0.3)
+    service = await start_service()
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    writer.write(sent)
+    async with asyncio.timeout(3):
+        answer = await reader.read()
+    assert answer.endswith(b"ok\n" if sent.endswith(b"\n") else b"")
+    writer.close()
 
 
 async def test_a_service_that_stops_ends_its_calls_politely(start_service: StartService) -> None:
