@@ -148,7 +148,8 @@ class CallRecord:
         if self._closing is None:
             ended_at = self._ctx.wall_time().isoformat(timespec="milliseconds")
             extra = {"started_at": self._started_at, "ended_at": ended_at, **(summary_extra or {})}
-            self._closing = asyncio.ensure_future(self._ctx.offload(store.finish, extra, cost_ms=FLUSH_COST_MS))
+            finishing = self._ctx.offload(store.finish, extra, cost_ms=FLUSH_COST_MS, apart=True)
+            self._closing = asyncio.ensure_future(finishing)
         try:
             async with asyncio.timeout(CLOSE_WITHIN_S):
                 failure = await asyncio.shield(self._closing)
@@ -164,7 +165,7 @@ class CallRecord:
             return
         try:
             async with asyncio.timeout(DISK_WITHIN_S):
-                failure = await self._ctx.offload(store.drain, cost_ms=FLUSH_COST_MS)
+                failure = await self._ctx.offload(store.drain, cost_ms=FLUSH_COST_MS, apart=True)
         except TimeoutError:
             failure = f"the disk did not answer within {DISK_WITHIN_S:g} s"
         if failure is not None and not self._closed:

@@ -90,8 +90,8 @@ async def _run(tool: Tool, arguments: BaseModel, tool_ctx: ToolContext) -> ToolO
             if inspect.iscoroutinefunction(tool.function):
                 result = await work()
             else:
-                result = await tool_ctx.ctx.offload(work, cost_ms=SYNC_COST_MS)
-    except Exception as error:
+                result = await tool_ctx.ctx.offload(work, cost_ms=SYNC_COST_MS, apart=True)
+    except (Exception, SystemExit) as error:  # a tool's sys.exit() must not end the service and everybody's call
         if isinstance(error, TimeoutError) and deadline.expired():
             log.warning("tool %s gave no result within %.1f s", tool.name, tool.timeout_s)
             doubt = "" if tool.effect == "read" else "; whether it took effect is not known"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.agents import load_agent
-from agent.context import LiveContext
+from agent.context import ApartExecutor, LiveContext
 from agent.definition import AgentDefinition
 from agent.errors import LocalError, RemoteError
 from agent.kit import EngineKit, build_kit
@@ -96,6 +96,7 @@ class CallHost:
         self._data_dir = settings.agent_data_dir(agent.name)
         self._kit = kit
         self._executor = executor
+        self._apart = ApartExecutor()
         self._room = Room(settings.max_calls, now_ms=now_ms)
         # The worker's name is new at every start: tokens from before a restart, whose spending was forgotten, are void.
         self._tokens = TokenDesk(worker_secret, secrets.token_hex(4), now_ms=now_ms, random_bytes=secrets.token_bytes)
@@ -213,7 +214,7 @@ class CallHost:
             called=start.custom_parameters.get("called", ""),
             on_leave=lambda decision: self._decide(start.call_sid, decision),
         )
-        ctx = LiveContext(self._executor)
+        ctx = LiveContext(self._executor, apart=self._apart)
         call.record = record = CallRecord.open(
             self.calls_dir, start.call_sid, mode=self.agent.record, rate_hz=line.info.sample_rate_hz, ctx=ctx
         )
@@ -297,7 +298,7 @@ async def open_host(settings: Settings, worker_secret: bytes) -> AsyncIterator[C
     # Decoding and synthesis run here, in native code without the GIL; more threads than cores only queue there.
     threads = max(4, (os.cpu_count() or 1) + 2)
     with ThreadPoolExecutor(threads, thread_name_prefix="offhook") as executor:
-        ctx = LiveContext(executor)
+        ctx = LiveContext(executor, apart=ApartExecutor())
         kit = await build_kit(agent, ctx)
         pruning = asyncio.create_task(_prune(settings.calls_dir, agent.retain_days, ctx))
         try:
@@ -311,7 +312,7 @@ async def _prune(calls_dir: Path, default_days: int, ctx: LiveContext) -> None:
     """Delete what was promised to be kept no longer. A disk that refuses is tried again."""
     while True:
         try:
-            gone = await ctx.offload(prune, calls_dir, ctx.wall_time(), default_days, cost_ms=10)
+            gone = await ctx.offload(prune, calls_dir, ctx.wall_time(), default_days, cost_ms=10, apart=True)
         except (OSError, LocalError) as error:
             log.error("old calls could not be deleted: %s", error)
         else:

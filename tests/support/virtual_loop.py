@@ -60,7 +60,7 @@ class VirtualContext:
         number = self._ids[kind] = self._ids.get(kind, 0) + 1
         return f"{kind}-{number}"
 
-    async def offload(self, work: Callable[..., T], *args: object, cost_ms: float) -> T:
+    async def offload(self, work: Callable[..., T], *args: object, cost_ms: float, apart: bool = False) -> T:
         await asyncio.sleep(cost_ms / 1000)
         return work(*args)
 

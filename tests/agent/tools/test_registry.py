@@ -55,6 +55,8 @@ def crash(ctx: ToolContext, how: str) -> object:
     match how:
         case "raise":
             raise RuntimeError("the password is 1234")
+        case "exit":
+            raise SystemExit(3)
         case "timeout":
             raise TimeoutError("of its own")
         case "set":
@@ -135,7 +137,7 @@ async def test_unknown_tool(registry: ToolRegistry) -> None:
     assert outcome.result == {"error": "there is no tool 'lok'; did you mean 'look'?"}
 
 
-@pytest.mark.parametrize("how", ["raise", "timeout", "set", "nan", "long"])
+@pytest.mark.parametrize("how", ["raise", "exit", "timeout", "set", "nan", "long"])
 async def test_a_crash_is_a_result_without_secrets(registry: ToolRegistry, how: str) -> None:
     outcome = await run(registry, "crash", how=how)
     assert not outcome.ok
