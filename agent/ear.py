@@ -14,11 +14,14 @@ from agent.audio.resample import StreamResampler
 from agent.context import CallContext
 from agent.engines.requests import EngineRequest
 from agent.stt.base import Partial, SttCall, SttUtterance, Transcript
-from agent.turns.gate import GateEvent, SpeechGate
+from agent.turns.gate import GateEvent, SpeechGate, SpeechWindow
 from agent.vad.base import VAD_RATE_HZ, WINDOW_MS, VadStream
 
 #: What the recogniser hears from before the gate opened: the opening itself (3 windows) and a first soft consonant.
 PREROLL_MS = 320
+#: Of the quiet after a sound the recogniser hears so much: the end of a soft consonant. The rest is held until the
+#: caller goes on; a recogniser that listens to nothing but line noise finds words in it.
+TAIL_MS = 200
 
 
 class Hearing:
@@ -97,6 +100,8 @@ class Ear:
         self.end_ms = 0
         """Where the audio heard so far ends, in media time."""
         self._hearing: Hearing | None = None
+        self._quiet_ms = 0
+        self._held: list[bytes] = []  # what the hearing is not given while the caller pauses
         self._open: set[Hearing] = set()
 
     def hear(self, pcm: bytes, media_ms: int) -> None:
@@ -113,7 +118,10 @@ class Ear:
 
     def _hear(self, pcm: bytes) -> None:
         if self._hearing is not None:
-            self._hearing.push(pcm)
+            if self._quiet_ms < TAIL_MS:
+                self._hearing.push(pcm)
+            else:
+                self._held.append(pcm)
         self._preroll.append(pcm)
         self._preroll_bytes += len(pcm)
         while self._preroll_bytes - len(self._preroll[0]) >= self._preroll_limit:
@@ -124,7 +132,18 @@ class Ear:
             self._window_end_ms += WINDOW_MS
             event = self.gate.window(probability, self._window_end_ms, level)
             if event is not None:
+                self._follow(event)
                 self._on_gate(event)
+
+    def _follow(self, event: GateEvent) -> None:
+        """How long it has been quiet; when the caller goes on, the hearing is given the pause."""
+        if isinstance(event, SpeechWindow) and (event.quiet or not event.speech):
+            self._quiet_ms += WINDOW_MS
+            return
+        self._quiet_ms = 0
+        if self._held and self._hearing is not None:
+            self._hearing.push(b"".join(self._held))
+        self._held.clear()
 
     def begin(self) -> Hearing:
         """Start recognising, from PREROLL_MS ago. A hearing still open goes on without more audio."""
@@ -140,6 +159,7 @@ class Ear:
     def end(self) -> None:
         """The stretch of speech is over: no more audio for its hearing, and the gate must open anew."""
         self._hearing = None
+        self._held.clear()
         self.gate.close()
 
     async def close(self) -> None:
