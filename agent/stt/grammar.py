@@ -58,7 +58,8 @@ def compile_grammar(source: Path, dictionary: Path, *, reject: bool) -> Grammar:
     pocketsphinx.set_loglevel("FATAL")  # for the whole process: what matters is told by the errors raised here
     try:
         jsgf = pocketsphinx.Jsgf(str(source))
-        graph = jsgf.build_fsg(jsgf.get_rule(f"{jsgf.get_name()}.{top}"), pocketsphinx.LogMath(), 1.0)
+        logmath = pocketsphinx.LogMath()  # kept by name: the graph of pocketsphinx 5.0.4 does not keep it alive
+        graph = jsgf.build_fsg(jsgf.get_rule(f"{jsgf.get_name()}.{top}"), logmath, 1.0)
     except (ValueError, RuntimeError, TypeError, AttributeError):
         raise AgentError(f"{source}{_syntax_error(source)}: not a JSGF grammar") from None
     folder = tempfile.TemporaryDirectory(prefix="offhook-grammar-")

@@ -37,7 +37,7 @@ class Envelope:
         for index in range(count):
             part = samples[edges[index] - edges[0] : edges[index + 1] - edges[0]]
             if len(part):
-                lows_highs[index] = part.min(), part.max()
+                lows_highs[index] = np.min(part), np.max(part)
         return np.clip(lows_highs / self._peaks[channel], -1.0, 1.0)
 
     def _read(self, channel: int, start: int, stop: int) -> npt.NDArray[np.float64]:
