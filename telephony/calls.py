@@ -80,13 +80,17 @@ def delete_command(
 @calls_app.command("draw")
 def draw_command(
     call_id: CallId,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The SVG file to write.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The SVG file to write; else call.svg in the call's folder.")
+    ] = None,
     calls_dir: CallsDir = None,
 ) -> None:
     """Draw one call: both voices on a time line, the words, and where each answer's time went."""
     from telephony.replay.drawing import draw_call
 
-    svg = draw_call(find_call(_root(calls_dir), call_id))
+    folder = find_call(_root(calls_dir), call_id)
+    svg = draw_call(folder)
+    output = output or folder / "call.svg"
     try:
         output.write_text(svg, "utf-8")
     except OSError as error:

@@ -144,7 +144,7 @@ def _mount(name: str, module: str, attribute: str, help_text: str) -> None:
 
 
 _mount("calls", "telephony.calls", "calls_app", "The calls that were: list, show, delete, draw.")
-_mount("bench", "telephony.bench.command", "bench_app", "Measure: latency, capacity.")
+_mount("bench", "telephony.bench.command", "bench_app", "Measure: latency, capacity, turns understood.")
 
 
 def _log_to_stderr(level: str) -> None:

@@ -33,6 +33,8 @@ class ConversationView:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self.understood = 0
+        """Turns of the caller that were understood, over all calls seen."""
         self._calls: dict[object, str] = {}
         self.folder: Path | None = None
         """The folder of the latest call; None if nothing was kept."""
@@ -40,6 +42,8 @@ class ConversationView:
     def on_event(self, folder: Path | None, event: dict[str, Any]) -> None:
         """One line of a call's journal; `folder` is the call's, None if nothing is kept."""
         kind = event["kind"]
+        if kind == "turn.committed":
+            self.understood += 1
         if kind == "call.started":
             self.folder = folder
             self._calls[folder] = plain(event.get("call_id", ""))[-4:]

@@ -68,7 +68,10 @@ async def _one_call(service: Service, settings: Settings, wav: Path, console: Co
     if view.folder is not None:
         files = ", ".join(sorted(file.name for file in view.folder.iterdir()))
         console.print(f"Its record: {view.folder} ({files})")
-    served = bool(report["served"])
+    said = len(report["spoken"])
+    if view.understood < said:  # an apology is an answer to the ear, and no service
+        console.print(Text(f"Understood: {view.understood} of the {said} things that the caller said.", "red"))
+    served = bool(report["served"]) and view.understood >= said
     console.print(Text("The caller was served.", "bold green") if served else Text("NOT served.", "bold red"))
     return served
 

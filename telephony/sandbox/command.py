@@ -43,6 +43,9 @@ async def ring(settings: Settings, script: str, *, to: str | None, wav: Path | N
 
 def print_report(report: CallReport, console: Console, wav: Path | None = None) -> None:
     """The report for people. What a service answered is shown without markup and without control characters."""
+    if not report.streams and report.errors:  # it never came to a conversation: only why
+        console.print(Text(f"no call: {plain(report.errors[0])}{_advice(report.errors[0])}", style="red"))
+        return
     title = f"{report.script}, {report.duration_ms / 1000:.1f} s, {report.ended_by}"
     table = Table(title=Text(plain(title)), title_justify="left")
     table.add_column("at", justify="right")
@@ -67,7 +70,22 @@ def print_report(report: CallReport, console: Console, wav: Path | None = None) 
         console.print(Text(f"  error: {plain(error)}", style="red"))
     if wav is not None:
         console.print(Text(f"  audio: {wav} (left the caller, right what the caller heard)"))
-    console.print("the caller was served" if report.served else "the caller was NOT served", style="bold")
+    console.print(Text(f"  what was understood and said: offhook calls show {report.call_sid}", style="dim"))
+    console.print(
+        "every utterance was followed by an answer; the caller was served"
+        if report.served
+        else "the caller was NOT served",
+        style="bold",
+    )
+
+
+def _advice(error: str) -> str:
+    if "answered 403" in error:
+        return (
+            "\nThe service does not know this caller's signature: call in the folder in which the service runs, or set "
+            "OFFHOOK_DATA_DIR (or TWILIO_AUTH_TOKEN) to what it has."
+        )
+    return "\nIs the service running there? (offhook serve)" if "Cannot connect" in error else ""
 
 
 def _token(settings: Settings, to: str) -> str:

@@ -103,7 +103,7 @@ class SignatureCheck:
         for origin in origins:
             if self._validator.validate(origin.http(path), form, signature):
                 return origin
-        raise NotSigned(f"the signature does not fit {' or '.join(origin.url for origin in origins)}{raw_path!r}")
+        raise NotSigned(f"the signature does not fit {' or '.join(origin.url for origin in origins)} with {path!r}")
 
     def check_upgrade(self, headers: Headers, raw_path: bytes) -> bool | None:
         """Whether a media socket's upgrade is signed; None without a signature (other carriers send none).
