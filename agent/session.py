@@ -41,7 +41,7 @@ FINAL_TEXT_S = 3.0
 TICK_S = 0.1
 #: A stretch of speech shorter than this, without text, is a noise: nobody is asked to repeat it.
 NOISE_MS = 350
-#: So often in a row the caller is asked to say it again.
+#: So often in a row the caller is asked to say it again; then a person is tried, or the call ended: not silence.
 MAX_NOT_UNDERSTOOD = 3
 #: A recogniser that fails so often in a row is beyond help.
 MAX_DEAF = 2
@@ -297,9 +297,12 @@ class CallSession:
         self._silence.floor_opened(self._line.media_ms)
         if self._replies.resume(turn):
             return
-        if speech_ms >= NOISE_MS and self._not_understood < MAX_NOT_UNDERSTOOD:
+        if speech_ms >= NOISE_MS:
             self._not_understood += 1
-            self._replies.say(turn, [self._agent.phrases.not_understood])
+            if self._not_understood > MAX_NOT_UNDERSTOOD:
+                self._replies.give_up(turn, "hearing", EngineError("not understood, again and again"))
+            else:
+                self._replies.say(turn, [self._agent.phrases.not_understood])
         elif self._ear.gate.open:
             self._floor.move(Move.CALLER_BEGAN)
 
