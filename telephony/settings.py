@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -28,6 +30,29 @@ CONFIG_FILE = "offhook.toml"
 PREFIX = "OFFHOOK_"
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+Mode = Literal["stream", "gather"]
+
+#: Settings that come from the environment only: a file is copied, shown, committed. Field -> variable.
+SECRETS = {"twilio_auth_token": "TWILIO_AUTH_TOKEN", "operator_token": "OFFHOOK_OPERATOR_TOKEN"}
+
+
+class Route(BaseModel):
+    """How calls to one number are answered."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    agent: str = Field(default="", max_length=4096)
+    """The agent: a name, or a folder. "" is the service's own (`agent`)."""
+    mode: Mode = "stream"
+    """stream: a media stream, both ways. gather: turn by turn, with the carrier's own recogniser and voice."""
+    max_hops: int = Field(default=0, ge=0, le=1000)
+    """In mode gather: so many documents a call may take, the first among them; 0 = as many as it likes. A Twilio trial
+    account allows 10 (twilio.com/docs/usage/trials/try-out-voice)."""
+
+
+#: What a person or password manager makes; anything shorter can be guessed over the network.
+MIN_OPERATOR_TOKEN = 16
+_NUMBER = re.compile(r"\+?[0-9*#]{2,20}|sips?:[^\s@]+@[^\s@]+")
 
 
 class Settings(BaseSettings):
@@ -49,13 +74,28 @@ class Settings(BaseSettings):
     """Where each call leaves its folder."""
     data_dir: Path = Path("data")
     """The service's own secrets, and the agents' databases (data_dir/agents/<name>)."""
+    mode: Mode = "stream"
+    """How numbers are answered that [numbers] does not list."""
+    numbers: dict[str, Route] = {}
+    """Called numbers, as the carrier writes them ("+15550100", "sip:desk@example.org"), and who answers there."""
     max_calls: int = Field(default=60, ge=1, le=10_000)
     """So many calls at once; the next caller is told that all lines are busy."""
+    max_calls_per_source: int = Field(default=10, ge=0, le=10_000)
+    """So many calls at once from one calling number; 0 = no such limit. Withheld numbers count as one source each."""
+    calls_per_minute: int = Field(default=240, ge=0, le=100_000)
+    """So many new calls in any minute; 0 = no such limit."""
+    calls_per_minute_per_source: int = Field(default=20, ge=0, le=100_000)
+    """So many new calls in any minute from one calling number; 0 = no such limit."""
+    max_call_s: int = Field(default=7200, ge=60, le=86_400)
+    """No call lasts longer, whatever its agent allows."""
     drain_s: float = Field(default=60.0, ge=0, le=86_400)
-    """At shutdown, running calls may go on for so long."""
+    """At shutdown, running calls may go on for so long; then each is told goodbye."""
     log_level: LogLevel = "info"
     twilio_auth_token: SecretStr | None = Field(default=None, validation_alias="TWILIO_AUTH_TOKEN")
     """The account's primary auth token. From the environment only; without it the service makes its own."""
+    operator_token: SecretStr | None = None
+    """The password of the operator's pages (metrics, browser phone) on the public origin; the user is "operator".
+    From the environment only; without it these pages are for this machine."""
 
     @field_validator("agents_dir", mode="before")
     @classmethod
@@ -69,12 +109,29 @@ class Settings(BaseSettings):
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("twilio_auth_token")
+    @field_validator("twilio_auth_token", "operator_token")
     @classmethod
     def _not_blank(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().strip():
             return None
         return value
+
+    @field_validator("operator_token")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < MIN_OPERATOR_TOKEN:
+            raise ValueError(
+                f"must have at least {MIN_OPERATOR_TOKEN} characters: it guards pages on the open internet"
+            )
+        return value
+
+    @field_validator("numbers", mode="before")
+    @classmethod
+    def _routes(cls, value: object) -> object:
+        """A number may name its agent alone; numbers are kept as the carrier writes them."""
+        if not isinstance(value, Mapping):
+            return value
+        return {_number(key): {"agent": route} if isinstance(route, str) else route for key, route in value.items()}
 
     @field_validator("public_origin")
     @classmethod
@@ -92,6 +149,15 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    def route(self, called: str) -> Route:
+        """Who answers calls to this number; its agent is never ""."""
+        route = self.numbers.get(_plain_number(called)) or Route(mode=self.mode)
+        return route if route.agent else route.model_copy(update={"agent": self.agent})
+
+    def agents(self) -> tuple[str, ...]:
+        """Every agent that some number asks for, the service's own first."""
+        return tuple(dict.fromkeys((self.agent, *(route.agent or self.agent for route in self.numbers.values()))))
+
     def local_url(self, port: int | None = None) -> str:
         """How this machine reaches the service; `port` where it listens on another than the configured one."""
         loopback = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}
@@ -100,6 +166,23 @@ class Settings(BaseSettings):
     def agent_data_dir(self, agent: str) -> Path:
         """The agent's own folder for databases and files."""
         return self.data_dir / "agents" / agent
+
+
+def _plain_number(called: str) -> str:
+    """A number without the marks that people put into it; an address in small letters, without its parameters."""
+    called = called.strip()
+    if called.lower().startswith(("sip:", "sips:")):
+        return called.lower().partition(";")[0]
+    return re.sub(r"[\s().-]", "", called)
+
+
+def _number(written: object) -> str:
+    plain = _plain_number(str(written))
+    if not _NUMBER.fullmatch(plain):
+        raise ValueError(
+            f'{written!r} is no number or address: write it as the carrier does, "+15550100" or "sip:desk@example.org"'
+        )
+    return plain
 
 
 def check_origin(value: str) -> str:
@@ -150,11 +233,11 @@ def _check_file(path: Path) -> set[str]:
         raise LocalError(f"{path} is not TOML: {error}") from None
     except OSError as error:
         raise LocalError(f"{path} cannot be read: {error.strerror}") from None
-    known = [name for name in Settings.model_fields if name != "twilio_auth_token"]
+    known = [name for name in Settings.model_fields if name not in SECRETS]
     for key in content:
-        if key.lower() == "twilio_auth_token":
+        if key.lower() in SECRETS:
             raise LocalError(
-                f"{path}, key {key}: secrets come from the environment only; set TWILIO_AUTH_TOKEN there instead"
+                f"{path}, key {key}: secrets come from the environment only; set {SECRETS[key.lower()]} there instead"
             )
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
@@ -181,8 +264,9 @@ def _explain(error: ValidationError, path: Path, file_keys: set[str], given: set
     elif f"{PREFIX}{name}".upper() in variables:
         where = variables[f"{PREFIX}{name}".upper()]
     elif name in file_keys:
-        where = f"{path}, line {_line_of(path, name)}: {name}"
+        keys = [name, *(str(part) for part in first["loc"][1:2])]  # a number's own line, not that of [numbers]
+        where = f"{path}, line {_line_of(path, keys[-1])}: {' '.join(str(part) for part in first['loc'])}"
     else:
         where = name
-    shown = "" if "token" in name.lower() else f" = {first['input']!r}"
+    shown = "" if name in SECRETS or isinstance(first["input"], dict) else f" = {first['input']!r}"
     return f"{where}{shown}: {message[0].lower()}{message[1:]}"

@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import LocalError
 from telephony.auth import auth_token, kept_secret, worker_secret
-from telephony.settings import check_origin, load_settings
+from telephony.settings import Route, check_origin, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -161,3 +161,55 @@ def test_a_public_origin_needs_the_real_token(monkeypatch: pytest.MonkeyPatch) -
     assert not Path("data").exists()
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", "real")
     assert auth_token(load_settings(public_origin="https://a.example")).get_secret_value() == "real"
+
+
+def test_numbers_say_which_agent_answers_and_how() -> None:
+    Path("offhook.toml").write_text(
+        'agent = "desk"\n[numbers]\n"+1 (555) 0100" = "sales"\n'
+        '"+15550101" = { mode = "gather", max_hops = 10 }\n"sip:Help@Example.org" = "help"\n'
+    )
+    settings = load_settings()
+    assert settings.route("+15550100") == Route(agent="sales")
+    assert settings.route("+15550101") == Route(agent="desk", mode="gather", max_hops=10)
+    assert settings.route("sip:help@example.org;transport=udp") == Route(agent="help")
+    assert settings.route("+15550199") == Route(agent="desk")
+    assert settings.agents() == ("desk", "sales", "help")
+
+
+def test_numbers_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_NUMBERS", '{"+15550100": "sales", "+15550101": {"mode": "gather"}}')
+    monkeypatch.setenv("OFFHOOK_MODE", "gather")
+    settings = load_settings()
+    assert settings.route("+15550100") == Route(agent="sales")
+    assert settings.route("+15550101").mode == settings.route("anonymous").mode == "gather"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('"my phone" = "sales"', "line 1: numbers: 'my phone' is no number or address"),
+        ('"+15550100" = { mode = "smoke" }', "line 2: numbers +15550100 mode = 'smoke': input should be 'stream' or"),
+        ('"+15550100" = { agnet = "x" }', "line 2: numbers +15550100 agnet = 'x': extra inputs are not permitted"),
+    ],
+)
+def test_a_mistake_in_a_number_names_its_line(line: str, said: str) -> None:
+    Path("offhook.toml").write_text(f"[numbers]\n{line}\n")
+    with pytest.raises(LocalError) as caught:
+        load_settings()
+    assert said in str(caught.value)
+
+
+def test_the_operators_token_is_long_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_OPERATOR_TOKEN", "short-secret")
+    with pytest.raises(LocalError) as caught:
+        load_settings()
+    assert "OFFHOOK_OPERATOR_TOKEN: must have at least 16 characters" in str(caught.value)
+    assert "short-secret" not in str(caught.value)
+    monkeypatch.setenv("OFFHOOK_OPERATOR_TOKEN", "a-long-enough-secret")
+    assert "a-long-enough-secret" not in repr(load_settings())
+
+
+def test_the_operators_token_does_not_stand_in_a_file() -> None:
+    Path("offhook.toml").write_text('operator_token = "a-long-enough-secret"\n')
+    with pytest.raises(LocalError, match="set OFFHOOK_OPERATOR_TOKEN there instead"):
+        load_settings()

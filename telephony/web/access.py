@@ -1,0 +1,73 @@
+"""Access: who may see the operator's pages - metrics, the browser phone - and whether a page that asks is our own.
+
+On this machine everybody may; on the public origin whoever knows the operator token, by HTTP Basic (RFC 7617; user
+"operator"), which browsers and Prometheus both speak. Anything else, a forwarded request among it, is refused.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import SecretStr
+
+from telephony.twilio.signatures import SignatureCheck
+
+OPERATOR = "operator"
+#: What a browser is answered that has not said who it is.
+CHALLENGE = 'Basic realm="offhook", charset="UTF-8"'
+
+Scope = Mapping[str, Any]
+
+
+class Access:
+    """Decides by the request's own head alone (an ASGI scope, of kind http or websocket)."""
+
+    def __init__(self, check: SignatureCheck, *, public_origin: str, operator_token: SecretStr | None) -> None:
+        """`public_origin` as in Settings ("" = none); without `operator_token` only this machine is let in."""
+        self._check = check
+        self._public_origin = public_origin
+        self._token = operator_token.get_secret_value().encode() if operator_token is not None else None
+
+    def allows(self, scope: Scope) -> bool:
+        """Whether whoever sent this may see an operator's page."""
+        if self._check.local_origin(scope["headers"]) is not None:
+            return True
+        if self._token is None:
+            return False
+        given = _password(scope["headers"])
+        return given is not None and hmac.compare_digest(given, self._token)
+
+    def challenges(self) -> bool:
+        """Whether asking for a password may help: else a refusal is final."""
+        return self._token is not None
+
+    def same_origin(self, scope: Scope) -> bool:
+        """Whether the page that asks is ours: a browser names the page's origin in `Origin` (RFC 6454), programs send
+        none. A browser sends cookies and passwords along whatever page asks, so this is looked at beside them."""
+        origins = [value for name, value in scope["headers"] if name.lower() == b"origin"]
+        if not origins:
+            return True
+        if len(origins) > 1:
+            return False
+        local = self._check.local_origin(scope["headers"])
+        ours = {self._public_origin, local.url if local is not None else ""} - {""}
+        return origins[0].decode("latin-1").lower() in ours
+
+
+def _password(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """The operator's password as given, or None: none, another user's, more than one, or not well written."""
+    values = [value for name, value in headers if name.lower() == b"authorization"]
+    if len(values) != 1:
+        return None
+    scheme, _, credentials = values[0].partition(b" ")
+    if scheme.lower() != b"basic":
+        return None
+    try:
+        user, colon, password = base64.b64decode(credentials.strip(), validate=True).partition(b":")
+    except (ValueError, binascii.Error):
+        return None
+    return password if colon and user == OPERATOR.encode() else None
