@@ -1,7 +1,7 @@
 """The carrier's side of one media stream, as Twilio keeps it: playback buffer, marks, `clear`. Sans-IO.
 
 Times are milliseconds since the stream began, given by whoever owns the clock; they never run backwards. Within, time
-is counted in samples, so the play head moves continuously (in steps of 1/8 ms), not in frames of 20 ms.
+is counted in bytes of audio on the wire, so the play head moves sample by sample, not in frames of 20 ms.
 The rules are Twilio's (its page "websocket-messages", and errors 31931, 31950, 31951).
 """
 
@@ -28,8 +28,6 @@ from telephony.media_stream.messages import (
 
 #: Twilio holds about ten minutes of audio and throws away what comes beyond (warning 31931).
 BUFFER_MS = 600_000
-#: Mu-law at 8000 Hz: one byte is one sample, 1/8 ms.
-BYTES_PER_MS = 8
 #: A silence up to this long between two pieces of audio counts as a hole in one answer; a longer one as a new answer.
 LONGEST_HOLE_MS = 1000
 
@@ -77,7 +75,7 @@ class CarrierStream:
         self.parameters = dict(parameters or {})
         self.media_format = media_format or MediaFormat()
         self.listener: Callable[[float, bytes], None] | None = None
-        """Called with (start_ms, mu-law) as audio is played: at most one message's audio a time, ascending."""
+        """Called with (start_ms, audio as on the wire) as it is played: at most one message's a time, ascending."""
         self.warnings: list[Warned] = []
         self.gaps: list[Gap] = []
         self.received_bytes = 0
@@ -85,7 +83,9 @@ class CarrierStream:
         self.dropped_bytes = 0
         self._sequence = 0
         self._chunk = 0
-        self._now = 0  # samples, as every time below
+        self._sample_bytes = self.media_format.sample_bytes
+        self._per_ms = self.media_format.sample_rate_hz * self._sample_bytes // 1000
+        self._now = 0  # bytes of whole samples, as every time below
         self._end = 0  # where the buffered audio will have been played; at most `_now` when nothing is buffered
         self._ran_dry: int | None = None  # where the last audio ended, if it ended by itself
         self._buffer: deque[tuple[int, bytes]] = deque()  # (start, audio), contiguous; the first may be partly played
@@ -146,11 +146,11 @@ class CarrierStream:
 
     def due_ms(self) -> float | None:
         """When the next mark falls due, if nothing else happens; None when no mark is pending."""
-        return self._marks[0][0] / BYTES_PER_MS if self._marks else None
+        return self._marks[0][0] / self._per_ms if self._marks else None
 
     def advance(self, now_ms: float) -> list[Mark]:
         """Play up to `now_ms`. Returns the marks whose audio has now been heard, in order."""
-        now = int(now_ms * BYTES_PER_MS)
+        now = int(now_ms * self._per_ms / self._sample_bytes) * self._sample_bytes
         if now <= self._now:
             return []
         before, self._now = self._now, now
@@ -170,18 +170,18 @@ class CarrierStream:
 
     @property
     def heard(self) -> list[tuple[float, bytes]]:
-        """What has been played, ascending: (start_ms, mu-law) of each run without a gap; cut where it was cleared."""
-        return [(run.start / BYTES_PER_MS, bytes(run.audio)) for run in self._runs]
+        """What has been played, ascending: (start_ms, audio) of each run without a gap; cut where it was cleared."""
+        return [(run.start / self._per_ms, bytes(run.audio)) for run in self._runs]
 
     @property
     def heard_ms(self) -> float:
         """How much audio has been played."""
-        return sum(len(run.audio) for run in self._runs) / BYTES_PER_MS
+        return sum(len(run.audio) for run in self._runs) / self._per_ms
 
     @property
     def buffered_ms(self) -> float:
         """How much audio waits to be played, at the time last told."""
-        return max(0, self._end - self._now) / BYTES_PER_MS
+        return max(0, self._end - self._now) / self._per_ms
 
     @property
     def buffered(self) -> bytes:
@@ -192,8 +192,8 @@ class CarrierStream:
     def ended_ms(self) -> float | None:
         """When the last audio played ended (or would end, with what is buffered); None before any."""
         if self._buffer:
-            return self._end / BYTES_PER_MS
-        return (self._runs[-1].start + len(self._runs[-1].audio)) / BYTES_PER_MS if self._runs else None
+            return self._end / self._per_ms
+        return (self._runs[-1].start + len(self._runs[-1].audio)) / self._per_ms if self._runs else None
 
     @property
     def pending_marks(self) -> list[str]:
@@ -211,9 +211,12 @@ class CarrierStream:
         return self._sequence
 
     def _queue(self, payload: bytes) -> None:
+        if len(payload) % self._sample_bytes:
+            self.warn(31951, f"{len(payload)} bytes are no whole samples: the rest of the last one is dropped")
+            payload = payload[: -(len(payload) % self._sample_bytes)]
         self.received_bytes += len(payload)
         start = max(self._end, self._now)
-        room = self._now + BUFFER_MS * BYTES_PER_MS - start
+        room = self._now + BUFFER_MS * self._per_ms - start
         if len(payload) > room:
             self.dropped_bytes += len(payload) - room
             self.warn(31931, f"more than {BUFFER_MS // 60_000} minutes of audio are buffered: the rest is dropped")
@@ -221,7 +224,7 @@ class CarrierStream:
         if not payload:
             return
         if self._ran_dry is not None and start > self._ran_dry:
-            self.gaps.append(Gap(self._ran_dry / BYTES_PER_MS, (start - self._ran_dry) / BYTES_PER_MS))
+            self.gaps.append(Gap(self._ran_dry / self._per_ms, (start - self._ran_dry) / self._per_ms))
         self._ran_dry = None
         self._buffer.append((start, payload))
         self._end = start + len(payload)
@@ -231,7 +234,7 @@ class CarrierStream:
             self._runs.append(_Run(start))
         self._runs[-1].audio += audio
         if self.listener is not None:
-            self.listener(start / BYTES_PER_MS, audio)
+            self.listener(start / self._per_ms, audio)
 
     def _due_marks(self) -> list[Mark]:
         marks: list[Mark] = []

@@ -16,7 +16,7 @@ from typing import Protocol
 from agent.errors import RemoteError
 from agent.line import AudioSink, Decision, Heard, HungUp, KeyPressed, LineEvent, LineInfo, TextSpan
 from agent.playout import PlayoutLedger
-from telephony.g711 import pcm_to_ulaw, ulaw_to_pcm
+from telephony.media_stream.formats import line_format
 from telephony.media_stream.messages import (
     Clear,
     Connected,
@@ -56,8 +56,6 @@ MAX_KEYS_AT_ONCE = 500
 MAX_KEYS_PER_S = 20
 #: Heard audio goes to the record every so many frames.
 SETTLE_EVERY_FRAMES = 10
-RATE_HZ = 8000
-PER_MS = RATE_HZ // 1000
 
 
 class TextSocket(Protocol):
@@ -73,8 +71,11 @@ class TextSocket(Protocol):
         """Close. Idempotent."""
 
 
-async def accept_stream(socket: TextSocket, deadline_s: float = 5.0) -> Start:
-    """Wait for `connected` and `start`, as every media stream begins; RemoteError for anything else."""
+async def accept_stream(socket: TextSocket, deadline_s: float = 5.0, *, extensions: bool = False) -> Start:
+    """Wait for `connected` and `start`, as every media stream begins; RemoteError for anything else.
+
+    `extensions`: the peer is one of our own carriers, and may declare what Twilio has not (messages.L16_16K).
+    """
     try:
         async with asyncio.timeout(deadline_s):
             for expected in (Connected, Start):
@@ -87,12 +88,14 @@ async def accept_stream(socket: TextSocket, deadline_s: float = 5.0) -> Start:
     except TimeoutError:
         raise RemoteError(f"media stream: no `start` within {deadline_s:g} s") from None
     assert isinstance(message, Start)
-    check_format(message.media_format)
+    check_format(message.media_format, extensions=extensions)
     return message
 
 
 class MediaStreamLine:
-    """A Line (agent/line.py) over Twilio's protocol. `run()` serves it until it is gone."""
+    """A Line (agent/line.py) over Twilio's protocol, at the rate that `start` declares. `run()` serves it until it is
+    gone. Raises RemoteError for a format that no line has.
+    """
 
     def __init__(
         self,
@@ -108,14 +111,18 @@ class MediaStreamLine:
         self._stream_sid = start.stream_sid
         self._on_leave = on_leave
         self._now_s = now_s
+        audio = line_format(start.media_format)
+        self._decode, self._encode = audio.decode, audio.encode
+        self._rate_hz = audio.rate_hz
+        self._per_ms = audio.rate_hz // 1000
         self._info = LineInfo(
             call_id=start.call_sid,
-            sample_rate_hz=RATE_HZ,
+            sample_rate_hz=audio.rate_hz,
             caller=caller,
             called=called,
             parameters=start.custom_parameters,
         )
-        self._ledger = PlayoutLedger(RATE_HZ)
+        self._ledger = PlayoutLedger(audio.rate_hz)
         self._sink: AudioSink | None = None
         self._events: asyncio.Queue[LineEvent] = asyncio.Queue()
         self._out: deque[str] = deque()
@@ -225,17 +232,19 @@ class MediaStreamLine:
     def _on_media(self, media: Media) -> None:
         if media.track != "inbound" or not media.payload:
             return
-        start = media.timestamp_ms * PER_MS
+        pcm = self._decode(media.payload)
+        samples = len(pcm) // 2
+        start = media.timestamp_ms * self._per_ms
         clock_ms = (self._last_message_s - self._began_s) * 1000
         if start < self._audio_end or media.timestamp_ms > clock_ms + MAX_GAP_MS:
             start = self._audio_end  # a clock that jumps is not believed: this audio follows what came before
-        if start + len(media.payload) > (clock_ms + MAX_GAP_MS) * PER_MS:
+        if start + samples > (clock_ms + MAX_GAP_MS) * self._per_ms:
             raise RemoteError("media: audio comes faster than time goes by")
         self._last_audio_s = self._last_message_s
-        self._audio_end = start + len(media.payload)
-        self._audio_end_ms = self._audio_end // PER_MS
+        self._audio_end = start + samples
+        self._audio_end_ms = self._audio_end // self._per_ms
         if self._sink is not None:
-            self._sink.on_audio(ulaw_to_pcm(media.payload), start // PER_MS)
+            self._sink.on_audio(pcm, start // self._per_ms)
         self._frames += 1
         self._move(self.media_ms)
         if self._frames % SETTLE_EVERY_FRAMES == 0:
@@ -255,8 +264,8 @@ class MediaStreamLine:
                 return
             first = lead_ms <= 0
             pcm = ledger.send(FIRST_MESSAGE_MS if first else MESSAGE_MS, media_ms)
-            self._write(encode(Play(self._stream_sid, pcm_to_ulaw(pcm))))
-            self._unmarked_ms += len(pcm) * 1000 // (2 * RATE_HZ)
+            self._write(encode(Play(self._stream_sid, self._encode(pcm))))
+            self._unmarked_ms += len(pcm) * 1000 // (2 * self._rate_hz)
             if first or self._unmarked_ms >= MARK_EVERY_MS or not ledger.unsent_ms():
                 self._write(encode(SendMark(self._stream_sid, ledger.mark())))
                 self._unmarked_ms = 0

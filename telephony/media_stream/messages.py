@@ -22,6 +22,17 @@ class MediaFormat:
     sample_rate_hz: int = 8000
     channels: int = 1
 
+    @property
+    def sample_bytes(self) -> int:
+        """Bytes of one sample on the wire."""
+        return 2 if self.encoding == L16 else 1
+
+
+#: 16-bit samples in network byte order (RFC 2586).
+L16 = "audio/l16"
+#: What our own carriers may declare beside Twilio's one format.
+L16_16K = MediaFormat(L16, 16000, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Connected:
@@ -167,9 +178,12 @@ def encode(message: FromCarrier | ToCarrier) -> str:
     return _encode_rare(message)
 
 
-def check_format(media_format: MediaFormat) -> None:
-    """Raise RemoteError for a format this service does not take: anything but mu-law, 8000 Hz, mono."""
-    if media_format != MediaFormat():
+def check_format(media_format: MediaFormat, *, extensions: bool = False) -> None:
+    """Raise RemoteError for a format this service does not take: anything but mu-law, 8000 Hz, mono.
+
+    With `extensions` (the peer is one of our own carriers), 16-bit PCM at 16000 Hz is taken too.
+    """
+    if media_format != MediaFormat() and not (extensions and media_format == L16_16K):
         raise _remote_error(
             f"start.mediaFormat: {fields.shown(media_format.encoding)}, {media_format.sample_rate_hz} Hz, "
             f"{media_format.channels} channel(s) is not supported: declare audio/x-mulaw, 8000, 1"

@@ -16,6 +16,7 @@ from agent.session import CallSession
 from agent.speech.cache import PhraseCache
 from agent.tools.base import Tool
 from telephony.media_stream.line import MediaStreamLine, accept_stream
+from telephony.media_stream.messages import MediaFormat
 from tests.agent.fakes import LoudVad, ScriptedLlm, ScriptedStt, ScriptedTts, Step
 from tests.agent.support import make_agent
 from tests.support.phone import Phone
@@ -42,10 +43,11 @@ class Call:
         tools: Sequence[Tool] = (),
         delay_s: float = 0.03,
         echoes_marks: bool = True,
+        media_format: MediaFormat | None = None,
         **agent: Any,
     ) -> None:
         self.ctx = VirtualContext()
-        self.phone = Phone(delay_s, echoes_marks=echoes_marks)
+        self.phone = Phone(delay_s, echoes_marks=echoes_marks, media_format=media_format)
         self.stt = ScriptedStt(says)
         self.llm = ScriptedLlm(answers)
         self.tts = ScriptedTts(char_ms=30, first_s=0.05)
@@ -69,11 +71,13 @@ class Call:
         self.tts.spoken.clear()
         kit = EngineKit(LoudVad(), self.stt, self.llm, self.tts, phrases)
         self.phone.ring()
-        start = await accept_stream(self.phone.socket)
+        start = await accept_stream(self.phone.socket, extensions=True)
         clock = asyncio.get_running_loop().time
         self.line = MediaStreamLine(self.phone.socket, start, on_leave=self.decisions.append, now_s=clock)
         root = self.record_root or Path(".")
-        record = CallRecord.open(root, "CA1", mode=self.record_mode, rate_hz=8000, ctx=self.ctx)
+        record = CallRecord.open(
+            root, "CA1", mode=self.record_mode, rate_hz=self.line.info.sample_rate_hz, ctx=self.ctx
+        )
         record.listen(self._on_event)
         self.session = CallSession(self.line, self.agent, kit, record, self.ctx, Path("."))
         self.line_task = asyncio.create_task(self.line.run())

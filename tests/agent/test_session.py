@@ -18,6 +18,7 @@ from agent.llm.base import ToolCall
 from agent.tools.base import Leaving, ToolContext
 from agent.tools.decorator import tool
 from agent.tts.base import SpeechChunk
+from telephony.media_stream.messages import L16_16K
 from tests.agent.call import PHRASES, Call
 from tests.agent.fakes import ScriptedTts, Step
 from tests.support.virtual_loop import run_virtual
@@ -781,3 +782,45 @@ def test_the_record_of_a_call_is_whole(tmp_path: Path) -> None:
         assert said == ["order it", "what", "4"]
 
     run_virtual(case())
+
+
+# --- a wideband line ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stt_hz", [8000, 16000])
+def test_a_whole_conversation_over_a_16_khz_line(tmp_path: Path, stt_hz: int) -> None:
+    """Recogniser at its own rate, detector at 8 kHz, recording and voice at the line's; times are those of any line."""
+
+    async def case() -> None:
+        answers: list[list[Step]] = [[0.1, LONG], [0.1, "Second answer."]]
+        c = Call(says=[(0.05, "first"), (0.05, "second")], answers=answers, media_format=L16_16K)
+        c.stt.rate_hz = stt_hz
+        c.record_root, c.record_mode = tmp_path, "full"
+        async with c.running():
+            await c.say()
+            began = await barge_in_during(c, after_s=1.0)
+            await c.until("barge_in")
+            await c.until_heard("Second answer.")
+            assert [event["text"] for event in c.of("turn.committed")] == ["first", "second"]
+            assert c.phone.cleared_ms[0] - began <= 160 + 32 + 20 + 2 * 30 + 32
+            cut = next(event for event in c.of("agent.heard") if not event["complete"])
+            heard_ms = len(c.phone.carrier.heard[-2][1]) / 32
+            assert abs(len(cut["text"]) * 30 - heard_ms) <= 30 * 10 + 150, "to a word, and the way there"
+            assert c.of("call.started")[0]["rate_hz"] == 16000
+            for turn in c.of("turn.latency"):
+                assert 600 <= turn["voice_to_voice_ms"] <= 1100
+            played_ms, heard_bytes = c.phone.heard_ms, c.stt.heard_bytes
+        # 600 ms of speech, what came before it and 200 ms of the quiet after: at the recogniser's own rate.
+        assert 1200 <= heard_bytes[0] * 500 / stt_hz <= 1700
+        with wave.open(str(tmp_path / "CA1" / "audio.wav")) as audio:
+            assert (audio.getframerate(), audio.getnchannels()) == (16000, 2)
+            frames = audio.readframes(audio.getnframes())
+        assert abs(_loud_ms(frames, 0) - 1200) <= 1, "both turns, each sample once"
+        assert abs(_loud_ms(frames, 2) - played_ms) <= 150, "all that was heard, to the barge-in's way"
+
+    run_virtual(case())
+
+
+def _loud_ms(stereo: bytes, at: int) -> float:
+    """How much of one channel of a 16 kHz recording is not silent."""
+    return sum(1 for i in range(at, len(stereo), 4) if stereo[i : i + 2] != b"\0\0") / 16

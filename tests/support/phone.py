@@ -7,11 +7,14 @@ from collections import deque
 from collections.abc import Callable
 
 from telephony.media_stream.carrier import CarrierStream
-from telephony.media_stream.messages import FromCarrier, Mark, decode_to_carrier, encode
+from telephony.media_stream.messages import L16_16K, FromCarrier, Mark, MediaFormat, decode_to_carrier, encode
 
-SILENCE = b"\xff" * 160
-#: Mu-law of a loud square wave at 1 kHz.
-LOUD = b"\x9f\x9f\x9f\x9f\x1f\x1f\x1f\x1f" * 20
+#: 20 ms of silence, and of a loud square wave at 1 kHz, by format.
+SILENCE = {MediaFormat(): b"\xff" * 160, L16_16K: bytes(640)}
+LOUD = {
+    MediaFormat(): b"\x9f\x9f\x9f\x9f\x1f\x1f\x1f\x1f" * 20,
+    L16_16K: ((8000).to_bytes(2, "big") * 8 + (-8000).to_bytes(2, "big", signed=True) * 8) * 20,
+}
 
 
 class MemorySocket:
@@ -68,11 +71,14 @@ class MemorySocket:
 class Phone:
     """A caller with a carrier. Time is the loop's; the stream begins when `ring` is called."""
 
-    def __init__(self, delay_s: float = 0.03, *, echoes_marks: bool = True) -> None:
+    def __init__(
+        self, delay_s: float = 0.03, *, echoes_marks: bool = True, media_format: MediaFormat | None = None
+    ) -> None:
         self.socket = MemorySocket(delay_s)
         self.socket.on_text = self._on_text
         self.socket.on_close = lambda code: self.drop(tell=False)
-        self.carrier = CarrierStream("MZ1", "CA1", "AC1")
+        self.carrier = CarrierStream("MZ1", "CA1", "AC1", media_format=media_format)
+        self._silence, self._loud = SILENCE[self.carrier.media_format], LOUD[self.carrier.media_format]
         self.echoes_marks = echoes_marks
         self.talks = True  # a peer that sends no audio at all: False
         self.left_ms: float | None = None
@@ -110,11 +116,11 @@ class Phone:
 
     def speak(self, ms: int) -> None:
         """Loud for so long, from the next frame on, behind what is being said."""
-        self._says.extend([LOUD] * (ms // 20))
+        self._says.extend([self._loud] * (ms // 20))
 
     def pause(self, ms: int) -> None:
         """Silence, within what is being said."""
-        self._says.extend([SILENCE] * (ms // 20))
+        self._says.extend([self._silence] * (ms // 20))
 
     def press(self, keys: str) -> None:
         self._send([self.carrier.digit(key) for key in keys])
@@ -140,7 +146,7 @@ class Phone:
             self.socket.give(None)
 
     def _frame(self) -> None:
-        payload = self._says.popleft() if self._says else SILENCE
+        payload = self._says.popleft() if self._says else self._silence
         self._send(self.carrier.advance(self.now_ms))
         if self.talks:
             self._send([self.carrier.caller_audio(payload, 20 * self._frames)])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telephony.media_stream.carrier import BUFFER_MS, CarrierStream, Gap
-from telephony.media_stream.messages import Clear, Connected, Dtmf, Mark, Media, Play, SendMark, Start, Stop
+from telephony.media_stream.messages import L16_16K, Clear, Connected, Dtmf, Mark, Media, Play, SendMark, Start, Stop
 
 SID = "MZ1"
 
@@ -120,6 +120,25 @@ def test_ten_minutes_and_no_more_with_one_warning() -> None:
     carrier.receive(audio(30), 30)  # 30 ms have been played: there is room again
     assert carrier.buffered_ms == BUFFER_MS
     assert carrier.dropped_bytes == 50 * 8
+
+
+def test_wideband_is_played_in_whole_samples_at_its_own_rate() -> None:
+    carrier = CarrierStream(SID, "CA1", "AC1", media_format=L16_16K)
+    carrier.receive(Play(SID, bytes(range(1, 65)) * 10), 0)  # 640 bytes: 20 ms
+    carrier.receive(mark("a"), 0)
+    assert carrier.buffered_ms == 20
+    assert carrier.due_ms() == 20
+    carrier.advance(0.1)  # 1.6 samples: the second is not over
+    assert carrier.heard == [(0, b"\1\2")]
+    assert names(carrier.advance(20)) == ["a"]
+    assert carrier.heard_ms == 20
+    carrier.receive(Play(SID, b"\1\2\3"), 30)
+    assert carrier.received_bytes == 642
+    assert [w.code for w in carrier.warnings] == [31951]
+    carrier.receive(Play(SID, bytes(640)), 30)
+    carrier.receive(Clear(SID), 35.01)
+    assert len(carrier.heard[-1][1]) % 2 == 0
+    assert carrier.gaps == [Gap(20, 10)]
 
 
 def test_a_foreign_stream_is_ignored_and_warned_of_once() -> None:

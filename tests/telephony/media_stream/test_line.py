@@ -1,6 +1,7 @@
 """The media-stream line: the Line contract over Twilio's own buffer, and peers that are broken, slow or hostile."""
 
 import asyncio
+import audioop
 import base64
 import json
 import tracemalloc
@@ -25,6 +26,7 @@ from agent.line import (
     Transfer,
     WordEnd,
 )
+from telephony.media_stream.carrier import CarrierStream
 from telephony.media_stream.line import (
     DEAD_S,
     LEAD_MS,
@@ -33,10 +35,10 @@ from telephony.media_stream.line import (
     MediaStreamLine,
     accept_stream,
 )
-from telephony.media_stream.messages import Start
+from telephony.media_stream.messages import L16_16K, MediaFormat, Start, encode
 from tests.agent.fakes import square
 from tests.agent.line_contract import FarEnd, LineContract, Sink
-from tests.support.phone import MemorySocket, Phone
+from tests.support.phone import LOUD, MemorySocket, Phone
 from tests.support.virtual_loop import run_virtual
 
 
@@ -44,7 +46,7 @@ from tests.support.virtual_loop import run_virtual
 async def serving(phone: Phone) -> AsyncIterator[MediaStreamLine]:
     loop = asyncio.get_running_loop()
     phone.ring()
-    start = await accept_stream(phone.socket)
+    start = await accept_stream(phone.socket, extensions=True)
     line = MediaStreamLine(phone.socket, start, on_leave=lambda decision: None, now_s=loop.time)
     task = asyncio.create_task(line.run())
     try:
@@ -70,6 +72,15 @@ class TestContractOverALongWay(LineContract):
     async def serve(self) -> AsyncIterator[tuple[Line, FarEnd]]:
         phone = Phone(0.15)
         async with serving(phone) as line:
+            yield line, phone
+
+
+class TestContractAt16kHz(LineContract):
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[tuple[Line, FarEnd]]:
+        phone = Phone(media_format=L16_16K)
+        async with serving(phone) as line:
+            assert line.info.sample_rate_hz == 16000
             yield line, phone
 
 
@@ -144,6 +155,67 @@ def test_a_short_tail_is_sent_though_no_more_comes() -> None:
             assert sum(len(audio) for _, audio in phone.carrier.heard) == 1768
             assert line.pending_ms == 0
         await reading
+
+    run_virtual(case())
+
+
+def test_a_wideband_line_carries_every_sample_both_ways() -> None:
+    async def case() -> None:
+        phone = Phone(media_format=L16_16K)
+        async with serving(phone) as line:
+            sink = Sink()
+            line.attach(sink)
+            pcm = b"".join((at % 9001 - 4500).to_bytes(2, "little", signed=True) for at in range(16 * 700))
+            line.play(pcm, TextSpan(1))
+            phone.speak(200)
+            await asyncio.sleep(1.5)
+            assert b"".join(audio for _, audio in phone.carrier.heard) == audioop.byteswap(pcm, 2)
+            assert [start for start, _ in phone.carrier.heard][1:] == [], "no hole"
+            assert audioop.byteswap(LOUD[L16_16K] * 10, 2) in b"".join(audio for _, audio in sink.audio)
+            assert sum(len(audio) for _, audio in sink.heard) == len(pcm)
+
+    run_virtual(case())
+
+
+@pytest.mark.parametrize("payload", [b"\x01", b"\x00" * 641])
+def test_half_a_sample_is_a_fault_of_the_peer_and_moves_nothing(payload: bytes) -> None:
+    async def case() -> None:
+        phone = Phone(media_format=L16_16K)
+        async with serving(phone) as line:
+            sink = Sink()
+            line.attach(sink)
+            await asyncio.sleep(0.5)
+            phone.talks = False
+            await asyncio.sleep(0.1)
+            frames, at = len(sink.audio), line._audio_end_ms
+            phone.socket.give(media(payload, str(at)))
+            await asyncio.sleep(0.1)
+            assert (len(sink.audio), line._audio_end_ms, line._faults) == (frames, at, 1)
+
+    run_virtual(case())
+
+
+@pytest.mark.parametrize(
+    ("declared", "extensions", "taken"),
+    [
+        (MediaFormat(), False, True),
+        (MediaFormat(), True, True),
+        (L16_16K, True, True),
+        (L16_16K, False, False),
+        (MediaFormat("audio/l16", 8000), True, False),
+        (MediaFormat("audio/x-mulaw", 16000), True, False),
+    ],
+)
+def test_wideband_is_for_our_own_carriers_only(declared: MediaFormat, extensions: bool, taken: bool) -> None:
+    async def case() -> None:
+        socket = MemorySocket()
+        for message in CarrierStream("MZ1", "CA1", "AC1", media_format=declared).opening():
+            socket.give(encode(message))
+        if taken:
+            assert (await accept_stream(socket, extensions=extensions)).media_format == declared
+        else:
+            with pytest.raises(RemoteError, match=r"mediaFormat.*not supported"):
+                await accept_stream(socket, extensions=extensions)
 
     run_virtual(case())
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from agent.errors import RemoteError
 from telephony.media_stream.messages import (
+    L16_16K,
     Clear,
     Connected,
     Dtmf,
@@ -295,6 +296,7 @@ def test_unknown_cannot_be_sent() -> None:
 )
 def test_only_the_supported_format_is_taken(other: MediaFormat) -> None:
     check_format(MediaFormat())
+    check_format(L16_16K, extensions=True)
     with pytest.raises(RemoteError, match="declare audio/x-mulaw, 8000, 1"):
         check_format(other)
 
