@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import urlparse
 
 from pydantic import SecretStr
-from twilio.request_validator import RequestValidator
+from twilio.request_validator import RequestValidator, add_port, remove_port
 from werkzeug.datastructures import MultiDict
 
 from agent.errors import RemoteError
@@ -41,6 +42,10 @@ FORWARDING_HEADERS = frozenset(
 FORWARDING_PREFIXES = (b"x-forwarded", b"cf-", b"x-amzn-trace", b"x-azure-", b"x-appengine-", b"ngrok-", b"tailscale-")
 
 Headers = Iterable[tuple[bytes, bytes]]
+#: Of a URL that nobody signed rightly, so much is told: its path and query are whatever the peer liked to send.
+_SHOWN_CHARS = 200
+#: A peer may send as many x-forwarded-anything as it likes.
+_SHOWN_NAME, _SHOWN_NAMES = 40, 12
 
 
 class NotSigned(RemoteError):
@@ -78,7 +83,7 @@ class SignatureCheck:
         hosts: list[bytes] = []
         for name, value in headers:
             name = name.lower()
-            if name in FORWARDING_HEADERS or name.startswith(FORWARDING_PREFIXES):
+            if is_forwarding(name):
                 return None
             if name == b"host":
                 hosts.append(value)
@@ -103,7 +108,22 @@ class SignatureCheck:
         for origin in origins:
             if self._validator.validate(origin.http(path), form, signature):
                 return origin
-        raise NotSigned(f"the signature does not fit {' or '.join(origin.url for origin in origins)} with {path!r}")
+        tried = [url for origin in origins for url in signed_urls(origin.http(path))]
+        raise NotSigned(f"the signature does not fit {' or '.join(repr(url[:_SHOWN_CHARS]) for url in tried)}")
+
+    def seen(self, headers: Headers) -> str:
+        """How a request came, for `offhook doctor`: "public", "local" or "other" Host, and the names (never the values)
+        of the headers by which proxies showed themselves."""
+        headers = [(name.lower(), value) for name, value in headers]
+        hosts = [value.decode("latin-1").lower() for name, value in headers if name == b"host"]
+        public = self._public.url.removeprefix("https://") if self._public else None
+        kind = "other"
+        if public and hosts in ([public], [f"{public}:443"]):
+            kind = "public"
+        elif len(hosts) == 1 and hosts[0] in self._local_hosts:
+            kind = "local"
+        forwarding = {name[:_SHOWN_NAME].decode("latin-1") for name, _ in headers if is_forwarding(name)}
+        return ", ".join([kind, *sorted(forwarding)[:_SHOWN_NAMES]])
 
     def check_upgrade(self, headers: Headers, raw_path: bytes) -> bool | None:
         """Whether a media socket's upgrade is signed; None without a signature (other carriers send none).
@@ -126,6 +146,20 @@ class SignatureCheck:
                     bases.append(f"{origin.socket('')}:443{path}")
         verdicts = [self._validator.validate(base + slash, {}, signature) for base in bases for slash in ("", "/")]
         return any(verdicts)
+
+
+def is_forwarding(name: bytes) -> bool:
+    """Whether a header of this name (in small letters) is a proxy's or a tunnel's."""
+    return name in FORWARDING_HEADERS or name.startswith(FORWARDING_PREFIXES)
+
+
+def signed_urls(url: str) -> list[str]:
+    """The exact strings that twilio's validator tries for a webhook's URL: without a port, and with one.
+
+    What is signed is one of them, followed by the form's names and values in the order of the names.
+    """
+    parts = urlparse(url)
+    return list(dict.fromkeys((remove_port(parts), add_port(parts))))
 
 
 def _only(headers: list[tuple[bytes, bytes]], wanted: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from quart import Quart, Response, jsonify
+from quart import Quart, Response, jsonify, request
 
 from telephony.twilio.signatures import SignatureCheck
 from telephony.twilio.webhooks import MAX_BODY_BYTES, twilio_blueprint
@@ -13,6 +13,10 @@ from telephony.web.media_socket import MediaGate
 
 #: A webhook's body is sent with its head; a peer that dribbles is cut off.
 BODY_TIMEOUT_S = 10
+#: In every answer: a name made up at each start, by which `offhook doctor` tells us from a proxy or another service.
+INSTANCE_HEADER = "Offhook-Instance"
+#: In /healthz's answer: how the request came (SignatureCheck.seen).
+SEEN_HEADER = "Offhook-Seen"
 
 
 def build_app(host: CallHost, check: SignatureCheck) -> Quart:
@@ -24,7 +28,8 @@ def build_app(host: CallHost, check: SignatureCheck) -> Quart:
 
     @app.get("/healthz")
     async def healthz() -> Response:
-        return Response("ok\n", content_type="text/plain")
+        seen = check.seen(request.scope["headers"])
+        return Response("ok\n", content_type="text/plain", headers={SEEN_HEADER: seen})
 
     @app.get("/readyz")
     async def readyz() -> Response:
@@ -33,9 +38,15 @@ def build_app(host: CallHost, check: SignatureCheck) -> Quart:
         response.status_code = 200 if state["ready"] else 503
         return response
 
+    @app.after_request
+    async def name_instance(response: Response) -> Response:
+        response.headers[INSTANCE_HEADER] = host.instance
+        return response
+
     return app
 
 
 def build_asgi(host: CallHost, check: SignatureCheck) -> MediaGate:
     """Everything that the server serves."""
-    return MediaGate(build_app(host, check), host)
+    instance = (INSTANCE_HEADER.lower().encode(), host.instance.encode())
+    return MediaGate(build_app(host, check), host, refusal_headers=(instance,))

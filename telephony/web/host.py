@@ -99,7 +99,8 @@ class CallHost:
         self._apart = ApartExecutor()
         self._room = Room(settings.max_calls, now_ms=now_ms)
         # The worker's name is new at every start: tokens from before a restart, whose spending was forgotten, are void.
-        self._tokens = TokenDesk(worker_secret, secrets.token_hex(4), now_ms=now_ms, random_bytes=secrets.token_bytes)
+        self.instance = secrets.token_hex(4)
+        self._tokens = TokenDesk(worker_secret, self.instance, now_ms=now_ms, random_bytes=secrets.token_bytes)
         self._calls: dict[str, _Call] = {}
         self._idle = asyncio.Event()
         self._idle.set()

@@ -50,8 +50,10 @@ class MediaHost(Protocol):
 class MediaGate:
     """Takes media sockets for itself, hands everything else on to the web app."""
 
-    def __init__(self, app: AsgiApp, host: MediaHost) -> None:
+    def __init__(self, app: AsgiApp, host: MediaHost, *, refusal_headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        """`refusal_headers` go with every refused upgrade."""
         self._app = app
+        self._refusal_headers = refusal_headers
         self._host = host
         self._discarding: set[asyncio.Task[None]] = set()
 
@@ -62,7 +64,7 @@ class MediaGate:
         await receive()  # websocket.connect
         raw_path: bytes = scope["raw_path"]
         if not raw_path.startswith(MEDIA_PATH.encode()):
-            await _refuse(scope, send, 404)
+            await self._refuse(scope, send, 404)
             return
         token = raw_path[len(MEDIA_PATH) :].decode("latin-1").removesuffix("/")
         try:
@@ -71,13 +73,22 @@ class MediaGate:
             entered = self._host.enter(token)
         except TokenRefused as refusal:
             log.warning("a media socket was refused: %s", refusal)
-            await _refuse(scope, send, 403)
+            await self._refuse(scope, send, 403)
             return
         if not entered:
             log.warning("call %s: its media socket was refused: no room", call_sid)
-            await _refuse(scope, send, 503)
+            await self._refuse(scope, send, 503)
             return
         await self._serve(call_sid, receive, send)
+
+    async def _refuse(self, scope: AsgiScope, send: AsgiSend, status: int) -> None:
+        """Answer an upgrade with a real HTTP status where the server can, else by closing (which becomes 403)."""
+        if "websocket.http.response" in scope.get("extensions", {}):
+            headers = [(b"content-length", b"0"), (b"connection", b"close"), *self._refusal_headers]
+            await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+            await send({"type": "websocket.http.response.body", "body": b""})
+        else:
+            await send({"type": "websocket.close", "code": 1008})
 
     async def _serve(self, call_sid: str, receive: AsgiReceive, send: AsgiSend) -> None:
         socket = AsgiTextSocket(receive, send)
@@ -170,13 +181,3 @@ class AsgiTextSocket:
     async def discard(self, deadline_s: float) -> None:
         """As `linger`, beside the server's own closing of the connection."""
         await self.linger(deadline_s)
-
-
-async def _refuse(scope: AsgiScope, send: AsgiSend, status: int) -> None:
-    """Answer an upgrade with a real HTTP status where the server can, else by closing (which becomes 403)."""
-    if "websocket.http.response" in scope.get("extensions", {}):
-        headers = [(b"content-length", b"0"), (b"connection", b"close")]
-        await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
-        await send({"type": "websocket.http.response.body", "body": b""})
-    else:
-        await send({"type": "websocket.close", "code": 1008})

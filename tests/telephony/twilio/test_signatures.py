@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from werkzeug.datastructures import MultiDict
 
-from telephony.twilio.signatures import NotSigned, Origin, SignatureCheck
+from telephony.twilio.signatures import NotSigned, Origin, SignatureCheck, signed_urls
 from telephony.twilio.webhooks import parse_form
 
 TOKEN = "0123456789abcdef"
@@ -123,6 +123,48 @@ def test_another_url_does_not_fit(signed: str) -> None:
     request = headers(sign(signed), host=b"evil.example.com")
     with pytest.raises(NotSigned, match="does not fit"):
         check(PUBLIC).check(request, b"/twilio/voice", b"", MultiDict(FORM))
+
+
+def test_a_refusal_names_the_exact_strings_that_were_tried() -> None:
+    signed = sign("https://agent.example.com/twilio/voice/")
+    with pytest.raises(NotSigned) as refusal:
+        check("https://agent.example.com").check(headers(signed), b"/twilio/voice", b"a=%20b", MultiDict(FORM))
+    for url in (
+        "https://agent.example.com/twilio/voice?a=%20b",
+        "https://agent.example.com:443/twilio/voice?a=%20b",
+        "http://127.0.0.1:8080/twilio/voice?a=%20b",
+    ):
+        assert f"'{url}'" in str(refusal.value)
+    assert signed.decode() not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "tried"),
+    [
+        ("https://a.example/x", ["https://a.example/x", "https://a.example:443/x"]),
+        ("https://a.example:8443/x?y", ["https://a.example/x?y", "https://a.example:8443/x?y"]),
+        ("http://127.0.0.1:8080/x", ["http://127.0.0.1/x", "http://127.0.0.1:8080/x"]),
+    ],
+)
+def test_the_strings_tried_are_those_that_are_accepted(url: str, tried: list[str]) -> None:
+    assert signed_urls(url) == tried
+    origin, _, path = url.partition("/x")
+    one = SignatureCheck(SecretStr(TOKEN), public_origin=origin, port=1)
+    for text in tried:
+        assert one.check(headers(sign(text)), b"/x", path.removeprefix("?").encode(), MultiDict(FORM)).url == origin
+
+
+@pytest.mark.parametrize(
+    ("host", "more", "said"),
+    [
+        (b"agent.example.com", [], "public"),
+        (b"Agent.Example.com:443", [(b"X-Forwarded-For", b"1.2.3.4"), (b"Via", b"x")], "public, via, x-forwarded-for"),
+        (b"127.0.0.1:8080", [(b"CF-Ray", b"secret")], "local, cf-ray"),
+        (b"elsewhere.example", [(b"Cookie", b"secret")], "other"),
+    ],
+)
+def test_how_a_request_came_is_told_by_names_only(host: bytes, more: list[tuple[bytes, bytes]], said: str) -> None:
+    assert check("https://agent.example.com").seen([(b"Host", host), *more]) == said
 
 
 def test_with_a_public_origin_this_machine_may_still_call() -> None:
