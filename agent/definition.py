@@ -49,6 +49,9 @@ class Phrases:
     time_up: str = "I have to end this call now. Please call again. Goodbye."
     trouble: str = "I'm sorry, we are having trouble. Please call again in a few minutes. Goodbye."
     recording_notice: str = "This call is recorded."
+    cut_off: str = "Sorry, we were cut off for a moment."
+    nobody_there: str = "I'm sorry, nobody could take your call. What else can I do for you?"
+    closing: str = "I'm sorry, I have to end this call now. Please call again in a few minutes. Goodbye."
 
     def all(self) -> tuple[str, ...]:
         """Every phrase, for the cache."""
@@ -60,6 +63,9 @@ class Phrases:
             self.time_up,
             self.trouble,
             self.recording_notice,
+            self.cut_off,
+            self.nobody_there,
+            self.closing,
         )
 
 

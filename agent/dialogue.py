@@ -68,8 +68,10 @@ class Dialogue:
         tool_context: ToolContext,
         journal: Callable[..., None],
         spawn: Callable[[Coroutine[Any, Any, ToolOutcome]], asyncio.Task[ToolOutcome]],
+        history: History | None = None,
     ) -> None:
-        self.history = History()
+        """`history`: what was said before, where the call comes back to its agent."""
+        self.history = history if history is not None else History()
         self._agent = agent
         self._llm = llm
         self._tools = ToolRegistry(agent.tools)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.context import CallContext
+from agent.continuation import Continuation
 from agent.definition import AgentDefinition
 from agent.dialogue import Dialogue, Leave, SaidAll, Say
 from agent.errors import EngineError
@@ -58,6 +59,7 @@ class Replies:
         journal: Callable[..., None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         on_heard_out: Callable[[Decision | None], Awaitable[None]],
+        continuation: Continuation | None = None,
     ) -> None:
         self._line = line
         self._agent = agent
@@ -67,7 +69,8 @@ class Replies:
         self._on_heard_out = on_heard_out
         self._mouth = Mouth(line, kit.tts, kit.phrases, ctx, journal, self._on_queued_audio)
         tool_context = ToolContext(line.info.call_id, line.info.caller, data_dir, agent.transfer_to, ctx)
-        self._dialogue = Dialogue(agent, kit.llm, tool_context, journal, self._spawn_tool)
+        before = continuation.history if continuation is not None else None
+        self._dialogue = Dialogue(agent, kit.llm, tool_context, journal, self._spawn_tool, before)
         self.history = self._dialogue.history
         self._tools: set[asyncio.Task[ToolOutcome]] = set()
         self._reply: asyncio.Task[None] | None = None
@@ -103,12 +106,22 @@ class Replies:
     def say(self, turn: int, texts: list[str], leaving: Decision | None = None) -> None:
         """Say fixed phrases: from memory, so at once. Then leave the line, if `leaving` says how."""
         self._floor.move(Move.AGENT_BEGAN if leaving is None else Move.LEAVE)
-        for text in texts:
-            utterance = self.history.agent_begins(turn, aside=text != self._agent.phrases.greeting)
-            self.history.agent_adds(utterance, text)
-            self._journal("agent.clause", utterance=utterance, turn=turn, text=text)
-            self._mouth.play_phrase(utterance, text)
+        self._say_phrases(turn, texts)
         self._start(self._be_heard_out(leaving))
+
+    def come_back(self, continuation: Continuation) -> None:
+        """The call is back after its stream was lost or left: go on where it was, without greeting anew."""
+        phrases, turn = self._agent.phrases, continuation.turn
+        said = {"cut off": [phrases.cut_off], "nobody answered": [phrases.nobody_there], "digits sent": []}
+        self._floor.move(Move.AGENT_BEGAN)
+        self._say_phrases(turn, said[continuation.reason])
+        if continuation.owed is not None:
+            self._owed = _Owed(*continuation.owed)
+            self._start(self._answer(self._owed))
+        elif continuation.question:
+            self._start(self._take_up(turn, continuation.question, None))
+        else:
+            self._start(self._be_heard_out(None))
 
     def give_up(self, turn: int, where: str, error: BaseException) -> None:
         """An engine is beyond help: say so from memory, then hand the call to a person, or end it."""
@@ -168,6 +181,14 @@ class Replies:
             self._all_heard.set()
 
     # --- one reply --------------------------------------------------------------------------------------------------
+
+    def _say_phrases(self, turn: int, texts: list[str]) -> None:
+        for text in texts:
+            aside = text != self._agent.phrases.greeting
+            utterance = self.history.agent_begins(turn, aside=aside)
+            self.history.agent_adds(utterance, text)
+            self._journal("agent.clause", utterance=utterance, turn=turn, text=text, aside=aside)
+            self._mouth.play_phrase(utterance, text)
 
     def _start(self, reply: Coroutine[Any, Any, None]) -> None:
         self._reply = self._spawn(reply)
@@ -243,7 +264,8 @@ class Replies:
         await self._be_heard_out(owed.decisions[0] if owed and owed.decisions else None)
 
     async def _say_clause(self, turn: int, utterance: int, clause: Clause) -> None:
-        self._journal("agent.clause", utterance=utterance, turn=turn, text=clause.text)
+        aside = self.history.utterance(utterance).aside
+        self._journal("agent.clause", utterance=utterance, turn=turn, text=clause.text, aside=aside)
         await self._mouth.say(utterance, clause)
 
     async def _be_heard_out(self, decision: Decision | None) -> None:

@@ -10,6 +10,7 @@ import asyncio
 from pathlib import Path
 
 from agent.context import CallContext
+from agent.continuation import Continuation
 from agent.definition import AgentDefinition
 from agent.ear import Ear, Hearing
 from agent.errors import EngineError, OffhookError
@@ -62,7 +63,9 @@ class CallSession:
         record: CallRecord,
         ctx: CallContext,
         data_dir: Path,
+        continuation: Continuation | None = None,
     ) -> None:
+        """`continuation`: what was said before, where the call comes back to its agent on a new stream."""
         self._line = line
         self._agent = agent
         self._kit = kit
@@ -96,11 +99,13 @@ class CallSession:
             journal=self._journal,
             spawn=lambda work: self._tasks.create_task(work),
             on_heard_out=self._on_heard_out,
+            continuation=continuation,
         )
+        self._continuation = continuation
         self._tasks: asyncio.TaskGroup
         self._weighing = asyncio.Lock()
         self._hearing: Hearing | None = None
-        self._turn = 0
+        self._turn = continuation.turn if continuation is not None else 0
         self._speech_turn = 0  # keys may open a turn while another is spoken
         self._turn_began_ms = 0
         self._ticked_ms = 0
@@ -148,6 +153,9 @@ class CallSession:
         await self._record.close()
 
     def _greet(self) -> None:
+        if self._continuation is not None:
+            self._replies.come_back(self._continuation)
+            return
         phrases = self._agent.phrases
         notice = [phrases.recording_notice] if self._agent.record == "full" and phrases.recording_notice else []
         self._replies.say(self._turn, [*notice, phrases.greeting])
@@ -175,6 +183,7 @@ class CallSession:
             record=self._agent.record,
             seed=getattr(self._ctx, "seed", None),
             retain_days=self._agent.retain_days,
+            continues=self._continuation.reason if self._continuation is not None else None,
             engines={"stt": kit.stt.name, "llm": kit.llm.name, "tts": kit.tts.name, "vad": kit.vad.name},
         )
 

@@ -1,0 +1,124 @@
+"""A call that comes back to its agent: what was said before, folded from the journals of its earlier streams. Pure.
+
+A stream ends without the call ending when the worker died, when nobody answered a transfer, and after keypad digits
+were sent. The conversation then goes on: nothing is greeted twice, no answer is lost, no tool with effects runs again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agent.history import AgentSaid, History
+from agent.llm.base import ToolCall
+
+#: Why the call comes back.
+Reason = Literal["cut off", "nobody answered", "digits sent"]
+
+#: What a model is told of a tool that was at work when the worker died.
+NOT_KNOWN = {"error": "the line broke while this ran: whether it was done is not known; do not run it again unasked"}
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """Where a conversation stood when its stream ended.
+
+    `owed` is the committed turn whose answer was not heard to its end, `question` the agent's last words if they asked
+    for something and the caller has not answered; `streams` how many streams the call has had.
+    """
+
+    reason: Reason
+    history: History
+    turn: int
+    owed: tuple[int, str] | None
+    question: str
+    streams: int
+
+
+def continue_from(journals: Iterable[Iterable[Mapping[str, Any]]], reason: Reason) -> Continuation | None:
+    """Fold the journals of a call's streams, oldest first. None if nothing was said on either side yet."""
+    folded = _Folded()
+    for events in journals:
+        folded.streams += 1
+        for event in events:
+            folded.take(event)
+        folded.end_stream()
+    if not folded.history.entries:
+        return None
+    owed = folded.owed() if reason == "cut off" else None
+    question = folded.question() if reason == "cut off" and owed is None else ""
+    return Continuation(reason, folded.history, folded.turn, owed, question, folded.streams)
+
+
+class _Folded:
+    """What has been read so far. Journals are data: an event that lacks a field is passed over."""
+
+    def __init__(self) -> None:
+        self.history = History()
+        self.turn = 0
+        self.streams = 0
+        self._turns: dict[int, str] = {}
+        self._utterances: dict[int, AgentSaid] = {}  # of the stream being read, by its own numbers
+        self._running: dict[str, tuple[ToolCall, bool]] = {}  # with whether it only reads
+        self._answered = 0  # the last turn whose answer was heard to its end
+        self._before_tool = 0  # what was said up to the latest tool call is not yet the answer
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        try:
+            self._take(event)
+        except (KeyError, TypeError, ValueError):
+            return
+
+    def _take(self, event: Mapping[str, Any]) -> None:
+        kind = event["kind"]
+        if isinstance(event.get("turn"), int):
+            self.turn = max(self.turn, event["turn"])
+        if kind == "turn.committed":
+            turn, text = int(event["turn"]), str(event["text"])
+            self.history.caller_said(turn, text)
+            self._turns[turn] = text
+        elif kind == "agent.clause":
+            self._said(event).text += str(event["text"])
+        elif kind == "agent.heard":
+            said = self._said(event)
+            said.text, said.heard_chars = str(event["said"]), len(str(event["text"]))
+            if event.get("complete") is True and not said.aside and int(event["utterance"]) > self._before_tool:
+                self._answered = max(self._answered, said.turn)
+        elif kind == "tool.called":
+            # Numbered by stream: ids begin anew in each.
+            call = ToolCall(f"{self.streams}-{event['id']}", str(event["name"]), dict(event["arguments"]))
+            self._running[str(event["id"])] = call, event.get("effect") == "read"
+            self._before_tool = max(self._utterances, default=0)
+            self._answered = min(self._answered, int(event["turn"]) - 1)
+        elif kind == "tool.returned":
+            call, _ = self._running.pop(str(event["id"]))
+            self.history.tool_used(call, event["result"])
+
+    def end_stream(self) -> None:
+        """What was still open: words that nobody can prove heard, tools that may or may not have been done."""
+        for said in self._utterances.values():
+            if said.heard_chars is None:
+                said.heard_chars = 0
+        for call, reads in self._running.values():
+            if not reads:
+                self.history.tool_used(call, NOT_KNOWN)
+        self._utterances, self._running, self._before_tool = {}, {}, 0
+
+    def owed(self) -> tuple[int, str] | None:
+        turn = max(self._turns, default=0)
+        return (turn, self._turns[turn]) if turn > self._answered else None
+
+    def question(self) -> str:
+        for said in reversed(self.history.entries):
+            if isinstance(said, AgentSaid) and not said.aside:
+                return said.text.strip() if said.text.rstrip().endswith("?") else ""
+        return ""
+
+    def _said(self, event: Mapping[str, Any]) -> AgentSaid:
+        number = int(event["utterance"])
+        if number not in self._utterances:
+            aside = bool(event.get("aside", False))
+            mine = self.history.agent_begins(int(event["turn"]), aside=aside)
+            self._utterances[number] = self.history.utterance(mine)
+        return self._utterances[number]
