@@ -25,8 +25,6 @@ _SWEEP_MS = 5_000
 #: Longer is no token of ours: call (64) + worker (32) + expiry + nonce in base64, and the MAC.
 _MAX_CHARS = 400
 _NONCE_BYTES = 16
-#: Names what the key is used for, so that no other MAC made with it can pass for a token.
-_PURPOSE = b"offhook media token 1\n"
 _CALL_SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WORKER = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
@@ -51,9 +49,17 @@ class TokenDesk:
     """Mints and checks the tokens of one worker."""
 
     def __init__(
-        self, secret: bytes, worker: str, *, now_ms: Callable[[], int], random_bytes: Callable[[int], bytes]
+        self,
+        secret: bytes,
+        worker: str,
+        *,
+        now_ms: Callable[[], int],
+        random_bytes: Callable[[int], bytes],
+        purpose: str = "media",
+        lifetime_ms: int = LIFETIME_MS,
     ) -> None:
-        """`secret` is the MAC's key; `now_ms` a monotonic clock; `random_bytes(n)` unguessable bytes."""
+        """`secret` is the MAC's key; `now_ms` a monotonic clock; `random_bytes(n)` unguessable bytes. `purpose` names
+        what the tokens open: no other MAC made with the key can pass for one of them."""
         if len(secret) < 16:
             raise LocalError("the key of the media tokens must have at least 16 bytes")
         if not _WORKER.fullmatch(worker):
@@ -62,6 +68,8 @@ class TokenDesk:
         self._worker = worker
         self._now_ms = now_ms
         self._random_bytes = random_bytes
+        self._purpose = f"offhook {purpose} token 1\n".encode("ascii")
+        self._lifetime_ms = lifetime_ms
         self._spent: dict[str, int] = {}
         self._next_sweep_ms = 0
 
@@ -70,7 +78,7 @@ class TokenDesk:
         if not is_call_sid(call_sid):
             raise LocalError(f"call id {call_sid[:80]!r}: letters, digits, - and _ only, at most 64")
         nonce = _encode(self._random_bytes(_NONCE_BYTES))
-        expires_ms = self._now_ms() + LIFETIME_MS
+        expires_ms = self._now_ms() + self._lifetime_ms
         body = "\n".join((call_sid, self._worker, str(expires_ms), nonce)).encode("ascii")
         return f"{_encode(body)}.{_encode(self._mac(body))}"
 
@@ -105,7 +113,7 @@ class TokenDesk:
         return _Ticket(call_sid, int(expires_text), nonce)
 
     def _mac(self, body: bytes) -> bytes:
-        return hmac.new(self._secret, _PURPOSE + body, hashlib.sha256).digest()
+        return hmac.new(self._secret, self._purpose + body, hashlib.sha256).digest()
 
     def _sweep(self) -> None:
         now_ms = self._now_ms()

@@ -40,6 +40,23 @@ def test_a_token_admits_its_call_once() -> None:
         one.verify(token)
 
 
+def test_a_token_opens_only_what_it_was_made_for_and_lives_as_long_as_that() -> None:
+    clock = Clock()
+    events = TokenDesk(
+        SECRET, "w1", now_ms=clock, random_bytes=random.Random(1).randbytes, purpose="events", lifetime_ms=5_000
+    )
+    token = events.mint(CALL)
+    with pytest.raises(TokenRefused, match="not of our making"):
+        desk(clock).verify(token)
+    with pytest.raises(TokenRefused, match="not of our making"):
+        events.verify(desk(clock).mint(CALL))
+    clock.ms += 4_999
+    assert events.verify(token) == CALL
+    clock.ms += 1
+    with pytest.raises(TokenRefused, match="expired"):
+        events.verify(token)
+
+
 def test_two_tokens_of_one_call_are_two_tokens() -> None:
     one = desk()
     first, second = one.mint(CALL), one.mint(CALL)
