@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from agent.errors import LocalError
+from telephony.logs.mask import hide
 from telephony.settings import Settings
 
 AUTH_TOKEN_FILE = "auth-token"
@@ -44,7 +45,16 @@ def worker_secret(settings: Settings) -> bytes:
 
 
 def kept_secret(path: Path) -> str:
-    """The secret in `path` (hexadecimal, 256 bits), made if missing. LocalError if others could read or set it."""
+    """The secret in `path` (hexadecimal, 256 bits), made if missing; it stands in no log from then on.
+
+    LocalError if others could read or set it.
+    """
+    secret = _make_or_read(path)
+    hide(secret)
+    return secret
+
+
+def _make_or_read(path: Path) -> str:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # O_EXCL: of two processes that start together, one writes and the other reads what was written.

@@ -24,6 +24,8 @@ from pydantic_settings import (
 )
 
 from agent.errors import LocalError
+from telephony.logs.lines import LogFormat
+from telephony.logs.mask import hide
 
 #: Where settings are looked for when no other file is named (OFFHOOK_CONFIG, or --config).
 CONFIG_FILE = "offhook.toml"
@@ -91,6 +93,8 @@ class Settings(BaseSettings):
     drain_s: float = Field(default=60.0, ge=0, le=86_400)
     """At shutdown, running calls may go on for so long; then each is told goodbye."""
     log_level: LogLevel = "info"
+    log_format: LogFormat = "text"
+    """text: a line for people. json: one JSON object a line, for machines."""
     twilio_auth_token: SecretStr | None = Field(default=None, validation_alias="TWILIO_AUTH_TOKEN")
     """The account's primary auth token. From the environment only; without it the service makes its own."""
     operator_token: SecretStr | None = None
@@ -104,7 +108,7 @@ class Settings(BaseSettings):
             return tuple(Path(part) for part in value.split(os.pathsep) if part)
         return value
 
-    @field_validator("log_level", mode="before")
+    @field_validator("log_level", "log_format", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
@@ -203,26 +207,45 @@ def check_origin(value: str) -> str:
     return f"https://{host}" if port in (None, 443) else f"https://{host}:{port}"
 
 
+def settings_file(config: Path | None = None) -> Path | None:
+    """The file that settings come from: `config`, else OFFHOOK_CONFIG, else offhook.toml here; None if there is none.
+
+    Raises LocalError for a named file that is missing.
+    """
+    named = config or (Path(os.environ["OFFHOOK_CONFIG"]) if os.environ.get("OFFHOOK_CONFIG") else None)
+    if named is not None and not named.is_file():
+        raise LocalError(f"there is no settings file {named}: write one, or leave --config and OFFHOOK_CONFIG away")
+    path = named or Path(CONFIG_FILE)
+    return path if path.is_file() else None
+
+
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
     """Settings from (first wins) `overrides` that are not None, the environment, the file, the defaults.
 
-    `config` names the file; without it OFFHOOK_CONFIG does, else offhook.toml in the current folder if there is one.
+    The file is `settings_file(config)`. Secrets among them stand in no log from then on.
     Raises LocalError for a named file that is missing, a file that is no TOML, an unknown key or a bad value.
     """
-    named = config or (Path(os.environ["OFFHOOK_CONFIG"]) if os.environ.get("OFFHOOK_CONFIG") else None)
-    path = named or Path(CONFIG_FILE)
-    if named is not None and not named.is_file():
-        raise LocalError(f"there is no settings file {named}: write one, or leave --config and OFFHOOK_CONFIG away")
-    keys = _check_file(path) if path.is_file() else set[str]()
+    path = settings_file(config)
+    keys = _check_file(path) if path is not None else set[str]()
 
     class FromFile(Settings):
-        model_config = SettingsConfigDict(toml_file=path if keys else None)
+        model_config = SettingsConfigDict(toml_file=path)
 
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return FromFile(**given)
+        settings = FromFile(**given)
     except ValidationError as error:
-        raise LocalError(_explain(error, path, keys, set(given))) from None
+        raise LocalError(_explain(error, path or Path(CONFIG_FILE), keys, set(given))) from None
+    for name in SECRETS:
+        if (secret := getattr(settings, name)) is not None:
+            hide(secret.get_secret_value())
+    return settings
+
+
+def variable_of(name: str) -> str | None:
+    """The environment variable that gives this setting, as it is spelt there; None if none does (or it is empty)."""
+    wanted = SECRETS.get(name, f"{PREFIX}{name}".upper())
+    return next((name for name, value in os.environ.items() if name.upper() == wanted and value), None)
 
 
 def _check_file(path: Path) -> set[str]:
@@ -242,13 +265,15 @@ def _check_file(path: Path) -> set[str]:
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-            raise LocalError(f"{path}, line {_line_of(path, key)}: unknown key {key}; {hint}")
+            raise LocalError(f"{path}, line {line_of(path, key)}: unknown key {key}; {hint}")
     return set(content)
 
 
-def _line_of(path: Path, key: str) -> int:
+def line_of(path: Path, key: str) -> int:
+    """The line of a settings file that sets `key`; 1 if it cannot be found."""
+    begins = re.compile(rf"\s*\[*\s*[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
     for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-        if line.lstrip().lstrip('["').startswith(key):
+        if begins.match(line):
             return number
     return 1
 
@@ -265,7 +290,7 @@ def _explain(error: ValidationError, path: Path, file_keys: set[str], given: set
         where = variables[f"{PREFIX}{name}".upper()]
     elif name in file_keys:
         keys = [name, *(str(part) for part in first["loc"][1:2])]  # a number's own line, not that of [numbers]
-        where = f"{path}, line {_line_of(path, keys[-1])}: {' '.join(str(part) for part in first['loc'])}"
+        where = f"{path}, line {line_of(path, keys[-1])}: {' '.join(str(part) for part in first['loc'])}"
     else:
         where = name
     shown = "" if name in SECRETS or isinstance(first["input"], dict) else f" = {first['input']!r}"
