@@ -25,7 +25,7 @@ class Continuation:
     """Where a conversation stood when its stream ended.
 
     `owed` is the committed turn whose answer was not heard to its end, `question` the agent's last words if they asked
-    for something and the caller has not answered; `streams` how many streams the call has had.
+    for something and the caller has not answered; `cut_offs` how often the call had been cut off before this time.
     """
 
     reason: Reason
@@ -33,7 +33,7 @@ class Continuation:
     turn: int
     owed: tuple[int, str] | None
     question: str
-    streams: int
+    cut_offs: int
 
 
 def continue_from(journals: Iterable[Iterable[Mapping[str, Any]]], reason: Reason) -> Continuation | None:
@@ -48,7 +48,7 @@ def continue_from(journals: Iterable[Iterable[Mapping[str, Any]]], reason: Reaso
         return None
     owed = folded.owed() if reason == "cut off" else None
     question = folded.question() if reason == "cut off" and owed is None else ""
-    return Continuation(reason, folded.history, folded.turn, owed, question, folded.streams)
+    return Continuation(reason, folded.history, folded.turn, owed, question, folded.cut_offs)
 
 
 class _Folded:
@@ -58,6 +58,7 @@ class _Folded:
         self.history = History()
         self.turn = 0
         self.streams = 0
+        self.cut_offs = 0
         self._turns: dict[int, str] = {}
         self._utterances: dict[int, AgentSaid] = {}  # of the stream being read, by its own numbers
         self._running: dict[str, tuple[ToolCall, bool]] = {}  # with whether it only reads
@@ -74,7 +75,9 @@ class _Folded:
         kind = event["kind"]
         if isinstance(event.get("turn"), int):
             self.turn = max(self.turn, event["turn"])
-        if kind == "turn.committed":
+        if kind == "call.started":
+            self.cut_offs += event.get("continues") == "cut off"
+        elif kind == "turn.committed":
             turn, text = int(event["turn"]), str(event["text"])
             self.history.caller_said(turn, text)
             self._turns[turn] = text
@@ -106,8 +109,9 @@ class _Folded:
         self._utterances, self._running, self._before_tool = {}, {}, 0
 
     def owed(self) -> tuple[int, str] | None:
-        turn = max(self._turns, default=0)
-        return (turn, self._turns[turn]) if turn > self._answered else None
+        if not self._turns or max(self._turns) <= self._answered:
+            return None
+        return max(self._turns.items())
 
     def question(self) -> str:
         for said in reversed(self.history.entries):

@@ -77,6 +77,7 @@ class Replies:
         self._parts: list[asyncio.Task[None]] = []  # the reply's own tasks: thinking, speaking
         self._owed: _Owed | None = None
         self._unheard = ""
+        self._finishing = False
         self._trace: TurnTrace | None = None
         self._all_heard = asyncio.Event()
         self._all_heard.set()
@@ -133,6 +134,15 @@ class Replies:
         self._all_heard.set()
         to = self._agent.transfer_to
         self.say(turn, [self._agent.phrases.trouble], Transfer(to, "trouble") if to else HangUp("trouble"))
+
+    def finish(self) -> None:
+        """The call must end: no more is said than the clause that is being said."""
+        self._finishing = True
+
+    def say_last(self, turn: int, text: str, leaving: Decision) -> None:
+        """Say a fixed phrase behind what is being said already, whatever else was to come; then leave the line."""
+        self._cancel()
+        self.say(turn, [text], leaving)
 
     def interrupt(self) -> None:
         """Stop speaking, at once; what was not heard is kept for the case that it was nothing."""
@@ -247,7 +257,8 @@ class Replies:
 
     async def _speak(self, turn: int, clauses: asyncio.Queue[tuple[int, Clause] | None]) -> None:
         while (item := await clauses.get()) is not None:
-            await self._say_clause(turn, *item)
+            if not self._finishing:
+                await self._say_clause(turn, *item)
 
     async def _take_up(self, turn: int, text: str, owed: _Owed | None) -> None:
         """Go on from the last heard word, after an interruption that was none; then leave, if that had been decided."""

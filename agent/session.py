@@ -7,6 +7,7 @@ takes time is a task in the call's one TaskGroup. The floor (agent/turns/floor.p
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent.context import CallContext
@@ -44,12 +45,25 @@ TICK_S = 0.1
 NOISE_MS = 350
 #: So often in a row the caller is asked to say it again; then a person is tried, or the call ended: not silence.
 MAX_NOT_UNDERSTOOD = 3
+#: When the call must end: for so long nobody is cut short; then what is still to be said is left unsaid.
+WIND_UP_S = 8.0
+#: What cuts a call off so often may be something in the call itself, and would cut it, and others, off again.
+MAX_CUT_OFFS = 2
 #: A recogniser that fails so often in a row is beyond help.
 MAX_DEAF = 2
 
 
 class _CallOver(Exception):
     """Ends the task group: the line is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _WindUp:
+    """How the call is to end, and until when it may wait for a moment that cuts nobody short."""
+
+    phrase: str
+    decision: Decision
+    until_s: float
 
 
 class CallSession:
@@ -113,6 +127,7 @@ class CallSession:
         self._deaf = 0
         self._over = False
         self._began_s = ctx.now_s()
+        self._winding_up: _WindUp | None = None
         self._ended_by = "cancelled"
 
     # --- the call ---------------------------------------------------------------------------------------------------
@@ -152,7 +167,18 @@ class CallSession:
         self._journal("call.ended", reason=self._ended_by)
         await self._record.close()
 
+    def wind_up(self, reason: str, phrase: str = "") -> None:
+        """The call must end: say `phrase` (else phrases.closing) as soon as nobody is cut short by it, and hang up."""
+        if self._winding_up is None and self._floor.floor is not Floor.LEAVING and not self._over:
+            until_s = self._ctx.now_s() + WIND_UP_S
+            self._winding_up = _WindUp(phrase or self._agent.phrases.closing, HangUp(reason), until_s)
+            self._journal("wind_up", reason=reason)
+            self._replies.finish()
+
     def _greet(self) -> None:
+        if self._continuation is not None and self._continuation.cut_offs >= MAX_CUT_OFFS:
+            self._replies.give_up(self._turn, "call", EngineError("the call was cut off again and again"))
+            return
         if self._continuation is not None:
             self._replies.come_back(self._continuation)
             return
@@ -292,6 +318,9 @@ class CallSession:
         if self._floor.floor is Floor.AGENT:
             self._replies.interrupt()
         self._journal("turn.committed", turn=turn, text=text, confidence=confidence, source=source)
+        if self._winding_up is not None:
+            self._say_goodbye(self._winding_up)
+            return
         self._floor.move(Move.COMMITTED)
         self._not_understood = 0
         self._silence.caller_answered()
@@ -356,10 +385,18 @@ class CallSession:
                 if self._ear.gate.open and (end := self._endpointer.tick(media_ms)) is not None:
                     self._on_turn_ended(end)
             self._on_entry(self._keypad.tick(media_ms))
-            self._look_at_silence(media_ms)
-            if self._ctx.now_s() - self._began_s > self._agent.max_call_s and self._floor.floor is not Floor.LEAVING:
-                self._replies.interrupt()
-                self._replies.say(self._turn, [self._agent.phrases.time_up], HangUp("call too long"))
+            now_s = self._ctx.now_s()
+            if now_s - self._began_s > self._agent.max_call_s:
+                self.wind_up("call too long", self._agent.phrases.time_up)
+            ending = self._winding_up
+            if ending is None:
+                self._look_at_silence(media_ms)
+            elif self._floor.floor is Floor.OPEN or now_s > ending.until_s:
+                self._say_goodbye(ending)
+
+    def _say_goodbye(self, ending: _WindUp) -> None:
+        if self._floor.floor is not Floor.LEAVING:
+            self._replies.say_last(self._turn, ending.phrase, ending.decision)
 
     def _look_at_silence(self, media_ms: int) -> None:
         if self._floor.floor is not Floor.OPEN or self._keypad.pending:

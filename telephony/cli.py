@@ -25,6 +25,9 @@ Config = Annotated[Path | None, typer.Option("--config", help="The settings file
 Agent = Annotated[str | None, typer.Option("--agent", help="The agent that answers: a name, or a folder.")]
 Host = Annotated[str | None, typer.Option("--host", help="The address to listen on.")]
 Port = Annotated[int | None, typer.Option("--port", help="The port to listen on; 0 picks a free one.")]
+PublicOrigin = Annotated[
+    str | None, typer.Option("--public-origin", help="Where the carrier reaches us: https://agent.example.com")
+]
 
 #: Usage errors and mistakes of ours share a status: nothing was done.
 USAGE = 2
@@ -37,20 +40,20 @@ def serve(
     agent: Agent = None,
     host: Host = None,
     port: Port = None,
-    public_origin: Annotated[
-        str | None, typer.Option("--public-origin", help="Where the carrier reaches us: https://agent.example.com")
-    ] = None,
+    public_origin: PublicOrigin = None,
 ) -> None:
     """Answer calls until Ctrl-C, or SIGTERM; calls that run may finish first."""
+    from telephony.logs.setup import configure
     from telephony.settings import load_settings
     from telephony.web import serve as server
 
     settings = load_settings(config, agent=agent, host=host, port=port, public_origin=public_origin)
-    _log_to_stderr(settings.log_level)
+    configure(settings.log_level, settings.log_format)
 
     async def tell(service: server.Service) -> None:
         reached = settings.public_origin or service.url
-        typer.echo(f"{service.host.agent.name} answers calls; the number's voice webhook is {reached}/twilio/voice")
+        agents = ", ".join(sorted(set(service.host.agents.names().values())))
+        typer.echo(f"answering calls: {agents}; the number's voice webhook is {reached}/twilio/voice")
 
     raise typer.Exit(server.run_loop(server.serve(settings, tell)))
 
@@ -87,11 +90,12 @@ def demo(
 ) -> None:
     """Start the service, ring it with a recorded caller, and show the conversation as it happens."""
     from telephony.demo import run_demo
+    from telephony.logs.setup import configure
     from telephony.settings import load_settings
     from telephony.web.serve import run_loop
 
     settings = load_settings(config, agent=agent, port=port)
-    _log_to_stderr("warning" if settings.log_level == "info" else settings.log_level)
+    configure("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
     raise typer.Exit(run_loop(run_demo(settings, once=once, wav=wav)))
 
 
@@ -132,6 +136,24 @@ def version() -> None:
     typer.echo(f"offhook {version_of('offhook')}, Python {sys.version.split()[0]}")
 
 
+@app.command("config")
+def show_config(
+    config: Config = None,
+    agent: Agent = None,
+    host: Host = None,
+    port: Port = None,
+    public_origin: PublicOrigin = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Every setting: its value, and where it comes from. Secrets are not shown."""
+    import json
+
+    from telephony.settings_table import rows_as_json, rows_as_table, settings_rows
+
+    rows = settings_rows(config, agent=agent, host=host, port=port, public_origin=public_origin)
+    typer.echo(json.dumps(rows_as_json(rows), indent=1) if as_json else rows_as_table(rows))
+
+
 def _mount(name: str, module: str, attribute: str, help_text: str) -> None:
     """A group of commands that lives elsewhere, and is imported only when it is asked for."""
 
@@ -145,14 +167,7 @@ def _mount(name: str, module: str, attribute: str, help_text: str) -> None:
 
 _mount("calls", "telephony.calls", "calls_app", "The calls that were: list, show, delete, draw.")
 _mount("bench", "telephony.bench.command", "bench_app", "Measure: latency, capacity, turns understood.")
-
-
-def _log_to_stderr(level: str) -> None:
-    import logging
-
-    logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
-    )
+_mount("doctor", "telephony.doctor.command", "doctor_app", "Is all in order for calls? And what an error code means.")
 
 
 def run(args: list[str]) -> int:

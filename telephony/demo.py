@@ -51,7 +51,7 @@ async def _one_call(service: Service, settings: Settings, wav: Path, console: Co
     """Ring the service from a process of its own, over a real socket, and tell what came of it."""
     view = ConversationView(console)
     service.host.listen(view.on_event)
-    agent = service.host.agent.name
+    agent = service.host.agents.default.definition.name
     console.print(Text(f"{agent} answers calls at {service.url}. A recorded caller rings it now.\n", "dim"))
     report, complaint = await _caller(service, settings, wav)
     console.print()

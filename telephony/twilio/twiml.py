@@ -11,6 +11,7 @@ from telephony.twilio.signatures import Origin
 VOICE_PATH = "/twilio/voice"
 AFTER_PATH = "/twilio/after"
 AFTER_DIAL_PATH = "/twilio/after-dial"
+FALLBACK_PATH = "/twilio/fallback"
 STATUS_PATH = "/twilio/status"
 STREAM_STATUS_PATH = "/twilio/stream-status"
 MEDIA_PATH = "/media/"
@@ -22,21 +23,21 @@ DIAL_TIMEOUT_S = 25
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 BUSY = "I'm sorry, all our lines are busy. Please call again in a few minutes. Goodbye."
-CUT_OFF = "I'm sorry, we were cut off for a moment. Let me put you through again."
-NOBODY_THERE = "I'm sorry, nobody could take your call. Let me put you through to the desk again."
 TROUBLE = "I'm sorry, we are having trouble. Please call again in a few minutes. Goodbye."
 
 
-def connect(
-    origin: Origin, token: str, *, caller: str, called: str, first_say: str = "", first_digits: str = ""
-) -> str:
-    """Join the call to the agent; before that say or send something. Afterwards the carrier asks AFTER_PATH."""
+#: Added to the address of a document on which a running call hangs: where it cannot be had, the carrier is to ask again
+#: (at most five times and 15 s in all), not to end the call. A worker that died is back within that time. The fragment
+#: is not requested, and not signed (twilio.com/docs/usage/webhooks/webhooks-connection-overrides).
+ASK_AGAIN = "#rc=5&rp=ct,rt,5xx"
+
+
+def connect(origin: Origin, token: str, *, caller: str, called: str, first_digits: str = "") -> str:
+    """Join the call to the agent, perhaps after sending keys. Afterwards the carrier asks AFTER_PATH."""
     response = VoiceResponse()
-    if first_say:
-        response.say(first_say)
     if first_digits:
         response.play(digits=first_digits)
-    joined = Connect(action=origin.http(AFTER_PATH))
+    joined = Connect(action=origin.http(AFTER_PATH) + ASK_AGAIN)
     stream = joined.stream(url=origin.socket(MEDIA_PATH + token), status_callback=origin.http(STREAM_STATUS_PATH))
     stream.parameter(name="caller", value=_xml(caller))
     stream.parameter(name="called", value=_xml(called))
@@ -61,7 +62,7 @@ def nothing() -> str:
 def dial(origin: Origin, to: str) -> str:
     """Hand the call to a phone number or SIP URI; the carrier asks AFTER_DIAL_PATH how to go on."""
     response = VoiceResponse()
-    leg = response.dial(answer_on_bridge=True, timeout=DIAL_TIMEOUT_S, action=origin.http(AFTER_DIAL_PATH))
+    leg = response.dial(answer_on_bridge=True, timeout=DIAL_TIMEOUT_S, action=origin.http(AFTER_DIAL_PATH) + ASK_AGAIN)
     if to.lower().startswith(("sip:", "sips:")):
         leg.sip(to)
     else:

@@ -11,7 +11,10 @@ from urllib.parse import parse_qsl
 from quart import Blueprint, Response, abort, request
 from werkzeug.datastructures import MultiDict
 
+from agent.continuation import Reason
 from agent.line import HangUp, SendDigits, Transfer
+from telephony.admission import Admission
+from telephony.settings import Route
 from telephony.tokens import is_call_sid
 from telephony.twilio import twiml
 from telephony.twilio.decisions import DecisionBook
@@ -41,15 +44,19 @@ Form = MultiDict[str, str]
 class Desk(Protocol):
     """What the webhooks ask of the service."""
 
-    def admit(self, call_sid: str) -> str | None:
+    def admit(self, call_sid: str, admission: Admission) -> str | None:
         """Keep room for this call and give the token of its media socket; None when full or draining."""
 
 
 class TwilioWebhooks:
     """The answers, as TwiML. No HTTP in here: a checked form comes in, text goes out."""
 
-    def __init__(self, desk: Desk, decisions: DecisionBook, *, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, desk: Desk, decisions: DecisionBook, route: Callable[[str], Route], *, now_ms: Callable[[], int]
+    ) -> None:
+        """`route` says who answers calls to a number."""
         self._desk = desk
+        self._route = route
         self._decisions = decisions
         self._now_ms = now_ms
         self._answers: dict[tuple[str, str, str], tuple[int, str]] = {}
@@ -70,6 +77,10 @@ class TwilioWebhooks:
     def after_dial(self, origin: Origin, form: Form, retry_key: str = "") -> str:
         """A transfer is over: hang up if somebody answered, else bring the caller back to the agent."""
         return self._once("after-dial", form, retry_key, lambda: self._after_dial(origin, form))
+
+    def fallback(self, origin: Origin, form: Form, retry_key: str = "") -> str:
+        """One of our documents could not be had, and the carrier asks at the number's fallback address."""
+        return self._once("fallback", form, retry_key, lambda: self._fallback(origin, form))
 
     def status(self, form: Form) -> None:
         """The call has a new status."""
@@ -96,32 +107,39 @@ class TwilioWebhooks:
         if isinstance(decision, Transfer):
             return twiml.dial(origin, decision.to)
         if isinstance(decision, SendDigits):
-            return self._return(origin, form, MAX_RETURNS, digits=decision.digits)
+            return self._return(origin, form, "digits sent", digits=decision.digits)
         log.warning("call %s: its stream ended without a decision", call_sid)
-        return self._return(origin, form, MAX_REVIVALS, say=twiml.CUT_OFF)
+        return self._return(origin, form, "cut off")
 
     def _after_dial(self, origin: Origin, form: Form) -> str:
         if form.get("CallStatus") == "completed":
             return twiml.nothing()
         if form.get("DialCallStatus") in ("completed", "answered"):
             return twiml.hang_up()
-        return self._return(origin, form, MAX_RETURNS, say=twiml.NOBODY_THERE)
+        return self._return(origin, form, "nobody answered")
 
-    def _return(self, origin: Origin, form: Form, most: int, *, say: str = "", digits: str = "") -> str:
-        kind = "revival" if most == MAX_REVIVALS else "return"
+    def _fallback(self, origin: Origin, form: Form) -> str:
+        problem, where = form.get("ErrorCode", ""), form.get("ErrorUrl", "")
+        log.warning("call %s: the carrier had error %r with %r", form["CallSid"], problem[:20], where[:200])
+        if form.get("CallStatus") == "completed":
+            return twiml.nothing()
+        return self._return(origin, form, "cut off")
+
+    def _return(self, origin: Origin, form: Form, why: Reason, *, digits: str = "") -> str:
+        kind, most = ("revival", MAX_REVIVALS) if why == "cut off" else ("return", MAX_RETURNS)
         self.counts[kind] += 1
         if self._decisions.count_return(f"{kind} {form['CallSid']}") > most:
             log.error("call %s: given up after %d attempts", form["CallSid"], most)
             return twiml.hang_up(twiml.TROUBLE)
-        return self._connect(origin, form, say=say, digits=digits)
+        return self._connect(origin, form, why, digits=digits)
 
-    def _connect(self, origin: Origin, form: Form, *, say: str = "", digits: str = "") -> str:
-        token = self._desk.admit(form["CallSid"])
+    def _connect(self, origin: Origin, form: Form, why: Reason | None = None, *, digits: str = "") -> str:
+        caller, called = form.get("From", ""), form.get("To", "")
+        token = self._desk.admit(form["CallSid"], Admission(self._route(called).agent, caller, called, why))
         if token is None:
             self.counts["refused: busy"] += 1
             return twiml.hang_up(twiml.BUSY)
-        caller, called = form.get("From", ""), form.get("To", "")
-        return twiml.connect(origin, token, caller=caller, called=called, first_say=say, first_digits=digits)
+        return twiml.connect(origin, token, caller=caller, called=called, first_digits=digits)
 
     def _once(self, what: str, form: Form, retry_key: str, answer: Callable[[], str]) -> str:
         self.counts[what] += 1
@@ -177,6 +195,10 @@ def twilio_blueprint(hooks: TwilioWebhooks, check: SignatureCheck) -> Blueprint:
     @routes.post(twiml.AFTER_DIAL_PATH)
     async def after_dial() -> Response:
         return xml(hooks.after_dial(*await signed(), retry_key()))
+
+    @routes.post(twiml.FALLBACK_PATH)
+    async def fallback() -> Response:
+        return xml(hooks.fallback(*await signed(), retry_key()))
 
     @routes.post(twiml.STATUS_PATH)
     async def status() -> Response:

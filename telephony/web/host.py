@@ -1,4 +1,4 @@
-"""CallHost: the agent of this worker, its engines, and the calls it is in."""
+"""CallHost: the calls that this worker is in - admitted, answered, ended."""
 
 from __future__ import annotations
 
@@ -12,20 +12,17 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agent.agents import load_agent
 from agent.context import ApartExecutor, LiveContext
-from agent.definition import AgentDefinition
-from agent.errors import LocalError, RemoteError
-from agent.kit import EngineKit, build_kit
+from agent.continuation import Continuation
+from agent.errors import RemoteError
 from agent.line import Decision, HangUp
 from agent.record import CallRecord
 from agent.session import CallSession
-from telephony.call_folders import prune
+from telephony.admission import Admission, AdmissionBook
 from telephony.media_stream.line import MediaStreamLine, TextSocket, accept_stream
 from telephony.media_stream.messages import Start
 from telephony.settings import Settings
@@ -33,24 +30,26 @@ from telephony.tokens import TokenDesk, TokenRefused
 from telephony.twilio.decisions import DecisionBook
 from telephony.twilio.signatures import SignatureCheck
 from telephony.twilio.webhooks import TwilioWebhooks
+from telephony.web.agents import ServedAgents, make_private_folder, open_agents
 from telephony.web.media_socket import AsgiScope
+from telephony.web.ongoing import SESSION_END_S, OngoingCall, first_line, until_both_end
+from telephony.web.retention import prune_for_ever
+from telephony.web.returns import read_continuation
 from telephony.web.room import Room
 
 log = logging.getLogger("offhook.calls")
 
 #: `connected` and `start` follow the upgrade at once.
 START_DEADLINE_S = 5.0
-#: A session whose line is gone has nothing left but to close its engines and its record.
-SESSION_END_S = 10.0
-#: A line whose session has ended is closed within this, by whoever must.
-LINE_END_S = 2.0
 #: Beyond the agent's own max_call_s: then the session has failed to end the call itself.
 OVERTIME_S = 30.0
 #: When the service stops: the carrier asks the action webhook within this after its stream was closed.
 LAST_WEBHOOKS_S = 1.0
 
-#: Calls that are kept for long enough are deleted at start, and this often.
-PRUNE_EVERY_S = 3600.0
+#: The journals of a call that comes back are read within this, or it is answered as if it were new.
+READ_JOURNALS_S = 1.0
+#: A call that is told goodbye when the service stops has so long to hear it: what is being said is finished before.
+GOODBYE_S = 20.0
 
 #: What is told of every call: its folder (None if nothing is kept), and a line of its journal.
 Listener = Callable[[Path | None, dict[str, object]], None]
@@ -61,56 +60,43 @@ def now_ms() -> int:
     return int(time.monotonic() * 1000)
 
 
-@dataclass(slots=True)
-class _Call:
-    limit: asyncio.Timeout
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-    line: MediaStreamLine | None = None
-    record: CallRecord | None = None
-    ended_as: str = "it was longer than any call may be"
-
-    def end(self, why: str) -> None:
-        """Cancel the call, now; it may be in the middle of ending already."""
-        if not self.limit.expired():
-            self.ended_as = why
-            self.limit.reschedule(asyncio.get_running_loop().time())
-
-
 class CallHost:
     """Answers calls. Made by `open_host`, which also closes it."""
 
     def __init__(
         self,
         settings: Settings,
-        agent: AgentDefinition,
-        kit: EngineKit,
+        agents: ServedAgents,
         executor: ThreadPoolExecutor,
         *,
         worker_secret: bytes,
     ) -> None:
-        self.agent = agent
+        self.agents = agents
         self.calls_dir = settings.calls_dir
         self.decisions = DecisionBook(now_ms=now_ms)
-        self.webhooks = TwilioWebhooks(self, self.decisions, now_ms=now_ms)
+        self.webhooks = TwilioWebhooks(self, self.decisions, settings.route, now_ms=now_ms)
         self.signatures: SignatureCheck | None = None
-        self._data_dir = settings.agent_data_dir(agent.name)
-        self._kit = kit
+        self._max_call_s = settings.max_call_s
         self._executor = executor
         self._apart = ApartExecutor()
         self._room = Room(settings.max_calls, now_ms=now_ms)
         # The worker's name is new at every start: tokens from before a restart, whose spending was forgotten, are void.
         self.instance = secrets.token_hex(4)
         self._tokens = TokenDesk(worker_secret, self.instance, now_ms=now_ms, random_bytes=secrets.token_bytes)
-        self._calls: dict[str, _Call] = {}
+        self._admissions = AdmissionBook(now_ms=now_ms)
+        self._calls: dict[str, OngoingCall] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self._listeners: list[Listener] = []
 
     # --- what the webhooks and the socket ask -----------------------------------------------------------------------
 
-    def admit(self, call_sid: str) -> str | None:
+    def admit(self, call_sid: str, admission: Admission) -> str | None:
         """Keep a place for this call, and the token of its media socket; None when full or draining."""
-        return self._tokens.mint(call_sid) if self._room.reserve(call_sid) else None
+        if not self._room.reserve(call_sid):
+            return None
+        self._admissions.put(call_sid, admission)
+        return self._tokens.mint(call_sid)
 
     def verify_token(self, token: str) -> str:
         """The call that an unspent token would admit. Raises TokenRefused."""
@@ -151,7 +137,7 @@ class CallHost:
         return {
             "ready": free > 0,
             "draining": self._room.draining,
-            "agent": self.agent.name,
+            "agents": sorted(self.agents.names().values()),
             "calls": self._room.calls,
             "max_calls": self._room.max_calls,
             "counts": dict(sorted(self.webhooks.counts.items())),
@@ -169,15 +155,16 @@ class CallHost:
 
         The outer boundary of a call: whatever goes wrong within is logged here and ends this call alone.
         """
-        call: _Call | None = None
+        call: OngoingCall | None = None
         try:
             await self._supersede(call_sid)
-            async with asyncio.timeout(self.agent.max_call_s + OVERTIME_S) as limit:
-                call = self._calls[call_sid] = _Call(limit)
-                start = await accept_stream(socket, START_DEADLINE_S)
+            async with asyncio.timeout(self._max_call_s + OVERTIME_S) as limit:
+                call = self._calls[call_sid] = OngoingCall(limit)
+                admission = self._admissions.get(call_sid)
+                start = await accept_stream(socket, START_DEADLINE_S, extensions=admission.own_carrier)
                 if start.call_sid != call_sid:
                     raise RemoteError("media stream: `start` names another call than the token")
-                await self._converse(call, socket, start)
+                await self._converse(call, socket, start, admission)
         except TimeoutError:
             log.warning("call %s was ended: %s", call_sid, call.ended_as if call else "an older stream would not end")
             self.counts["calls ended by us"] += 1
@@ -206,30 +193,49 @@ class CallHost:
                 older.end("the carrier opened a new stream for it")
                 await older.ended.wait()
 
-    async def _converse(self, call: _Call, socket: TextSocket, start: Start) -> None:
+    async def _converse(self, call: OngoingCall, socket: TextSocket, start: Start, admission: Admission) -> None:
         self.decisions.forget(start.call_sid)  # what an earlier stream of this call decided no longer holds
+        agent = self.agents.get(admission.agent)
+        longest_s = min(agent.definition.max_call_s, self._max_call_s)
+        definition = dataclasses.replace(agent.definition, max_call_s=longest_s)
+        call.limit.reschedule(asyncio.get_running_loop().time() + longest_s + OVERTIME_S)
         call.line = line = MediaStreamLine(
             socket,
             start,
-            caller=start.custom_parameters.get("caller", ""),
-            called=start.custom_parameters.get("called", ""),
+            caller=admission.caller,
+            called=admission.called,
             on_leave=lambda decision: self._decide(start.call_sid, decision),
         )
         ctx = LiveContext(self._executor, apart=self._apart)
+        before = await self._what_was_before(start.call_sid, admission, ctx)
         call.record = record = CallRecord.open(
-            self.calls_dir, start.call_sid, mode=self.agent.record, rate_hz=line.info.sample_rate_hz, ctx=ctx
+            self.calls_dir, start.call_sid, mode=definition.record, rate_hz=line.info.sample_rate_hz, ctx=ctx
         )
         for listener in self._listeners:
             record.listen(partial(listener, record.folder))
         self.counts["calls"] += 1
         try:
-            session = CallSession(line, self.agent, self._kit, record, ctx, self._data_dir)
-            await _until_both_end(line, session)
+            call.session = CallSession(line, definition, agent.kit, record, ctx, agent.data_dir, before)
+            await until_both_end(line, call.session)
         except Exception as error:
-            record.event("error", line.media_ms, where="host", message=_first_line(error))
+            record.event("error", line.media_ms, where="host", message=first_line(error))
             raise
         finally:
             await record.close()  # the session does it; but it may not have come so far
+
+    async def _what_was_before(self, call_sid: str, admission: Admission, ctx: LiveContext) -> Continuation | None:
+        """Of a call that comes back: where its conversation stood. A slow disk costs the memory, not the call."""
+        if admission.returns is None:
+            return None
+        reading = ctx.offload(read_continuation, self.calls_dir, call_sid, admission.returns, cost_ms=5, apart=True)
+        try:
+            async with asyncio.timeout(READ_JOURNALS_S):
+                before = await reading
+        except TimeoutError:
+            log.error("call %s: its earlier journals were not read within %g s", call_sid, READ_JOURNALS_S)
+            return None
+        self.counts["calls continued"] += before is not None
+        return before
 
     def _decide(self, call_sid: str, decision: Decision) -> None:
         self.decisions.put(call_sid, decision)
@@ -237,23 +243,37 @@ class CallHost:
     # --- the end ----------------------------------------------------------------------------------------------------
 
     async def drain(self, drain_s: float, hurry: asyncio.Event) -> None:
-        """Take no new calls; let those that run finish for `drain_s`, or until `hurry`; then end them politely."""
+        """Take no new calls; let those that run finish for `drain_s`, or until `hurry`; then tell each goodbye, or,
+        when `hurry` comes again, end it.
+
+        Takes at most drain_s + GOODBYE_S + SESSION_END_S + LAST_WEBHOOKS_S.
+        """
         self._room.draining = True
         if self._idle.is_set():
             return
         log.info("stopping: %d calls may finish within %g s", self._room.calls, drain_s)
-        waiting = [asyncio.ensure_future(self._idle.wait()), asyncio.ensure_future(hurry.wait())]
-        await asyncio.wait(waiting, timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
-        for task in waiting:
-            task.cancel()
+        await self._until_idle(drain_s, hurry)
+        if not self._idle.is_set():
+            log.warning("stopping: %d calls are told goodbye", self._room.calls)
+            for call in self._calls.values():
+                if call.session is not None:
+                    call.session.wind_up("service stopped")
+            hurry.clear()
+            await self._until_idle(GOODBYE_S, hurry)
         if not self._idle.is_set():
             await self._end_calls()
         await asyncio.sleep(LAST_WEBHOOKS_S)
 
+    async def _until_idle(self, limit_s: float, hurry: asyncio.Event) -> None:
+        waiting = [asyncio.ensure_future(self._idle.wait()), asyncio.ensure_future(hurry.wait())]
+        await asyncio.wait(waiting, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+
     async def _end_calls(self) -> None:
         log.warning("stopping: %d calls are ended now", self._room.calls)
         # With a decision: the carrier's next question finds "hang up", not a call to be brought back.
-        await asyncio.gather(*(_leave(call, HangUp("service stopped")) for call in list(self._calls.values())))
+        await asyncio.gather(*(call.leave(HangUp("service stopped")) for call in list(self._calls.values())))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SESSION_END_S):
                 await self._idle.wait()
@@ -261,71 +281,18 @@ class CallHost:
             call.end("the service stops")
 
 
-async def _leave(call: _Call, decision: Decision) -> None:
-    if call.line is not None and call.record is not None:
-        fields = {"type": type(decision).__name__, **dataclasses.asdict(decision)}
-        call.record.event("leave", call.line.media_ms, decision=fields)
-        await call.line.leave(decision)
-
-
-async def _until_both_end(line: MediaStreamLine, session: CallSession) -> None:
-    """Run line and session. Either ends the other; an error in one ends both."""
-    async with asyncio.TaskGroup() as tasks:
-        serving = tasks.create_task(line.run(), name="line")
-        talking = tasks.create_task(session.run(), name="session")
-        await asyncio.wait({serving, talking}, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait({talking}, timeout=SESSION_END_S)
-        await asyncio.wait({serving}, timeout=LINE_END_S)
-        for task in (talking, serving):
-            if not task.done():
-                log.error("call %s: its %s did not end by itself", line.info.call_id, task.get_name())
-                task.cancel()
-
-
-def _first_line(error: BaseException) -> str:
-    """What went wrong, in one line: of a group, its first error."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:500]
-
-
 @contextlib.asynccontextmanager
 async def open_host(settings: Settings, worker_secret: bytes) -> AsyncIterator[CallHost]:
-    """A host whose agent is loaded and whose engines are warm. Raises LocalError for an agent that cannot be served."""
-    agent = load_agent(settings.agent, settings.agents_dir)
-    data_dir = settings.agent_data_dir(agent.name)
-    _make_folder(data_dir)
-    _make_folder(settings.calls_dir)
+    """A host whose agents are loaded and warm. Raises LocalError for an agent that cannot be served."""
+    make_private_folder(settings.calls_dir)
     # Decoding and synthesis run here, in native code without the GIL; more threads than cores only queue there.
     threads = max(4, (os.cpu_count() or 1) + 2)
     with ThreadPoolExecutor(threads, thread_name_prefix="offhook") as executor:
         ctx = LiveContext(executor, apart=ApartExecutor())
-        kit = await build_kit(agent, ctx)
-        pruning = asyncio.create_task(_prune(settings.calls_dir, agent.retain_days, ctx))
-        try:
-            yield CallHost(settings, agent, kit, executor, worker_secret=worker_secret)
-        finally:
-            pruning.cancel()
-            await kit.close()
-
-
-async def _prune(calls_dir: Path, default_days: int, ctx: LiveContext) -> None:
-    """Delete what was promised to be kept no longer. A disk that refuses is tried again."""
-    while True:
-        try:
-            gone = await ctx.offload(prune, calls_dir, ctx.wall_time(), default_days, cost_ms=10, apart=True)
-        except (OSError, LocalError) as error:
-            log.error("old calls could not be deleted: %s", error)
-        else:
-            if gone:
-                log.info("%d calls were deleted: their time to be kept is over", len(gone))
-        await asyncio.sleep(PRUNE_EVERY_S)
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise LocalError(
-            f"{path} cannot be made: {error.strerror}; set OFFHOOK_CALLS_DIR and OFFHOOK_DATA_DIR"
-        ) from None
+        async with open_agents(settings, ctx) as agents:
+            kept_days = agents.default.definition.retain_days
+            pruning = asyncio.create_task(prune_for_ever(settings.calls_dir, kept_days, ctx))
+            try:
+                yield CallHost(settings, agents, executor, worker_secret=worker_secret)
+            finally:
+                pruning.cancel()

@@ -57,7 +57,7 @@ def test_a_call_in_which_nothing_was_said_is_greeted_as_if_new() -> None:
 def test_what_was_said_and_heard_is_the_history() -> None:
     found = back([*GREETED, committed(1, "where is it"), clause(2, 1, "In Rome."), heard(2, 1, "In Rome.")])
     assert texts(found) == [("assistant", "Hello."), ("user", "where is it"), ("assistant", "In Rome.")]
-    assert (found.turn, found.owed, found.question, found.streams) == (1, None, "", 1)
+    assert (found.turn, found.owed, found.question, found.cut_offs) == (1, None, "", 0)
 
 
 def test_an_answer_not_heard_to_its_end_is_still_owed() -> None:
@@ -116,7 +116,7 @@ def test_several_streams_are_one_conversation_and_tool_ids_stay_apart() -> None:
     messages = found.history.messages("")
     assert Message("assistant", tool_calls=(ToolCall("1-call-1", "find", {"a": 1}),)) in messages
     assert Message("assistant", tool_calls=(ToolCall("2-call-1", "find", {"a": 1}),)) in messages
-    assert (found.turn, found.owed, found.streams) == (2, None, 2)
+    assert (found.turn, found.owed) == (2, None)
     assert found.history.agent_begins(3) == 4  # the numbers of what was said go on
 
 
@@ -139,3 +139,9 @@ def test_a_damaged_journal_never_breaks_the_call(events: list[Event]) -> None:
     found = continue_from([events], "cut off")
     if found is not None:
         found.history.messages("prompt")
+
+
+def test_how_often_a_call_was_cut_off_is_counted_over_its_streams() -> None:
+    again = [{"kind": "call.started", "continues": "cut off"}]
+    other = [{"kind": "call.started", "continues": "nobody answered"}]
+    assert back(GREETED, again, other, again).cut_offs == 2

@@ -75,7 +75,7 @@ def serving(folder: Path) -> Iterator[subprocess.Popen[str]]:
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     assert process.stdout is not None
-    assert "test-desk answers calls; the number's voice webhook is http://127.0.0.1:" in process.stdout.readline()
+    assert "answering calls: test-desk; the number's voice webhook is http://127.0.0.1:" in process.stdout.readline()
     yield process
     process.kill()
     process.communicate()

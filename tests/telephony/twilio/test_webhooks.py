@@ -13,6 +13,8 @@ from twilio.request_validator import RequestValidator
 from werkzeug.datastructures import MultiDict
 
 from agent.line import Decision, HangUp, SendDigits, Transfer
+from telephony.admission import Admission
+from telephony.settings import Route
 from telephony.twilio import twiml
 from telephony.twilio.decisions import DECISION_LIFETIME_MS, RETURNS_LIFETIME_MS, DecisionBook
 from telephony.twilio.signatures import Origin, SignatureCheck
@@ -34,11 +36,13 @@ class FakeDesk:
     def __init__(self) -> None:
         self.full = False
         self.minted = 0
+        self.admitted: list[Admission] = []
 
-    def admit(self, call_sid: str) -> str | None:
+    def admit(self, call_sid: str, admission: Admission) -> str | None:
         if self.full:
             return None
         self.minted += 1
+        self.admitted.append(admission)
         return f"token-{call_sid}-{self.minted}"
 
 
@@ -47,7 +51,11 @@ class Fixture:
         self.clock = Clock()
         self.desk = FakeDesk()
         self.book = DecisionBook(now_ms=self.clock)
-        self.hooks = TwilioWebhooks(self.desk, self.book, now_ms=self.clock)
+        self.hooks = TwilioWebhooks(self.desk, self.book, self.route, now_ms=self.clock)
+
+    @staticmethod
+    def route(called: str) -> Route:
+        return Route(agent="sales" if called == "+15550100" else "desk")
 
     def after(self, retry_key: str = "", **more: str) -> ElementTree.Element:
         return ElementTree.fromstring(self.hooks.after(ORIGIN, form(**more), retry_key))
@@ -75,7 +83,7 @@ def test_a_call_is_joined_to_the_agent(fx: Fixture) -> None:
     document = ElementTree.fromstring(fx.hooks.voice(ORIGIN, form(From=caller)))
     assert verbs(document) == ["Connect"]
     connect, stream = document[0], document[0][0]
-    assert connect.attrib == {"action": "https://agent.example.com/twilio/after"}
+    assert connect.attrib == {"action": "https://agent.example.com/twilio/after#rc=5&rp=ct,rt,5xx"}
     assert stream.attrib == {
         "url": "wss://agent.example.com/media/token-CA1-1",
         "statusCallback": "https://agent.example.com/twilio/stream-status",
@@ -83,6 +91,15 @@ def test_a_call_is_joined_to_the_agent(fx: Fixture) -> None:
     parameters = {parameter.attrib["name"]: parameter.attrib["value"] for parameter in stream}
     assert parameters == {"caller": caller, "called": "+15559990000"}
     assert "?" not in stream.attrib["url"] + connect.attrib["action"]
+
+
+def test_the_called_number_says_which_agent_answers(fx: Fixture) -> None:
+    fx.hooks.voice(ORIGIN, form(To="+15550100"))
+    fx.hooks.voice(ORIGIN, form())
+    assert fx.desk.admitted == [
+        Admission("sales", "+15551230000", "+15550100"),
+        Admission("desk", "+15551230000", "+15559990000"),
+    ]
 
 
 def test_a_caller_whose_name_is_no_xml_is_answered_all_the_same(fx: Fixture) -> None:
@@ -115,12 +132,14 @@ def test_when_full_the_caller_is_told(fx: Fixture) -> None:
         (HangUp("done"), "<Response><Hangup /></Response>"),
         (
             Transfer("+15550100"),
-            '<Response><Dial action="https://agent.example.com/twilio/after-dial" answerOnBridge="true" timeout="25">'
+            '<Response><Dial action="https://agent.example.com/twilio/after-dial#rc=5&amp;rp=ct,rt,5xx" '
+            'answerOnBridge="true" timeout="25">'
             "<Number>+15550100</Number></Dial></Response>",
         ),
         (
             Transfer("sip:desk@example.org"),
-            '<Response><Dial action="https://agent.example.com/twilio/after-dial" answerOnBridge="true" timeout="25">'
+            '<Response><Dial action="https://agent.example.com/twilio/after-dial#rc=5&amp;rp=ct,rt,5xx" '
+            'answerOnBridge="true" timeout="25">'
             "<Sip>sip:desk@example.org</Sip></Dial></Response>",
         ),
     ],
@@ -135,17 +154,25 @@ def test_digits_are_sent_and_the_call_comes_back(fx: Fixture) -> None:
     document = fx.after()
     assert verbs(document) == ["Play", "Connect"]
     assert document[0].attrib == {"digits": "ww12#"}
+    assert fx.desk.admitted[-1].returns == "digits sent"
 
 
 def test_without_a_decision_the_call_is_brought_back_twice_then_let_go(fx: Fixture) -> None:
     for _ in range(MAX_REVIVALS):
-        document = fx.after()
-        assert verbs(document) == ["Say", "Connect"]
-        assert document[0].text == twiml.CUT_OFF
+        assert verbs(fx.after()) == ["Connect"]
+        assert fx.desk.admitted[-1].returns == "cut off"
     document = fx.after()
     assert verbs(document) == ["Say", "Hangup"]
     assert document[0].text == twiml.TROUBLE
-    assert verbs(ElementTree.fromstring(fx.hooks.after(ORIGIN, form(CallSid="CA2")))) == ["Say", "Connect"]
+    assert verbs(ElementTree.fromstring(fx.hooks.after(ORIGIN, form(CallSid="CA2")))) == ["Connect"]
+
+
+def test_a_document_that_could_not_be_had_brings_the_call_back(fx: Fixture, caplog: pytest.LogCaptureFixture) -> None:
+    failed = {"ErrorCode": "11200", "ErrorUrl": "https://agent.example.com/twilio/after"}
+    assert verbs(ElementTree.fromstring(fx.hooks.fallback(ORIGIN, form(**failed)))) == ["Connect"]
+    assert fx.desk.admitted[-1].returns == "cut off"
+    assert "'11200' with 'https://agent.example.com/twilio/after'" in caplog.text
+    assert verbs(ElementTree.fromstring(fx.hooks.fallback(ORIGIN, form(CallStatus="completed")))) == []
 
 
 def test_a_loop_of_digits_ends(fx: Fixture) -> None:
@@ -168,9 +195,9 @@ def test_the_retry_of_an_answered_question_gets_the_same_answer(fx: Fixture) -> 
     fx.book.put(CALL, HangUp())
     assert verbs(fx.after("key-1")) == ["Hangup"]
     assert verbs(fx.after("key-1")) == ["Hangup"]
-    assert verbs(fx.after("key-2")) == ["Say", "Connect"], "another question of the same call is no retry"
+    assert verbs(fx.after("key-2")) == ["Connect"], "another question of the same call is no retry"
     fx.clock.ms += 60_000
-    assert verbs(fx.after("key-1")) == ["Say", "Connect"], "and no answer is kept for ever"
+    assert verbs(fx.after("key-1")) == ["Connect"], "and no answer is kept for ever"
 
 
 @pytest.mark.parametrize(
@@ -178,10 +205,10 @@ def test_the_retry_of_an_answered_question_gets_the_same_answer(fx: Fixture) -> 
     [
         ("completed", ["Hangup"]),
         ("answered", ["Hangup"]),
-        ("no-answer", ["Say", "Connect"]),
-        ("busy", ["Say", "Connect"]),
-        ("failed", ["Say", "Connect"]),
-        ("canceled", ["Say", "Connect"]),
+        ("no-answer", ["Connect"]),
+        ("busy", ["Connect"]),
+        ("failed", ["Connect"]),
+        ("canceled", ["Connect"]),
     ],
 )
 def test_a_transfer_that_nobody_answers_comes_back(fx: Fixture, status: str, expected: list[str]) -> None:
@@ -254,7 +281,7 @@ def post(fx: Fixture) -> Callable[..., Any]:
     return send
 
 
-@pytest.mark.parametrize("path", ["/twilio/voice", "/twilio/after", "/twilio/after-dial"])
+@pytest.mark.parametrize("path", ["/twilio/voice", "/twilio/after", "/twilio/after-dial", "/twilio/fallback"])
 async def test_signed_questions_are_answered_in_xml(post: Callable[..., Any], path: str) -> None:
     response = await post(path, {"CallSid": CALL, "Blank": ""})
     assert response.status_code == 200

@@ -1,0 +1,66 @@
+"""OngoingCall: one call that this worker is in, as its host holds it; and how line and session end each other."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from dataclasses import dataclass, field
+
+from agent.line import Decision
+from agent.record import CallRecord
+from agent.session import CallSession
+from telephony.media_stream.line import MediaStreamLine
+
+log = logging.getLogger("offhook.calls")
+
+#: A session whose line is gone has nothing left but to close its engines and its record.
+SESSION_END_S = 10.0
+#: A line whose session has ended is closed within this, by whoever must.
+LINE_END_S = 2.0
+
+
+@dataclass(slots=True)
+class OngoingCall:
+    """Filled as the call gets on: its time limit first, then line, record and session."""
+
+    limit: asyncio.Timeout
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    line: MediaStreamLine | None = None
+    record: CallRecord | None = None
+    session: CallSession | None = None
+    ended_as: str = "it was longer than any call may be"
+
+    def end(self, why: str) -> None:
+        """Cancel the call, now; it may be in the middle of ending already."""
+        if not self.limit.expired():
+            self.ended_as = why
+            self.limit.reschedule(asyncio.get_running_loop().time())
+
+    async def leave(self, decision: Decision) -> None:
+        """Leave the line over the session's head."""
+        if self.line is not None and self.record is not None:
+            fields = {"type": type(decision).__name__, **dataclasses.asdict(decision)}
+            self.record.event("leave", self.line.media_ms, decision=fields)
+            await self.line.leave(decision)
+
+
+async def until_both_end(line: MediaStreamLine, session: CallSession) -> None:
+    """Run line and session. Either ends the other; an error in one ends both."""
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(line.run(), name="line")
+        talking = tasks.create_task(session.run(), name="session")
+        await asyncio.wait({serving, talking}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({talking}, timeout=SESSION_END_S)
+        await asyncio.wait({serving}, timeout=LINE_END_S)
+        for task in (talking, serving):
+            if not task.done():
+                log.error("call %s: its %s did not end by itself", line.info.call_id, task.get_name())
+                task.cancel()
+
+
+def first_line(error: BaseException) -> str:
+    """What went wrong, in one line: of a group, its first error."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:500]
