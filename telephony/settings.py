@@ -135,7 +135,9 @@ class Settings(BaseSettings):
         """A number may name its agent alone; numbers are kept as the carrier writes them."""
         if not isinstance(value, Mapping):
             return value
-        return {_number(key): {"agent": route} if isinstance(route, str) else route for key, route in value.items()}
+        return {
+            called_number(key): {"agent": route} if isinstance(route, str) else route for key, route in value.items()
+        }
 
     @field_validator("public_origin")
     @classmethod
@@ -180,7 +182,8 @@ def _plain_number(called: str) -> str:
     return re.sub(r"[\s().-]", "", called)
 
 
-def _number(written: object) -> str:
+def called_number(written: object) -> str:
+    """A key of [numbers] as calls are looked up by it. ValueError: no number or address."""
     plain = _plain_number(str(written))
     if not _NUMBER.fullmatch(plain):
         raise ValueError(
