@@ -50,9 +50,9 @@ def load_agent(name_or_folder: str, search: Sequence[Path] = ()) -> AgentDefinit
     settings = check_agent(top, folder.resolve().name) if top is not None else None
     own = _load_tools(folder / "tools.py", mistakes)
     tools = {tool.name: tool for tool in BUILTIN_TOOLS} | (own or {})
-    flow_file = folder / "flow.toml"
+    flow_file, flow = folder / "flow.toml", None
     if flow_file.is_file() or (settings is not None and settings.engines["llm"].engine == "flow"):
-        check_flow(flow_file, tools if own is not None else None, mistakes)
+        flow = check_flow(flow_file, tools if own is not None else None, mistakes)
     if settings is None:
         mistakes.raise_if_any()
         raise AgentError(f"{folder / 'agent.toml'}: cannot be read")
@@ -75,6 +75,7 @@ def load_agent(name_or_folder: str, search: Sequence[Path] = ()) -> AgentDefinit
         retain_days=settings.retain_days,
         transfer_to=settings.transfer_to,
         max_call_s=settings.max_call_s,
+        sensitive_lengths=flow.sensitive_lengths() if flow is not None else (),
     )
 
 

@@ -7,11 +7,12 @@ were sent. The conversation then goes on: nothing is greeted twice, no answer is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from agent.history import AgentSaid, History
 from agent.llm.base import ToolCall
+from agent.masking import MARK
 
 #: Why the call comes back.
 Reason = Literal["cut off", "nobody answered", "digits sent"]
@@ -25,7 +26,8 @@ class Continuation:
     """Where a conversation stood when its stream ended.
 
     `owed` is the committed turn whose answer was not heard to its end, `question` the agent's last words if they asked
-    for something and the caller has not answered; `cut_offs` how often the call had been cut off before this time.
+    for something and the caller has not answered; `cut_offs` how often the call had been cut off before this time;
+    `asks` the fields of the latest `agent.asks`: if that was confidential (agent/privacy.py), so is what comes now.
     """
 
     reason: Reason
@@ -34,6 +36,7 @@ class Continuation:
     owed: tuple[int, str] | None
     question: str
     cut_offs: int
+    asks: Mapping[str, object] = field(default_factory=dict)
 
 
 def continue_from(journals: Iterable[Iterable[Mapping[str, Any]]], reason: Reason) -> Continuation | None:
@@ -48,7 +51,7 @@ def continue_from(journals: Iterable[Iterable[Mapping[str, Any]]], reason: Reaso
         return None
     owed = folded.owed() if reason == "cut off" else None
     question = folded.question() if reason == "cut off" and owed is None else ""
-    return Continuation(reason, folded.history, folded.turn, owed, question, folded.cut_offs)
+    return Continuation(reason, folded.history, folded.turn, owed, question, folded.cut_offs, folded.asks)
 
 
 class _Folded:
@@ -58,6 +61,7 @@ class _Folded:
         self.history = History()
         self.turn = 0
         self.streams = 0
+        self.asks: dict[str, object] = {}
         self.cut_offs = 0
         self._turns: dict[int, str] = {}
         self._utterances: dict[int, AgentSaid] = {}  # of the stream being read, by its own numbers
@@ -88,6 +92,8 @@ class _Folded:
             said.text, said.heard_chars = str(event["said"]), len(str(event["text"]))
             if event.get("complete") is True and not said.aside and int(event["utterance"]) > self._before_tool:
                 self._answered = max(self._answered, said.turn)
+        elif kind == "agent.asks":
+            self.asks = {name: event[name] for name in ("slot", "slot_kind", "sensitive")}
         elif kind == "tool.called":
             # Numbered by stream: ids begin anew in each.
             call = ToolCall(f"{self.streams}-{event['id']}", str(event["name"]), dict(event["arguments"]))
@@ -109,7 +115,8 @@ class _Folded:
         self._utterances, self._running, self._before_tool = {}, {}, 0
 
     def owed(self) -> tuple[int, str] | None:
-        if not self._turns or max(self._turns) <= self._answered:
+        # A question with a masked value in it cannot be said again: its turn is answered anew.
+        if not self._turns or (max(self._turns) <= self._answered and MARK not in self.question()):
             return None
         return max(self._turns.items())
 

@@ -89,3 +89,5 @@ class AgentDefinition:
     retain_days: int = 30
     transfer_to: str = ""
     max_call_s: int = 1800
+    sensitive_lengths: tuple[int, ...] = ()
+    """Numbers of so many digits are sensitive whenever they are said, asked for or not (flow.toml's slots)."""

@@ -18,7 +18,7 @@ from agent.engines.requests import EngineRequest
 from agent.errors import EngineError
 from agent.history import History
 from agent.line import Decision
-from agent.llm.base import LlmEngine, LlmRequest, TextDelta, ToolCall
+from agent.llm.base import Asks, LlmEngine, LlmRequest, TextDelta, ToolCall
 from agent.record import input_hash
 from agent.speech.yesno import is_yes
 from agent.tools.base import ToolContext, ToolOutcome
@@ -114,6 +114,9 @@ class Dialogue:
         )
         async with aclosing(bounded_results) as results:
             async for event in results:
+                if isinstance(event, Asks):  # before the reply's text: from here on the record knows what to keep out
+                    self._journal("agent.asks", slot=event.slot, slot_kind=event.kind, sensitive=event.sensitive)
+                    continue
                 if isinstance(event, TextDelta):
                     asked.result({"text": event.text}, final=False)
                     chars += len(event.text)

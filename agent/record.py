@@ -4,6 +4,8 @@
 right what the caller heard of the agent, at the line's rate) and, once the call has ended, `call.json`
 (agent/summary.py). The call's own methods only append to a buffer, which goes to disk off the event loop, at least
 every half second. A disk that fails costs the record, never the call.
+
+What is confidential (agent/privacy.py) is masked and silenced here, before anything is buffered or told.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Literal, TypeVar
 
 from agent.context import CallContext
 from agent.errors import LocalError
+from agent.privacy import Confidential
 from agent.recording.folder import AUDIO, JOURNAL, SUMMARY, create_file, make_folder, replace_file, write_all
 from agent.recording.wav import StereoWav
 from agent.summary import parse_journal, summarise
@@ -61,11 +64,13 @@ class CallRecord:
     `close`.
     """
 
-    def __init__(self, ctx: CallContext, store: _Store | None, *, audio: bool) -> None:
+    def __init__(self, ctx: CallContext, store: _Store | None, *, audio: bool, rate_hz: int) -> None:
         self._ctx = ctx
         self._store = store
         self._keeping = store is not None
         self._audio = audio
+        self._rate_hz = rate_hz
+        self._confidential = Confidential()
         self._opened_s = ctx.now_s()
         self._started_at = ctx.wall_time().isoformat(timespec="milliseconds")
         self._n = 0
@@ -83,16 +88,16 @@ class CallRecord:
         `mode`: "off" keeps nothing (listeners still hear), "journal" no audio, "full" everything.
         """
         if mode == "off":
-            return cls(ctx, None, audio=False)
+            return cls(ctx, None, audio=False, rate_hz=rate_hz)
         try:
             store = _Store(make_folder(root, call_id), rate_hz if mode == "full" else None)
         except (OSError, LocalError) as error:
             _log.error("call %.80r is not recorded, %s: %s", call_id, root, error)
-            return cls(ctx, None, audio=False)
-        return cls(ctx, store, audio=mode == "full")
+            return cls(ctx, None, audio=False, rate_hz=rate_hz)
+        return cls(ctx, store, audio=mode == "full", rate_hz=rate_hz)
 
     def event(self, kind: str, media_ms: int, /, **data: object) -> None:
-        """Journal one event at `media_ms`; listeners hear it at once.
+        """Journal one event at `media_ms`, what is confidential masked; listeners hear it at once.
 
         Raises LocalError if `data` uses a name of the envelope (v, n, media_ms, call_ms, kind).
         """
@@ -105,7 +110,9 @@ class CallRecord:
         call_ms = round((self._ctx.now_s() - self._opened_s) * 1000, 1)
         line: dict[str, object] = {"v": JOURNAL_VERSION, "n": self._n, "media_ms": media_ms, "call_ms": call_ms}
         line["kind"] = kind
-        line.update(data)
+        line.update(self._confidential.line(kind, media_ms, data))
+        if self._audio and self._store is not None:
+            self._store.withdrawn.extend(self._confidential.withdrawn())
         if self._keeping and self._store is not None:
             self._store.lines.append(_encode(line))
         if self._listeners:
@@ -114,11 +121,15 @@ class CallRecord:
     def caller_audio(self, pcm: bytes, media_ms: int) -> None:
         """The caller's next audio: PCM16 mono at the line's rate, its first sample at `media_ms`. Ascending."""
         if self._audio and self._store is not None:
+            if media_ms < self._confidential.quiet_until_ms:
+                pcm = self._confidential.silenced(pcm, media_ms, self._rate_hz)
             self._store.caller.append((media_ms, pcm))
 
     def agent_audio(self, pcm: bytes, media_ms: int) -> None:
         """Agent audio that the caller heard at `media_ms`. Ascending; may come as late as it likes."""
         if self._audio and self._store is not None:
+            if media_ms < self._confidential.quiet_until_ms:
+                pcm = self._confidential.silenced(pcm, media_ms, self._rate_hz)
             self._store.agent.append((media_ms, pcm))
 
     def listen(self, callback: Listener) -> Callable[[], None]:
@@ -203,6 +214,7 @@ class _Store:
         self.lines: deque[str] = deque()
         self.caller: deque[tuple[int, bytes]] = deque()
         self.agent: deque[tuple[int, bytes]] = deque()
+        self.withdrawn: deque[tuple[int, int]] = deque()
         self._lock = threading.Lock()
         self._wav_fd: int | None = None
         self._wav: StereoWav | None = None
@@ -239,6 +251,8 @@ class _Store:
             return failure
 
     def _drain(self) -> str | None:
+        # First: what is withdrawn was given before, so it is among what is taken next, or on the disk.
+        withdrawn = list(_taken(self.withdrawn))
         lines, caller, agent = list(_taken(self.lines)), list(_taken(self.caller)), list(_taken(self.agent))
         if self._failure is not None or self._journal_fd < 0:
             return self._failure
@@ -249,6 +263,8 @@ class _Store:
                 self._good_bytes += len(data)
             if self._wav is not None:
                 self._wav.write(caller, agent)
+                for from_ms, to_ms in withdrawn:
+                    self._wav.silence(from_ms, to_ms)
         except OSError as error:
             self._failure = str(error)
             with contextlib.suppress(OSError):

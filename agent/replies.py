@@ -290,6 +290,7 @@ class Replies:
             self._journal("error", where="playout", message="no proof that all was heard; going on without it")
         self._owed = None
         self._settle(self._line.heard())
+        self._journal("reply.heard")
         await self._on_heard_out(decision)
 
     def _settle(self, heard: Heard) -> str:

@@ -180,6 +180,8 @@ class CallSession:
             self._replies.give_up(self._turn, "call", EngineError("the call was cut off again and again"))
             return
         if self._continuation is not None:
+            if self._continuation.asks:
+                self._journal("agent.asks", **self._continuation.asks)  # what was being asked for still is
             self._replies.come_back(self._continuation)
             return
         phrases = self._agent.phrases
@@ -209,6 +211,7 @@ class CallSession:
             record=self._agent.record,
             seed=getattr(self._ctx, "seed", None),
             retain_days=self._agent.retain_days,
+            sensitive_lengths=list(self._agent.sensitive_lengths),
             continues=self._continuation.reason if self._continuation is not None else None,
             engines={"stt": kit.stt.name, "llm": kit.llm.name, "tts": kit.tts.name, "vad": kit.vad.name},
         )

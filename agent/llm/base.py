@@ -57,7 +57,20 @@ class TextDelta:
     text: str
 
 
-LlmEvent = TextDelta | ToolCall
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What the reply that follows asks the caller for: a slot's name and kind; all empty if for nothing.
+
+    It comes before the reply's first text. While what is asked for is `sensitive`, nothing of it may be written
+    (agent/privacy.py). A `kind` of "digits" is a number; of anything else every word is confidential.
+    """
+
+    slot: str = ""
+    kind: str = ""
+    sensitive: bool = False
+
+
+LlmEvent = TextDelta | ToolCall | Asks
 
 
 class LlmEngine(Protocol):

@@ -10,7 +10,7 @@ from agent.context import CallContext
 from agent.definition import AgentDefinition
 from agent.errors import AgentError
 from agent.llm.base import LlmEvent, LlmRequest, TextDelta, ToolCall
-from agent.llm.flow_state import fold
+from agent.llm.flow_state import asked_for, fold
 from agent.llm.flowfile import read_flow
 
 log = logging.getLogger(__name__)
@@ -38,10 +38,11 @@ class FlowEngine:
         """Nothing to load: the file was read when the engine was made."""
 
     async def stream(self, request: LlmRequest, ctx: CallContext) -> AsyncIterator[LlmEvent]:
-        """The answer to the last message, word by word, then the tool call if there is one."""
-        _, action = fold(self._flow, request.messages, self._takes)
+        """What the answer to the last message asks for; the answer, word by word; the tool call if there is one."""
+        state, action = fold(self._flow, request.messages, self._takes)
         if action.problem:
             log.error("flow.toml: %s", action.problem)
+        yield asked_for(self._flow, state)
         for word in _WORD.findall(action.say):
             yield TextDelta(word)
         if action.tool:

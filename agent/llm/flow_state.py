@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from agent.llm.base import Message
+from agent.llm.base import Asks, Message
 from agent.llm.flow_words import Understood, understand
 from agent.llm.flowfile import OTHERWISE, Flow, Intent, Reply, arguments_for
+from agent.masking import MARK
 from agent.speech.numbers import digit_runs, spoken_digits
 from agent.speech.words import words
 
@@ -81,7 +82,52 @@ def fold(flow: Flow, messages: Iterable[Message], takes: Mapping[str, set[str]] 
             state, action = _on_result(flow, state, message, calls.get(message.tool_call_id, {}))
         if action.say and message.role != "assistant":
             state = replace(state, said=action.say)
-    return state, action
+    return _asked_again(flow, state, action, takes or {})
+
+
+def asked_for(flow: Flow, state: State) -> Asks:
+    """What the caller has been asked for. To a question that names a sensitive value the answer may be another one."""
+    question = state.question
+    if question is None or question.kind == "offer":
+        return Asks()
+    names = (question.name,) if question.kind == "slot" else flow.intents[question.name].needs
+    slots = [flow.slots[name] for name in names]
+    for slot in sorted(slots, key=lambda slot: slot.kind == "digits"):  # of several, the one that hides the most
+        if slot.sensitive:
+            return Asks(slot.name, slot.kind, sensitive=True)
+    return Asks(slots[0].name, slots[0].kind) if question.kind == "slot" else Asks()
+
+
+# --- values that were lost --------------------------------------------------------------------------------------------
+# After a call is brought back, its messages come from a journal in which sensitive values are masked. Such a value
+# fills its slot while messages are folded, so that the conversation takes the course it took; it is never used.
+
+
+def _lost(flow: Flow, state: State, text: str, said: Understood) -> Understood:
+    """What a masked turn means: the sensitive value that was being asked for, or that its intent needs, was said."""
+    question = state.question
+    if question is not None and question.kind == "slot":
+        names: tuple[str, ...] = (question.name,)
+    else:
+        name = said.intent or (question.name if question is not None and question.kind == "confirm" else "")
+        names = flow.intents[name].needs if name else ()
+    lost = {name: MARK for name in names if MARK in text and flow.slots[name].sensitive}
+    return replace(said, values={**said.values, **lost}, partial="", partial_slot="") if lost else said
+
+
+def _asked_again(flow: Flow, state: State, action: Action, takes: Mapping[str, set[str]]) -> Step:
+    """Where the next step would use a value that was lost, the caller is asked for it again."""
+    confirms = state.question is not None and state.question.kind == "confirm"
+    if not _lost_slot(flow, state) or not (action.tool or confirms):
+        return state, action
+    known = {name: value for name, value in state.slots.items() if value != MARK}
+    return _pursue(flow, replace(state, slots=known, question=None), flow.intents[state.intent], takes)
+
+
+def _lost_slot(flow: Flow, state: State) -> str:
+    """The first slot of the intent whose value was lost; "" if there is none."""
+    needs = flow.intents[state.intent].needs if state.intent else ()
+    return next((name for name in needs if state.slots.get(name) == MARK), "")
 
 
 # --- what was heard of us ---------------------------------------------------------------------------------------------
@@ -113,8 +159,10 @@ def _plain(text: str) -> tuple[str, ...]:
 
 
 def _on_user(flow: Flow, state: State, text: str, takes: Mapping[str, set[str]]) -> Step:
-    asked = state.question.name if state.question and state.question.kind == "slot" else ""
-    said = understand(flow, text, asked)
+    asked = _lost_slot(flow, state) if state.question is None else ""
+    if state.question is not None and state.question.kind == "slot":
+        asked = state.question.name
+    said = _lost(flow, state, text, understand(flow, text, asked))
     state = replace(state, heard=())
     if state.question is not None and _is_answer(flow, state, state.question, said):
         return _answered(flow, replace(state, misses=0), state.question, said.yes, takes)
@@ -169,6 +217,8 @@ def _continued(flow: Flow, state: State, said: Understood) -> str:
     name = said.partial_slot or next(iter(said.values), "")
     if not name:
         return ""
+    if name == _lost_slot(flow, state):
+        return state.intent
     question = state.question
     if question is not None and question.kind == "slot":
         return state.intent
@@ -243,6 +293,7 @@ def _on_result(flow: Flow, state: State, message: Message, arguments: Mapping[st
         return state, Action(flow.failed)
     named = {slot: argument for argument, slot in intent.arguments.items()}
     given = {slot: arguments[named.get(slot, slot)] for slot in intent.needs if named.get(slot, slot) in arguments}
+    given = {slot: MARK if MARK in str(value) else value for slot, value in given.items()}
     state = replace(state, intent=intent.name, slots={**state.slots, **given})
     reply = intent.replies.get(str(result.get("outcome", ""))) or intent.replies.get(OTHERWISE) or intent.reply
     return _reply(flow, state, reply, result)

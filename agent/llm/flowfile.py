@@ -1,6 +1,7 @@
 """flow.toml: an agent's own conversation as data, read and checked, mistakes told with their lines.
 
-[flow]            question, failed            [slots.NAME]      kind, length, ask, incomplete, starts, forget
+[flow]            question, failed            [slots.NAME]      kind, length, ask, incomplete, starts, forget,
+                                                                     sensitive
 [not_understood]  first, second, then         [intents.NAME]    heard, needs, tool, arguments, first, confirm,
 [offers.NAME]     ask, yes, no,                                 declined, reply, resume, repeat, polite,
                   yes_say, no_say                               replies.OUTCOME = "…" or {say, offer, ask_again}
@@ -29,7 +30,9 @@ OTHERWISE = "otherwise"
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A value the caller gives. `starts`: the intent a bare value begins; `forget`: what makes it be asked anew."""
+    """A value the caller gives. `starts`: the intent a bare value begins; `forget`: what makes it be asked anew;
+    `sensitive`: it is never written down (agent/privacy.py).
+    """
 
     name: str
     kind: SlotKind
@@ -38,6 +41,7 @@ class Slot:
     incomplete: str
     starts: str
     forget: tuple[Pattern, ...]
+    sensitive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,12 @@ class Flow:
     slots: Mapping[str, Slot]
     intents: Mapping[str, Intent]
     offers: Mapping[str, Offer]
+
+    def sensitive_lengths(self) -> tuple[int, ...]:
+        """How many digits only sensitive values have here: a number of that length is one, whenever it is said."""
+        digits = [slot for slot in self.slots.values() if slot.kind == "digits"]
+        others = {slot.length for slot in digits if not slot.sensitive}
+        return tuple(sorted({slot.length for slot in digits if slot.sensitive} - others))
 
 
 def read_flow(file: Path, tools: Mapping[str, Tool] | None) -> Flow:
@@ -165,6 +175,7 @@ def _slot(name: str, table: Table) -> Slot:
         incomplete=_template(table, "incomplete", "I heard {heard:digits}. Please say the whole number.", {"heard"}),
         starts=table.text("starts", "", empty=True),
         forget=patterns(table.texts("forget")),
+        sensitive=table.flag("sensitive"),
     )
     table.done()
     return slot

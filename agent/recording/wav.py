@@ -114,6 +114,13 @@ class StereoWav:
             _write_at(self._fd, wav_header(self._rate_hz, self._frames), 0)
             self._told_frames = self._frames
 
+    def silence(self, from_ms: int, to_ms: int) -> None:
+        """Make both channels zero between two media times, as far as the file goes."""
+        first = max(0, from_ms * self._rate_hz // 1000)
+        last = min(to_ms * self._rate_hz // 1000, self._frames)
+        for start in range(first, last, PATCH_FRAMES):
+            _write_at(self._fd, bytes(min(PATCH_FRAMES, last - start) * FRAME_BYTES), _offset(start))
+
     def _patch(self, channel: int, start: int, samples: npt.NDArray[np.int16]) -> None:
         """Write one channel's samples at `start`; frames beyond the end of the file begin as silence (a hole)."""
         for first in range(0, len(samples), PATCH_FRAMES):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -22,6 +22,10 @@ _REPEATS = {"double": 2, "triple": 3, "treble": 3}
 _SOUND_ALIKES = {"to": "two", "too": "two", "for": "four", "fore": "four", "ate": "eight", "won": "one"}
 #: Words that may stand between digits without ending the number.
 _JOINTS = frozenset({"dash", "hyphen", "then", "space"})
+
+#: Every word that stands for digits; and those that do so only beside such words.
+NUMBER_WORDS = frozenset({*_ONES, *_TEENS, *_TENS, *_REPEATS, "hundred", "thousand"})
+SOUND_ALIKES: Mapping[str, str] = _SOUND_ALIKES
 
 
 @dataclass(frozen=True, slots=True)
