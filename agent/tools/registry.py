@@ -6,9 +6,11 @@ import asyncio
 import inspect
 import json
 import logging
+import traceback
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -96,8 +98,10 @@ async def _run(tool: Tool, arguments: BaseModel, tool_ctx: ToolContext) -> ToolO
             log.warning("tool %s gave no result within %.1f s", tool.name, tool.timeout_s)
             doubt = "" if tool.effect == "read" else "; whether it took effect is not known"
             return _failed(f"no result within {tool.timeout_s:g} seconds{doubt}")
-        # The exception's text may hold what no caller should hear: it goes to the log, not to the model.
-        log.error("tool %s failed", tool.name, exc_info=error)
+        # The exception's text may hold what no caller should hear, so it is not for the model; and what the caller
+        # said, which may be a card's number, so it is not for the log either, but at the level that is off.
+        log.error("tool %s failed: %s (its text, and the traceback, at log level debug)", tool.name, _where(error))
+        log.debug("tool %s failed", tool.name, exc_info=error)
         return _failed("the tool failed")
     return _outcome(tool, result)
 
@@ -110,12 +114,19 @@ def _outcome(tool: Tool, result: Any) -> ToolOutcome:
         plain = to_jsonable_python(result)
         size = len(json.dumps(plain, allow_nan=False, ensure_ascii=False).encode())
     except (PydanticSerializationError, ValueError, TypeError):
-        log.exception("tool %s returned what JSON cannot hold", tool.name)
+        log.error("tool %s returned what JSON cannot hold: %s", tool.name, type(result).__name__)
         return ToolOutcome({"error": "the tool's result cannot be told"}, ok=False, decision=decision)
     if size > MAX_RESULT_BYTES:
         log.warning("tool %s returned %d bytes; at most %d are told", tool.name, size, MAX_RESULT_BYTES)
         return ToolOutcome({"error": "the tool's result is too long to be told"}, ok=False, decision=decision)
     return ToolOutcome(plain, decision=decision)
+
+
+def _where(error: BaseException) -> str:
+    """What kind of error, and the place it came from: "ValueError in charge, tools.py:12"."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {frames[-1].name}, {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
 
 
 def _failed(text: str) -> ToolOutcome:
