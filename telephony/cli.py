@@ -66,6 +66,10 @@ def call(
     to: Annotated[str | None, typer.Option("--to", help="The service to ring; else the one of these settings.")] = None,
     wav: Annotated[Path | None, typer.Option("--wav", help="Write the call, as the caller heard it, here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+    trial: Annotated[bool, typer.Option("--trial", help="As a number of a Twilio trial account would.")] = False,
+    fallback: Annotated[
+        str | None, typer.Option("--fallback", metavar="URL", help="The number's fallback URL: asked when one fails.")
+    ] = None,
     config: Config = None,
 ) -> None:
     """Ring a service as the carrier would. Status 0 if the caller was served, else 1."""
@@ -73,7 +77,8 @@ def call(
     from telephony.settings import load_settings
     from telephony.web.serve import run_loop
 
-    raise typer.Exit(run_loop(ring(load_settings(config), script, to=to, wav=wav, as_json=as_json)))
+    made = ring(load_settings(config), script, to=to, wav=wav, as_json=as_json, trial=trial, fallback=fallback)
+    raise typer.Exit(run_loop(made))
 
 
 @app.command()

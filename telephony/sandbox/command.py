@@ -20,14 +20,24 @@ from telephony.settings import Settings
 from telephony.terminal import plain
 
 
-async def ring(settings: Settings, script: str, *, to: str | None, wav: Path | None, as_json: bool) -> int:
+async def ring(
+    settings: Settings,
+    script: str,
+    *,
+    to: str | None,
+    wav: Path | None,
+    as_json: bool,
+    trial: bool = False,
+    fallback: str | None = None,
+) -> int:
     """Make one call to `to`, or to the service of these settings. 0 if the caller was served, else 1.
 
+    `trial`: as a trial account's number would. `fallback`: the number's fallback URL.
     Raises LocalError for a script that cannot be read, a WAV that cannot be written, or a missing auth token.
     """
     what = load_script(find_script(script))
     to = to or settings.public_origin or settings.local_url()
-    one = SandboxCall(what, to, auth_token=_token(settings, to))
+    one = SandboxCall(what, to, auth_token=_token(settings, to), trial=trial, fallback_url=fallback)
     report = await one.run()
     if wav is not None:
         try:
@@ -43,11 +53,38 @@ async def ring(settings: Settings, script: str, *, to: str | None, wav: Path | N
 
 def print_report(report: CallReport, console: Console, wav: Path | None = None) -> None:
     """The report for people. What a service answered is shown without markup and without control characters."""
-    if not report.streams and report.errors:  # it never came to a conversation: only why
+    talked = any(one.by != "stream" for one in report.conversation)
+    if not (report.streams or talked) and report.errors:  # it never came to a conversation: only why
         console.print(Text(f"no call: {plain(report.errors[0])}{_advice(report.errors[0])}", style="red"))
         return
-    title = f"{report.script}, {report.duration_ms / 1000:.1f} s, {report.ended_by}"
-    table = Table(title=Text(plain(title)), title_justify="left")
+    title = Text(plain(f"{report.script}, {report.duration_ms / 1000:.1f} s, {report.ended_by}"))
+    if report.streams or not talked:
+        _print_streams(report, console, title)
+    else:
+        console.print(title)
+    if talked:
+        _print_conversation(report, console)
+    if report.hops:
+        console.print(f"{report.hops} redirects and actions; slowest answer {report.max_answer_ms} ms")
+    for verb in report.twiml:
+        console.print(Text(f"  TwiML {plain(verb)}", style="dim"))
+    for warning in report.warnings:
+        console.print(Text(f"  warning: {plain(warning)}", style="yellow"))
+    for error in report.errors:
+        console.print(Text(f"  error: {plain(error.removeprefix('error '))}", style="red"))
+    if wav is not None:
+        console.print(Text(f"  audio: {wav} (left the caller, right what the caller heard)"))
+    console.print(Text(f"  what was understood and said: offhook calls show {report.call_sid}", style="dim"))
+    console.print(
+        "every utterance was followed by an answer; the caller was served"
+        if report.served
+        else "the caller was NOT served",
+        style="bold",
+    )
+
+
+def _print_streams(report: CallReport, console: Console, title: Text) -> None:
+    table = Table(title=title, title_justify="left")
     table.add_column("at", justify="right")
     table.add_column("caller")
     table.add_column("answer after", justify="right")
@@ -62,21 +99,14 @@ def print_report(report: CallReport, console: Console, wav: Path | None = None) 
         f"agent heard {greeting}; {ear.heard_ms / 1000:.1f} s of audio, {ear.late_share:.2%} late in {ear.gaps} gaps, "
         f"worst {ear.worst_gap_ms} ms; own frames late by {pacing.p99_ms} ms (p99), {pacing.max_ms} ms (most)"
     )
-    for verb in report.twiml:
-        console.print(Text(f"  TwiML {plain(verb)}", style="dim"))
-    for warning in report.warnings:
-        console.print(Text(f"  warning: {plain(warning)}", style="yellow"))
-    for error in report.errors:
-        console.print(Text(f"  error: {plain(error)}", style="red"))
-    if wav is not None:
-        console.print(Text(f"  audio: {wav} (left the caller, right what the caller heard)"))
-    console.print(Text(f"  what was understood and said: offhook calls show {report.call_sid}", style="dim"))
-    console.print(
-        "every utterance was followed by an answer; the caller was served"
-        if report.served
-        else "the caller was NOT served",
-        style="bold",
-    )
+
+
+def _print_conversation(report: CallReport, console: Console) -> None:
+    for one in report.conversation:
+        by = "" if one.by in ("say", "speech") else f" ({one.by})"
+        remark = "" if one.heard else " [not heard]"
+        remark += " [interrupted]" if one.interrupted else ""
+        console.print(Text(plain(f"{one.who:>7}{by}: {one.text}{remark}"), style="cyan" if one.who == "caller" else ""))
 
 
 def _advice(error: str) -> str:

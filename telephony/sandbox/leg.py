@@ -20,6 +20,8 @@ from telephony.sandbox.talker import FRAME_MS, Talker
 
 CLOSE_DEADLINE_S = 2.0
 """A peer that does not finish the closing handshake is left after this."""
+BROKEN = 1006
+"""RFC 6455's code for a connection that went without a closing handshake."""
 STALLED_MESSAGES = 500
 """So many unsent messages (about ten seconds) mean that the service no longer reads."""
 
@@ -52,10 +54,15 @@ class StreamLeg:
 
         `call_started_s` is when the call's first stream began; None if it is this one.
         """
-        for message in self.carrier.opening():
-            await self._socket.send_str(encode(message))
+        try:
+            for message in self.carrier.opening():
+                await self._socket.send_str(encode(message))
+        except (ConnectionError, aiohttp.ClientError):
+            self.close_code = BROKEN
+            return "closed"
         self.started_s = self._zero_s = time.monotonic()
         self.offset_ms = 0.0 if call_started_s is None else (self._zero_s - call_started_s) * 1000
+        self._talker.stream_begins(self.offset_ms)
         self.carrier.listener = lambda start_ms, ulaw: self._ear.hear(self.offset_ms + start_ms, ulaw)
         self._talker.buffer_audible = lambda: audible(self.carrier.buffered)
         reader = asyncio.create_task(self._read())
@@ -76,7 +83,8 @@ class StreamLeg:
             for task in (reader, writer, pacer):
                 task.cancel()
             await asyncio.gather(reader, writer, pacer, return_exceptions=True)
-            self.close_code = self._socket.close_code
+            # A reset that the writer met first has left no code in the socket.
+            self.close_code = self._socket.close_code or BROKEN
 
     def _now_ms(self) -> float:
         return (time.monotonic() - self._zero_s) * 1000

@@ -1,13 +1,15 @@
-"""What a sandbox call was like: measured in the audio, at the caller's ear. JSON-able."""
+"""What a sandbox call was like: measured in the audio, at the caller's ear, and read in the TwiML. JSON-able."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from telephony.media_stream.carrier import LONGEST_HOLE_MS, Gap
+from telephony.sandbox.dial import Dialled
 from telephony.sandbox.ear import Ear
 from telephony.sandbox.talker import Spoken
 
@@ -55,6 +57,24 @@ class PacingReport:
     max_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One thing that was said outside the streams, or done: by the agent's TwiML, the caller, or Twilio itself."""
+
+    at_ms: int
+    """Since the call began; waits are shortened (SandboxCall's `time_factor`)."""
+    who: str
+    """agent, caller, or twilio."""
+    by: str
+    """Of the agent: say, play, digits, stream, dial. Of the caller: speech, keys. Of Twilio: notice (a trial's)."""
+    text: str
+    heard: bool = True
+    """Of the caller: a <Gather> took it."""
+    interrupted: bool = False
+    """Of the agent: the caller spoke over it."""
+    expects_answer: bool = True
+
+
 @dataclass(slots=True)
 class CallReport:
     """One call, for people and for programs (`as_dict` is JSON-able)."""
@@ -65,22 +85,33 @@ class CallReport:
     started_at: str
     duration_ms: int = 0
     ended_by: str = ""
-    """"agent hung up", "caller hung up", "caller dropped", "rejected", or "error: …"."""
+    """"agent hung up", "caller hung up", "caller dropped", "rejected", or the error: "error 11200: …", "error: …"."""
     served: bool = False
     """The agent was heard, answered everything that asked for an answer, and the call ended cleanly."""
     greeting_ms: int | None = None
-    """Call time of the agent's first audible sample."""
+    """Call time of the agent's first audible sample in a stream."""
     spoken: list[SpokenReport] = field(default_factory=list)
     ear: EarReport = field(default_factory=lambda: EarReport(0, 0, 0.0, 0, 0))
     pacing: PacingReport = field(default_factory=lambda: PacingReport(0, 0.0, 0.0))
+    conversation: list[Utterance] = field(default_factory=list)
+    """What was said and done outside the streams, in order; a stream is one entry of it."""
     streams: int = 0
+    gathers: int = 0
+    hops: int = 0
+    """Redirects and actions followed: the documents behind the first, but for the fallback URL's."""
+    fallbacks: int = 0
+    """How often the fallback URL saved the call."""
+    max_answer_ms: int = 0
+    """The longest that a document was waited for, connecting included."""
     twiml: list[str] = field(default_factory=list)
     """Every verb followed, in order."""
-    dialled: list[str] = field(default_factory=list)
+    dialled: list[Dialled] = field(default_factory=list)
     digits_played: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     """What Twilio's debugger would show, and what else was odd."""
     errors: list[str] = field(default_factory=list)
+    error_codes: list[int] = field(default_factory=list)
+    """Twilio's codes of the errors and warnings."""
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain JSON values."""
@@ -146,4 +177,20 @@ def served(report: CallReport) -> bool:
     """Whether the caller got what a caller may expect."""
     answered = all(said.answer_ms is not None for said in report.spoken if said.expects_answer)
     clean = report.ended_by in ("agent hung up", "caller hung up", "caller dropped") and not report.errors
-    return report.greeting_ms is not None and answered and clean
+    heard = report.greeting_ms is not None or (report.gathers > 0 and _answers(report.conversation))
+    return heard and answered and clean and _all_answered(report.conversation)
+
+
+def _answers(conversation: Sequence[Utterance]) -> bool:
+    """Whether the agent says or does anything in it."""
+    return any(one.who == "agent" for one in conversation)
+
+
+def _all_answered(conversation: Sequence[Utterance]) -> bool:
+    """Whether all that the caller said or keyed was taken, and something came of it before the caller's next words."""
+    turns = [number for number, one in enumerate(conversation) if one.who == "caller"]
+    return all(
+        conversation[turn].heard
+        and (_answers(conversation[turn + 1 : following]) or not conversation[turn].expects_answer)
+        for turn, following in pairwise([*turns, len(conversation)])
+    )

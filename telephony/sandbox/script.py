@@ -2,17 +2,41 @@
 
     [[step]]
     say = "hello.flac"          # WAV or FLAC, any rate, relative to the script; mono is made of several channels
-    text = "Hello"              # what is said, for the report
+    text = "Hello"              # what is said: for the report, and what Twilio's recogniser makes of it in a <Gather>
     after_ms = 300              # speak when the agent has finished and been silent for so long …
     wait_s = 15                 # … or when nothing has been heard from it for so long
     interrupt_after_ms = 1000   # or: speak that long into the agent's next answer
 
     [[step]]
+    say_text = "where is my parcel"   # words without a recording: for calls that are served turn by turn (<Gather>);
+    interrupt_after_ms = 1000         # in a media stream there is nothing to play, and the report says so
+
+    [[step]]
     keys = "4711"               # keypad digits, when the agent has finished; key_gap_ms apart (default 250)
+
+    [[dial]]                    # what comes of the agent's transfers: one entry for each <Dial>, in order
+    to = "+15550100"            # whom it must call, or the report has an error; may be left out
+    outcome = "no-answer"       # or completed (the default, also where no entry is left), busy, failed, canceled
+    after_s = 1.0               # how long it rings; with no-answer, as long as the <Dial> allows
+    talk_s = 1.0                # completed: how long the two then talk
 
 `pause_ms = 500` waits. `hang_up = true` and `drop = true` (the connection is cut, without `stop`) act at once, or, with
 `after_ms`, when the agent has finished; after a drop the carrier asks for the next TwiML if there are steps left.
 `wait_for_hang_up = true` waits for the agent to hang up. After its last step the caller hears the answer, and hangs up.
+If a stream ends while the caller speaks or presses keys, that step is done again from its beginning on the next stream,
+once.
+
+In a <Gather> the caller takes a step for each turn; `after_ms` and `wait_s` of `say` and `keys` mean nothing there.
+
+- `say`, `say_text`: SpeechResult is the text, with Confidence 0.9. A <Gather> without "speech" does not hear it.
+- `keys`: Digits are what numDigits, finishOnKey and timeout leave of them; keys after the <Gather>'s end are lost.
+- `interrupt_after_ms`: the caller speaks over what the agent says, unless bargeIn is "false".
+- `pause_ms`: silence after what the agent says. As long as the <Gather>'s timeout or longer, it ends empty; what is
+  left of the pause goes on in the next one.
+- `hang_up`, `drop`: both hang up, and nothing more is requested: at once (before the agent speaks), or with `after_ms`
+  when it has finished.
+- `wait_for_hang_up`: silent, until `wait_s` have passed in which the agent said nothing either.
+- When the script is over, one more <Gather> hears nothing and ends empty; in the next the caller hangs up.
 """
 
 from __future__ import annotations
@@ -41,6 +65,14 @@ class Say:
     text: str = ""
     after_ms: int = AFTER_MS
     wait_s: float = WAIT_S
+    interrupt_after_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SayWords:
+    """Words without a recording: only a <Gather> hears them."""
+
+    text: str
     interrupt_after_ms: int | None = None
 
 
@@ -81,7 +113,19 @@ class WaitForHangUp:
     wait_s: float = WAIT_S
 
 
-Step = Say | Keys | Pause | HangUp | Drop | WaitForHangUp
+Step = Say | SayWords | Keys | Pause | HangUp | Drop | WaitForHangUp
+
+OUTCOMES = ("completed", "no-answer", "busy", "failed", "canceled")
+
+
+@dataclass(frozen=True, slots=True)
+class DialPlan:
+    """What comes of one <Dial>."""
+
+    to: str = ""
+    outcome: str = "completed"
+    after_s: float = 1.0
+    talk_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +133,7 @@ class Script:
     name: str
     steps: tuple[Step, ...]
     description: str = ""
+    dial: tuple[DialPlan, ...] = ()
 
 
 def find_script(name: str) -> Path:
@@ -117,29 +162,37 @@ def load_script(path: Path) -> Script:
         raise LocalError(f"{path}: not TOML: {error}") from None
     place = _Place(path, source)
     for key in data:
-        if key not in ("description", "step"):
-            raise place.error(None, key, "is not known at the top of a script: use description and [[step]]")
-    description, steps = data.get("description", ""), data.get("step", [])
+        if key not in ("description", "step", "dial"):
+            raise place.error(None, key, "is not known at the top of a script: use description, [[step]] and [[dial]]")
+    description, steps, dial = data.get("description", ""), data.get("step", []), data.get("dial", [])
     if not isinstance(description, str):
         raise place.error(None, "description", "must be a string")
     if not isinstance(steps, list) or not steps or not all(isinstance(step, dict) for step in steps):
         raise place.error(None, "step", "must be one or more [[step]] tables")
-    return Script(path.stem, tuple(_step(step, number, place) for number, step in enumerate(steps)), description)
+    if not isinstance(dial, list) or not all(isinstance(entry, dict) for entry in dial):
+        raise place.error(None, "dial", "must be [[dial]] tables")
+    return Script(
+        path.stem,
+        tuple(_step(step, number, place) for number, step in enumerate(steps)),
+        description,
+        tuple(_dial(entry, number, place) for number, entry in enumerate(dial)),
+    )
 
 
 class _Place:
-    """Finds the line to blame: that of a key within the n-th [[step]]."""
+    """Finds the line to blame: that of a key within the n-th [[step]] (or [[dial]])."""
 
     def __init__(self, path: Path, source: str) -> None:
         self.path = path
         self._lines = source.splitlines()
-        self._starts = [n for n, line in enumerate(self._lines) if re.match(r"\s*\[\[\s*step\s*\]\]", line)]
 
-    def error(self, step: int | None, key: str | None, problem: str) -> LocalError:
+    def error(self, number: int | None, key: str | None, problem: str, table: str = "step") -> LocalError:
+        heads = [n for n, line in enumerate(self._lines) if re.match(r"\s*\[", line)]
+        starts = [n for n in heads if re.match(rf"\s*\[\[\s*{table}\s*\]\]", self._lines[n])]
         first, last = 0, len(self._lines)
-        if step is not None and step < len(self._starts):
-            first = self._starts[step]
-            last = self._starts[step + 1] if step + 1 < len(self._starts) else last
+        if number is not None and number < len(starts):
+            first = starts[number]
+            last = next((n for n in heads if n > first), last)
         line = first
         if key is not None:
             pattern = re.compile(rf"\s*(\[+\s*)?[\"']?{re.escape(key)}[\"']?\s*[=\].]")
@@ -149,6 +202,7 @@ class _Place:
 
 _ACTIONS: Mapping[str, frozenset[str]] = {
     "say": frozenset({"text", "after_ms", "wait_s", "interrupt_after_ms"}),
+    "say_text": frozenset({"interrupt_after_ms"}),
     "keys": frozenset({"text", "after_ms", "wait_s", "key_gap_ms"}),
     "pause_ms": frozenset(),
     "hang_up": frozenset({"after_ms", "wait_s"}),
@@ -178,6 +232,10 @@ def _step(data: Mapping[str, Any], number: int, place: _Place) -> Step:
         except LocalError as error:
             raise place.error(number, "say", f"= {value!r}: {error}") from None
         return Say(clip, **{"text": Path(value).name, **options})
+    if action == "say_text":
+        if not isinstance(value, str) or not value.strip():
+            raise place.error(number, "say_text", "must be the words that are said, in quotes")
+        return SayWords(value, **options)
     if action == "keys":
         if not isinstance(value, str) or not re.fullmatch(r"[0-9*#A-D]+", value):
             raise place.error(number, "keys", 'must be keypad digits in quotes: "4711", also * # A-D')
@@ -191,6 +249,22 @@ def _step(data: Mapping[str, Any], number: int, place: _Place) -> Step:
     if action == "wait_for_hang_up":
         return WaitForHangUp(**options)
     return HangUp(**options) if action == "hang_up" else Drop(**options)
+
+
+def _dial(data: Mapping[str, Any], number: int, place: _Place) -> DialPlan:
+    for key, value in data.items():
+        if key == "to":
+            if not isinstance(value, str):
+                raise place.error(number, key, "must be a number or SIP address, in quotes", "dial")
+        elif key == "outcome":
+            if value not in OUTCOMES:
+                raise place.error(number, key, f"must be one of {', '.join(OUTCOMES)}", "dial")
+        elif key in ("after_s", "talk_s"):
+            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 600:
+                raise place.error(number, key, "must be a number of seconds, 0 to 600", "dial")
+        else:
+            raise place.error(number, key, "is not known in [[dial]]: use to, outcome, after_s, talk_s", "dial")
+    return DialPlan(**data)
 
 
 def _check_option(key: str, value: object, number: int, place: _Place) -> None:

@@ -12,8 +12,9 @@ from functools import lru_cache
 
 from telephony import g711
 from telephony.sandbox.clip import Clip
+from telephony.sandbox.cursor import Cursor
 from telephony.sandbox.ear import SAME_BURST_MS, Ear
-from telephony.sandbox.script import WAIT_S, Drop, HangUp, Keys, Pause, Say, Script, Step, WaitForHangUp
+from telephony.sandbox.script import WAIT_S, Drop, HangUp, Keys, Pause, Say, SayWords, Script, Step, WaitForHangUp
 
 FRAME_MS = 20
 FRAME_BYTES = g711.RATE_HZ * FRAME_MS // 1000
@@ -58,34 +59,54 @@ class Talker:
         self.ended: str | None = None
         """"hang up" or "drop", once the caller wants to leave."""
         self.buffer_audible: Callable[[], bool] = lambda: False
-        self._steps = script.steps
-        self._index = 0
+        self.cursor = Cursor(script.steps)
         self._entered_ms: float = 0
         self._ear = ear
         self._idle = line_noise() if noise else (g711.silence(FRAME_MS),)
         self._frames = 0
+        self._sent_ms: float = 0  # call time up to which frames were given
         self._clip: Clip | None = None
         self._offset = 0
         self._keys_sent = 0
         self._keys_out: list[str] = []
+        self._said_again: set[int] = set()
 
     @property
     def steps_left(self) -> bool:
         """Whether the script goes on."""
-        return self._index < len(self._steps)
+        return self.cursor.step is not None
 
     def unspoken(self) -> tuple[Step, ...]:
         """The steps not yet begun."""
-        return self._steps[self._index :]
+        return self.cursor.left()
 
     def take_keys(self) -> list[str]:
         """The keys pressed since last asked."""
         keys, self._keys_out = self._keys_out, []
         return keys
 
-    def carry_on(self) -> None:
-        """After a drop: the caller is on the line again, and the script goes on."""
+    def stream_begins(self, now_ms: float) -> None:
+        """The caller is on the line (again). A step that the end of a stream cut off is done again, but only once."""
         self.ended = None
+        self._entered_ms = now_ms
+        if self._clip is not None and self._sent_ms >= self.spoken[-1].speech_end_ms:
+            self._clip = None  # only its last silence was not sent
+        if self._clip is None and not self._keys_sent:
+            return
+        said = self.spoken[-1]
+        said.speech_end_ms = min(said.speech_end_ms, self._sent_ms)
+        said.expects_answer = False
+        if self._clip is not None:
+            self._clip = None
+            self.cursor.back()
+        self._keys_sent = 0
+        self._keys_out.clear()
+        if self.cursor.index in self._said_again:
+            self.notes.append(f"the stream ended again while the caller said {said.text!r}: left at that")
+            self.cursor.advance()
+        else:
+            self._said_again.add(self.cursor.index)
+            self.notes.append(f"the stream ended while the caller said {said.text!r}: said again")
 
     def frame(self, now_ms: float) -> bytes:
         """The 20 ms of mu-law that begin at `now_ms`."""
@@ -94,6 +115,7 @@ class Talker:
                 pass
         idle = self._idle[self._frames % len(self._idle)]
         self._frames += 1
+        self._sent_ms = now_ms + FRAME_MS
         if self._clip is None:
             return idle
         piece = self._clip.ulaw[self._offset : self._offset + FRAME_BYTES]
@@ -106,11 +128,16 @@ class Talker:
 
     def _act(self, now_ms: float) -> bool:
         """Do what the step in hand asks for now. True when the next step may begin in this same frame."""
-        if not self.steps_left:
+        step = self.cursor.step
+        if step is None:
             if self._finished(now_ms, LAST_WAIT_MS, WAIT_S):
                 self.ended = "hang up"
             return False
-        step = self._steps[self._index]
+        if isinstance(step, SayWords):
+            self.errors.append(
+                f"say_text = {step.text!r} has no sound, and this is a media stream: give the step a recording (say)"
+            )
+            return self._next(now_ms)
         if isinstance(step, Say):
             return self._say(step, now_ms)
         if isinstance(step, Keys):
@@ -128,7 +155,7 @@ class Talker:
         return False
 
     def _next(self, now_ms: float) -> bool:
-        self._index += 1
+        self.cursor.advance()
         self._entered_ms = now_ms
         return True
 
@@ -164,7 +191,7 @@ class Talker:
 
     def _answer_expected(self) -> bool:
         """No answer can come to words after which the caller leaves at once."""
-        following = self._steps[self._index] if self.steps_left else None
+        following = self.cursor.step
         return not (isinstance(following, HangUp | Drop) and following.after_ms is None)
 
     # --- what the agent does ----------------------------------------------------------------------------------------

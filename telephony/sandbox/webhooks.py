@@ -1,19 +1,27 @@
-"""Twilio's side of the webhooks: signed form posts, and what came back."""
+"""Twilio's side of the webhooks: signed form posts, their retries, and what came back."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import aiohttp
 from twilio.request_validator import RequestValidator
+from yarl import URL
 
-from agent.errors import LocalError, RemoteError
+from agent.errors import LocalError
+from telephony.sandbox.faults import Fault
+from telephony.sandbox.overrides import Overrides, split_overrides
 
-ANSWER_DEADLINE_S = 15.0  # Twilio waits so long for a voice webhook
+ANSWER_DEADLINE_S = 15.0
+"""Twilio waits so long for a voice webhook, whatever its connection overrides say."""
+LARGEST_ANSWER_BYTES = 64_001
+"""One more than TwiML may have: what is longer is refused there, and need not be read."""
 
 
 def new_sid(prefix: str) -> str:
@@ -22,51 +30,114 @@ def new_sid(prefix: str) -> str:
 
 
 def voice_url(to: str) -> str:
-    """The voice webhook that `to` means: a service's base address, or the webhook's own."""
+    """The voice webhook that `to` means: a service's base address, or the webhook's own. A fragment is kept."""
     parts = urlsplit(to)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise LocalError(f"{to}: not the address of a service: give one like http://127.0.0.1:8080")
-    return urljoin(to, "/twilio/voice") if parts.path in ("", "/") else to
+    return urlunsplit(parts._replace(path="/twilio/voice")) if parts.path in ("", "/") else to
 
 
 def socket_url(document_url: str, stream_url: str) -> str:
-    """The stream's address, relative to the document it stood in. RemoteError for a scheme that is none of a socket."""
+    """The stream's address, relative to the document it stood in. Fault for a scheme that is none of a socket."""
     parts = urlsplit(urljoin(document_url, stream_url))
     scheme = {"https": "wss", "http": "ws"}.get(parts.scheme, parts.scheme)
     if scheme not in ("wss", "ws"):
-        raise RemoteError(f"the stream's address has scheme {parts.scheme!r}, not wss (error 31922)")
+        raise Fault(31922, f"the stream's address has scheme {parts.scheme!r}, not wss")
     if scheme == "ws" and urlsplit(document_url).scheme != "http":
-        raise RemoteError("the stream's address is ws: Twilio takes wss only (error 31922)")
+        raise Fault(31922, "the stream's address is ws: Twilio takes wss only")
     return urlunsplit(parts._replace(scheme=scheme))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A webhook's 2xx answer; `answer_ms` is what the attempt that got it took, connecting included."""
+
+    body: str
+    answer_ms: float
+
+
+class _Failed(Exception):
+    """One attempt came to nothing. `kind` is the retry policy's word for it."""
+
+    def __init__(self, kind: str, cause: str) -> None:
+        super().__init__(cause)
+        self.kind = kind
 
 
 class Webhooks:
     """Posts as Twilio posts for one call: form-encoded, signed with the account's token for the exact address."""
 
-    def __init__(self, http: aiohttp.ClientSession, auth_token: str, call: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        auth_token: str,
+        call: Mapping[str, str],
+        *,
+        deadline_s: float = ANSWER_DEADLINE_S,
+        retry_pause_s: float = 0.0,
+    ) -> None:
+        """`http` must not keep connections: whether a service is there is asked anew by each request."""
+        self.notes: list[str] = []
+        """What had to be asked again, and why."""
         self._http = http
         self._validator = RequestValidator(auth_token)
         self._call = dict(call)
+        self._deadline_s = deadline_s
+        self._retry_pause_s = retry_pause_s
 
     def signature(self, url: str, form: Mapping[str, str]) -> str:
         """X-Twilio-Signature for a post, or (with no form) for the upgrade of a stream's socket."""
         return str(self._validator.compute_signature(url, dict(form)))
 
-    async def post(self, url: str, call_status: str, **more: str) -> str:
-        """Post the call's parameters and `more`; returns the body. RemoteError unless it is answered with 2xx."""
+    async def post(self, url: str, call_status: str, **more: str) -> Answer:
+        """Post the call's parameters and `more`, again if the URL's overrides say so. Fault unless answered with 2xx.
+
+        The retries of one request carry the same I-Twilio-Idempotency-Token.
+        """
+        bare, overrides = split_overrides(url)
         form = {**self._call, "CallStatus": call_status, **more}
-        headers = {"X-Twilio-Signature": self.signature(url, form), "I-Twilio-Idempotency-Token": new_sid("")}
+        headers = {"X-Twilio-Signature": self.signature(bare, form), "I-Twilio-Idempotency-Token": new_sid("")}
+        total_s = min(overrides.tt / 1000, self._deadline_s)
+        retries = 0
         try:
-            async with asyncio.timeout(ANSWER_DEADLINE_S):
-                async with self._http.post(url, data=form, headers=headers, allow_redirects=False) as response:
-                    body = await response.text()
-                    if not 200 <= response.status < 300:
-                        raise RemoteError(f"POST {url}: answered {response.status}: {body[:200]!r}")
-                    return body
+            async with asyncio.timeout(total_s):
+                while True:
+                    try:
+                        return await self._attempt(bare, form, headers, overrides)
+                    except _Failed as failed:
+                        if retries == overrides.rc or not overrides.retries(failed.kind):
+                            tried = f" (asked {retries + 1} times)" if retries else ""
+                            raise Fault(11200, f"POST {bare}: {failed}{tried}") from None
+                        retries += 1
+                        self.notes.append(f"POST {bare}: {failed}: asked again")
+                        await asyncio.sleep(self._retry_pause_s)
         except TimeoutError:
-            raise RemoteError(f"POST {url}: no answer in {ANSWER_DEADLINE_S:g} s", retryable=True) from None
-        except (aiohttp.ClientError, UnicodeDecodeError) as error:
-            raise RemoteError(f"POST {url}: {error or type(error).__name__}", retryable=True) from None
+            raise Fault(11200, f"POST {bare}: no answer in {total_s:g} s") from None
+
+    async def _attempt(self, url: str, form: dict[str, str], headers: dict[str, str], how: Overrides) -> Answer:
+        begun_s = time.monotonic()
+        # Exactly as written where that can be sent at all: the signature is over these very characters.
+        target = URL(url, encoded=url.isascii() and " " not in url)
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=how.ct / 1000, sock_read=how.rt / 1000)
+        try:
+            async with self._http.post(
+                target, data=form, headers=headers, allow_redirects=False, timeout=limits
+            ) as response:
+                body = bytearray()
+                while len(body) < LARGEST_ANSWER_BYTES and (piece := await response.content.readany()):
+                    body += piece
+                text = body.decode("utf-8", "replace")
+                if not 200 <= response.status < 300:
+                    raise _Failed(f"{response.status // 100}xx", f"answered {response.status}: {text[:200]!r}")
+                return Answer(text, (time.monotonic() - begun_s) * 1000)
+        except aiohttp.ConnectionTimeoutError:
+            raise _Failed("ct", f"no connection in {how.ct} ms") from None
+        except aiohttp.ClientConnectorError as error:
+            raise _Failed("ct", str(error)) from None
+        except aiohttp.SocketTimeoutError:
+            raise _Failed("rt", f"no answer in {how.rt} ms") from None
+        except (aiohttp.ClientError, ConnectionError) as error:
+            raise _Failed("rt", str(error) or type(error).__name__) from None
 
     async def stream_event(self, url: str, event: str, stream_sid: str, name: str, error: str = "") -> None:
         """Tell the stream's status callback: `stream-started`, `stream-stopped` or `stream-error`."""

@@ -162,7 +162,7 @@ async def test_action_is_followed_and_the_stream_comes_back(tones: Path) -> None
     assert report.served, report.errors
     assert report.streams == 2
     assert report.digits_played == ["42"]
-    assert report.dialled == ["+15550009"]
+    assert [(one.to, one.outcome) for one in report.dialled] == [("+15550009", "completed")]
     assert [verb.split(">")[0] + ">" for verb in report.twiml] == [
         "<Connect>",
         "<Play digits=42>",
@@ -264,7 +264,8 @@ async def test_nobody_there(tones: Path) -> None:
     call = SandboxCall(load_script(tones / "short.wav"), "http://127.0.0.1:1", auth_token=TOKEN)
     report = await call.run()
     assert not report.served
-    assert report.ended_by.startswith("error: POST http://127.0.0.1:1/twilio/voice")
+    assert report.ended_by.startswith("error 11200: POST http://127.0.0.1:1/twilio/voice: Cannot connect")
+    assert report.error_codes == [11200]
 
 
 async def test_command_prints_and_returns_its_verdict(tones: Path, capsys: pytest.CaptureFixture[str]) -> None:
