@@ -29,8 +29,16 @@ _CALL_SID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WORKER = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
+#: Why tokens are refused, in one word each, for whoever counts it.
+REFUSALS = ("flood", "long", "forged", "foreign", "expired", "spent")
+
+
 class TokenRefused(RemoteError):
-    """This token admits nothing. The message says why, and never holds the token."""
+    """This token admits nothing. The message says why, and never holds the token; `reason` is one of REFUSALS."""
+
+    def __init__(self, message: str, *, reason: str = "forged") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +99,25 @@ class TokenDesk:
         ticket = self._ticket(token)
         self._sweep()
         if len(self._spent) >= MAX_SPENT:
-            raise TokenRefused("too many sockets within a minute")
+            raise TokenRefused("too many sockets within a minute", reason="flood")
         self._spent[ticket.nonce] = ticket.expires_ms
         return ticket.call_sid
 
     def _ticket(self, token: str) -> _Ticket:
         if len(token) > _MAX_CHARS:
-            raise TokenRefused("the token is too long")
+            raise TokenRefused("the token is too long", reason="long")
         body_text, _, mac_text = token.partition(".")
         body, mac = _decode(body_text), _decode(mac_text)
         # The MAC comes first, and in constant time: nothing of an unsigned body is looked at.
         if body is None or mac is None or not hmac.compare_digest(mac, self._mac(body)):
-            raise TokenRefused("the token is not of our making")
+            raise TokenRefused("the token is not of our making", reason="forged")
         call_sid, worker, expires_text, nonce = body.decode("ascii").split("\n")
         if worker != self._worker:
-            raise TokenRefused("the token is another worker's, or from before a restart")
+            raise TokenRefused("the token is another worker's, or from before a restart", reason="foreign")
         if int(expires_text) <= self._now_ms():
-            raise TokenRefused("the token has expired")
+            raise TokenRefused("the token has expired", reason="expired")
         if nonce in self._spent:
-            raise TokenRefused("the token is spent")
+            raise TokenRefused("the token is spent", reason="spent")
         return _Ticket(call_sid, int(expires_text), nonce)
 
     def _mac(self, body: bytes) -> bytes:
