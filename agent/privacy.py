@@ -202,8 +202,9 @@ class Confidential:
 
     def _key(self, key: str) -> str:
         """A key of a tool's own making may be a number; names such as "line1" are kept."""
-        masked = self._known.masked(key)
-        return MARK if self.open and not any(map(str.isalpha, numbers_masked(key))) else masked
+        if self.open and any(map(str.isdecimal, key)) and not any(map(str.isalpha, key)):
+            return MARK
+        return self._known.masked(key)
 
 
 def _all_masked(text: str) -> str:

@@ -26,8 +26,8 @@ def spelled(digits: str, how: int) -> str:
     if how == 5:
         return "".join(chr(0x660 + int(digit)) for digit in digits)  # Arabic-Indic digits
     if how == 6:
-        said = [_PAIRS.get(digits[at : at + 2]) or spoken_digits(digits[at : at + 2]) for at in range(0, len(digits), 2)]
-        return " ".join(said)
+        pairs = [digits[at : at + 2] for at in range(0, len(digits), 2)]
+        return " ".join(_PAIRS.get(pair) or spoken_digits(pair) for pair in pairs)
     return digits
 
 
