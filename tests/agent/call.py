@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from agent.continuation import Continuation
 from agent.definition import AgentDefinition, Phrases, TurnSettings
 from agent.kit import EngineKit
 from agent.line import Decision
@@ -58,6 +59,7 @@ class Call:
         self.on_event: Callable[[dict[str, Any]], None] = lambda event: None
         self.record_root: Path | None = None
         self.record_mode: RecordMode = "off"
+        self.continuation: Continuation | None = None
         self.session: CallSession
         self.line: MediaStreamLine
         self.task: asyncio.Task[None]
@@ -79,7 +81,7 @@ class Call:
             root, "CA1", mode=self.record_mode, rate_hz=self.line.info.sample_rate_hz, ctx=self.ctx
         )
         record.listen(self._on_event)
-        self.session = CallSession(self.line, self.agent, kit, record, self.ctx, Path("."))
+        self.session = CallSession(self.line, self.agent, kit, record, self.ctx, Path("."), self.continuation)
         self.line_task = asyncio.create_task(self.line.run())
         self.task = asyncio.create_task(self.session.run())
         try:
