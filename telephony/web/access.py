@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -34,7 +35,7 @@ class Access:
 
     def allows(self, scope: Scope) -> bool:
         """Whether whoever sent this may see an operator's page."""
-        if self._check.local_origin(scope["headers"]) is not None:
+        if self._check.local_origin(scope["headers"]) is not None and _from_loopback(scope.get("client")):
             return True
         if self._token is None:
             return False
@@ -56,6 +57,18 @@ class Access:
         local = self._check.local_origin(scope["headers"])
         ours = {self._public_origin, local.url if local is not None else ""} - {""}
         return origins[0].decode("latin-1").lower() in ours
+
+
+def _from_loopback(client: tuple[str, int | None] | None) -> bool:
+    """Whether the connection comes from this machine: a service that listens to others too (OFFHOOK_HOST=0.0.0.0) is
+    told any Host."""
+    try:
+        address = ipaddress.ip_address(client[0].partition("%")[0]) if client else None
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped  # of a socket that listens on both kinds
+    return address is not None and address.is_loopback
 
 
 def _password(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:

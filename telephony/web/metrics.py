@@ -69,7 +69,8 @@ class ServiceMetrics:
     """The metrics of one service, in a registry of their own."""
 
     def __init__(self, agents: Iterable[AgentDefinition]) -> None:
-        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, that nobody asks for
+        # A second series for each, that nobody asks for.
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry(auto_describe=False)
         known = tuple(agents)
         self.agents = frozenset(agent.name for agent in known)

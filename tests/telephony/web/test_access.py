@@ -22,7 +22,7 @@ def _access(token: str | None = TOKEN, public: str = PUBLIC) -> Access:
 
 def _scope(host: str, **headers: str) -> dict[str, Any]:
     named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return {"headers": [(b"host", host.encode()), *named]}
+    return {"headers": [(b"host", host.encode()), *named], "client": ("127.0.0.1", 40000)}
 
 
 def _basic(user: str, password: str) -> str:
@@ -51,6 +51,25 @@ def _basic(user: str, password: str) -> str:
 )
 def test_who_is_let_in(scope: dict[str, Any], allowed: bool) -> None:
     assert _access().allows(scope) is allowed
+
+
+@pytest.mark.parametrize(
+    ("client", "allowed"),
+    [
+        (("127.0.0.1", 1), True),
+        (("127.9.9.9", 1), True),
+        (("::1", 1), True),
+        (("::ffff:127.0.0.1", 1), True),
+        (("192.0.2.1", 1), False),
+        (("::ffff:192.0.2.1", 1), False),
+        (("fe80::1%eth0", 1), False),
+        (("0.0.0.0", 1), False),
+        (("nonsense", None), False),
+        (None, False),
+    ],
+)
+def test_a_stranger_who_writes_our_host_is_not_this_machine(client: tuple[str, int] | None, allowed: bool) -> None:
+    assert _access().allows({**_scope("127.0.0.1:8080"), "client": client}) is allowed
 
 
 def test_two_passwords_are_none() -> None:
