@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.continuation import Reason
 
@@ -18,7 +18,7 @@ class Admission:
     """Who is to be served, by which agent. `agent` as the settings write it, "" for the service's own.
 
     `returns` says why a call comes back to its agent, None for a call that is new. `own_carrier`: the far end is ours
-    (the browser phone), and may use what Twilio's protocol lacks.
+    (the browser phone), and may use what Twilio's protocol lacks. `listener` hears this call's journal.
     """
 
     agent: str = ""
@@ -26,6 +26,7 @@ class Admission:
     called: str = ""
     returns: Reason | None = None
     own_carrier: bool = False
+    listener: Callable[[dict[str, object]], None] | None = field(default=None, compare=False, repr=False)
 
 
 class AdmissionBook:

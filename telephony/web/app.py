@@ -1,4 +1,4 @@
-"""The web application: the carrier's webhooks and the service's health, on Quart; the media socket stands before it."""
+"""The web application: webhooks, health, the browser phone, on Quart; the media socket stands before it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from quart import Quart, Response, jsonify, request
 
 from telephony.twilio.signatures import SignatureCheck
 from telephony.twilio.webhooks import MAX_BODY_BYTES, twilio_blueprint
-from telephony.web.host import CallHost
+from telephony.web.access import Access
+from telephony.web.host import CallHost, now_ms
 from telephony.web.media_socket import MediaGate
+from telephony.web.phone import Phone, phone_blueprint
 
 #: A webhook's body is sent with its head; a peer that dribbles is cut off.
 BODY_TIMEOUT_S = 10
@@ -19,12 +21,13 @@ INSTANCE_HEADER = "Offhook-Instance"
 SEEN_HEADER = "Offhook-Seen"
 
 
-def build_app(host: CallHost, check: SignatureCheck) -> Quart:
+def build_app(host: CallHost, check: SignatureCheck, access: Access) -> Quart:
     """The HTTP side. /healthz: the process lives. /readyz: it would take a call now (200) or not (503), as JSON."""
     app = Quart("offhook", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_S
     app.register_blueprint(twilio_blueprint(host.webhooks, check))
+    app.register_blueprint(phone_blueprint(Phone(host, host.agents.names(), now_ms=now_ms), access))
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -46,7 +49,7 @@ def build_app(host: CallHost, check: SignatureCheck) -> Quart:
     return app
 
 
-def build_asgi(host: CallHost, check: SignatureCheck) -> MediaGate:
+def build_asgi(host: CallHost, check: SignatureCheck, access: Access) -> MediaGate:
     """Everything that the server serves."""
     instance = (INSTANCE_HEADER.lower().encode(), host.instance.encode())
-    return MediaGate(build_app(host, check), host, refusal_headers=(instance,))
+    return MediaGate(build_app(host, check, access), host, refusal_headers=(instance,))

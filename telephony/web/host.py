@@ -30,6 +30,7 @@ from telephony.tokens import TokenDesk, TokenRefused
 from telephony.twilio.decisions import DecisionBook
 from telephony.twilio.signatures import SignatureCheck
 from telephony.twilio.webhooks import TwilioWebhooks
+from telephony.web.access import Access
 from telephony.web.agents import ServedAgents, make_private_folder, open_agents
 from telephony.web.media_socket import AsgiScope
 from telephony.web.ongoing import SESSION_END_S, OngoingCall, first_line, until_both_end
@@ -76,6 +77,7 @@ class CallHost:
         self.decisions = DecisionBook(now_ms=now_ms)
         self.webhooks = TwilioWebhooks(self, self.decisions, settings.route, now_ms=now_ms)
         self.signatures: SignatureCheck | None = None
+        self.access: Access | None = None
         self._max_call_s = settings.max_call_s
         self._executor = executor
         self._apart = ApartExecutor()
@@ -117,7 +119,16 @@ class CallHost:
         return True
 
     def note_upgrade(self, scope: AsgiScope, call_sid: str) -> None:
-        """Count how the upgrade was signed; a wrong signature beside a good token is worth a line in the log."""
+        """Count how the upgrade was signed; a wrong signature beside a good token is worth a line in the log.
+
+        Raises TokenRefused where another site's page would use a browser's call.
+        """
+        if (
+            self.access is not None
+            and self._admissions.get(call_sid).own_carrier
+            and not self.access.same_origin(scope)
+        ):
+            raise TokenRefused("another site's page asked for it (Origin)")
         if self.signatures is None:
             return
         verdict = self.signatures.check_upgrade(scope["headers"], scope["raw_path"])
@@ -213,6 +224,8 @@ class CallHost:
         )
         for listener in self._listeners:
             record.listen(partial(listener, record.folder))
+        if admission.listener is not None:
+            record.listen(admission.listener)
         self.counts["calls"] += 1
         try:
             call.session = CallSession(line, definition, agent.kit, record, ctx, agent.data_dir, before)

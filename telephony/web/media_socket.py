@@ -41,7 +41,7 @@ class MediaHost(Protocol):
         """Spend the token and take a place for its call; False, and nothing spent, when there is none."""
 
     def note_upgrade(self, scope: AsgiScope, call_sid: str) -> None:
-        """A socket is about to be accepted: look at its signature, for the log."""
+        """A socket is about to be accepted: look at its signature, for the log. May raise TokenRefused."""
 
     async def answer(self, socket: TextSocket, call_sid: str) -> int:
         """Serve a stream to its end and free its place; the close code for the socket. Never raises Exception."""

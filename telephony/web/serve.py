@@ -20,6 +20,7 @@ from agent.errors import LocalError
 from telephony.auth import auth_token, worker_secret
 from telephony.settings import Settings
 from telephony.twilio.signatures import SignatureCheck
+from telephony.web.access import Access
 from telephony.web.app import build_asgi
 from telephony.web.host import CallHost, open_host
 
@@ -97,8 +98,10 @@ async def open_service(settings: Settings, hurry: asyncio.Event | None = None) -
         async with open_host(settings, secret) as host:
             check = SignatureCheck(token, public_origin=settings.public_origin, port=port)
             host.signatures = check
+            access = Access(check, public_origin=settings.public_origin, operator_token=settings.operator_token)
+            host.access = access
             stop = asyncio.Event()
-            app = cast(ASGIFramework, build_asgi(host, check))
+            app = cast(ASGIFramework, build_asgi(host, check, access))
             server = asyncio.create_task(
                 hypercorn_serve(app, _config(listening), shutdown_trigger=stop.wait, mode="asgi")
             )
