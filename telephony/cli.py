@@ -41,6 +41,9 @@ def serve(
     host: Host = None,
     port: Port = None,
     public_origin: PublicOrigin = None,
+    supervise: Annotated[
+        bool, typer.Option("--supervise", help="Start a new worker when one dies; its calls come back.")
+    ] = False,
 ) -> None:
     """Answer calls until Ctrl-C, or SIGTERM; calls that run may finish first."""
     from telephony.logs.setup import configure
@@ -49,6 +52,10 @@ def serve(
 
     settings = load_settings(config, agent=agent, host=host, port=port, public_origin=public_origin)
     configure(settings.log_level, settings.log_format)
+    if supervise:
+        options = {"config": config, "agent": agent, "host": host, "port": port, "public-origin": public_origin}
+        given = [f"--{name}={value}" for name, value in options.items() if value is not None]
+        raise typer.Exit(server.supervise(settings, [sys.executable, "-m", "telephony.cli", "serve", *given]))
 
     async def tell(service: server.Service) -> None:
         reached = settings.public_origin or service.url

@@ -8,7 +8,7 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from telephony.twilio.signatures import SignatureCheck
 from telephony.web.access import Access
 from telephony.web.app import build_asgi
 from telephony.web.host import CallHost, open_host
+from telephony.web.supervisor import Supervisor, inherited_socket
 
 log = logging.getLogger("offhook.server")
 
@@ -92,7 +93,7 @@ async def open_service(settings: Settings, hurry: asyncio.Event | None = None) -
     Raises LocalError for settings, an agent or a port that cannot be served; PortTaken among them.
     """
     token, secret = auth_token(settings), worker_secret(settings)
-    listening = bind(settings.host, settings.port)
+    listening = inherited_socket() or bind(settings.host, settings.port)
     with contextlib.closing(listening):
         port = int(listening.getsockname()[1])
         async with open_host(settings, secret) as host:
@@ -164,6 +165,12 @@ async def serve(settings: Settings, main: Callable[[Service], Awaitable[int | No
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
     return status or 0
+
+
+def supervise(settings: Settings, worker: Sequence[str]) -> int:
+    """Hold the listening socket and keep a worker running; `worker` is the command that starts one. The exit status."""
+    with contextlib.closing(inherited_socket() or bind(settings.host, settings.port)) as listening:
+        return Supervisor(listening, worker).run()
 
 
 def run_loop(main: Coroutine[Any, Any, int]) -> int:

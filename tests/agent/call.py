@@ -30,6 +30,9 @@ PHRASES = Phrases(
     no_input_goodbye="I hear nothing, goodbye.",
     time_up="Time is up, goodbye.",
     trouble="We have trouble, goodbye.",
+    cut_off="We were cut off.",
+    nobody_there="Nobody was there. What else?",
+    closing="We have to close, goodbye.",
 )
 
 

@@ -1,0 +1,123 @@
+"""Supervisor: real processes. A worker that dies is replaced; who rings meanwhile waits, and is not refused."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from telephony.web.supervisor import LISTEN_FD, inherited_socket
+
+#: Answers each connection with its own pid; "die" ends it, "stop" is a graceful end.
+WORKER = """
+import os, signal, sys
+from telephony.web.supervisor import inherited_socket
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+if os.path.exists("broken"):
+    sys.exit(2)
+listening = inherited_socket()
+while True:
+    connection, _ = listening.accept()
+    with connection:
+        asked = connection.recv(10)
+        if asked == b"die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        connection.sendall(str(os.getpid()).encode())
+"""
+PARENT = """
+import logging, socket, sys
+from telephony.web.supervisor import Supervisor
+logging.basicConfig(level="INFO")
+listening = socket.create_server(("127.0.0.1", 0))
+print(listening.getsockname()[1], flush=True)
+sys.exit(Supervisor(listening, [sys.executable, "-c", sys.argv[1]]).run())
+"""
+
+
+class Supervised:
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        assert process.stdout is not None
+        self.port = int(process.stdout.readline())
+
+    def ask(self, what: bytes = b"who") -> str:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(what)
+            return connection.recv(100).decode()
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(10)
+
+
+def _start() -> Supervised:
+    return Supervised(
+        subprocess.Popen(
+            [sys.executable, "-c", PARENT, WORKER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    )
+
+
+@pytest.fixture
+def supervised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervised]:
+    monkeypatch.setenv("PYTHONPATH", os.getcwd())
+    monkeypatch.chdir(tmp_path)
+    running = _start()
+    yield running
+    running.process.kill()
+    running.process.wait()
+
+
+def test_a_worker_that_dies_is_replaced_and_nobody_is_refused(supervised: Supervised) -> None:
+    first = supervised.ask()
+    assert supervised.ask(b"die") == ""
+    second = supervised.ask()  # at once: waits in the queue until there is a worker
+    assert second not in ("", first)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_worker_and_then_the_supervisor(supervised: Supervised, number: signal.Signals) -> None:
+    worker = int(supervised.ask())
+    assert supervised.end(number) == (7 if number is signal.SIGTERM else 130)
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)
+
+
+def test_a_signal_while_the_next_start_is_waited_for_ends_it(supervised: Supervised) -> None:
+    supervised.ask(b"die")
+    assert supervised.end(signal.SIGTERM) in (1, 7)
+
+
+def test_settings_that_cannot_be_served_are_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.getcwd())
+    monkeypatch.chdir(tmp_path)
+    Path("broken").touch()
+    assert _start().process.wait(10) == 2
+
+
+def test_settings_broken_later_are_tried_until_they_are_mended(supervised: Supervised) -> None:
+    supervised.ask()
+    Path("broken").touch()
+    supervised.ask(b"die")
+    time.sleep(0.1)
+    assert supervised.process.poll() is None
+    Path("broken").unlink()
+    assert supervised.ask() != ""
+
+
+def test_systemds_socket_is_taken_only_by_whom_it_was_passed_to() -> None:
+    assert inherited_socket({}) is None
+    assert inherited_socket({"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid() + 1)}) is None
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        copy = os.dup(listening.fileno())
+        taken = inherited_socket({LISTEN_FD: str(copy)})
+        assert taken is not None
+        with taken:
+            assert taken.getsockname() == listening.getsockname()
