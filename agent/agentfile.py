@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import cast
 
-from agent.definition import EngineChoice, Phrases, RecordMode, TurnSettings
+from agent.definition import EngineChoice, NoticeMode, Phrases, RecordMode, TurnSettings
 from agent.tomlfile import Table
 
 #: The embedded engines: what an agent gets that names none.
@@ -39,6 +39,7 @@ class AgentSettings:
     name: str
     language: str
     record: RecordMode
+    notice: NoticeMode
     retain_days: int
     transfer_to: str
     max_call_s: int
@@ -64,6 +65,7 @@ def check_agent(top: Table, folder_name: str) -> AgentSettings:
         name=name,
         language=agent.text("language", "en-US"),
         record=cast(RecordMode, agent.text("record", "journal", choices=("off", "journal", "full"))),
+        notice=cast(NoticeMode, agent.text("notice", "full", choices=("full", "always"))),
         retain_days=agent.integer("retain_days", 30, *RETAIN_DAYS),
         transfer_to=transfer_to,
         max_call_s=agent.integer("max_call_s", 1800, *MAX_CALL_S),

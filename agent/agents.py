@@ -72,6 +72,7 @@ def load_agent(name_or_folder: str, search: Sequence[Path] = ()) -> AgentDefinit
         tools=tools,
         grammar=grammar,
         record=settings.record,
+        notice=settings.notice,
         retain_days=settings.retain_days,
         transfer_to=settings.transfer_to,
         max_call_s=settings.max_call_s,

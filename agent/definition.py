@@ -10,6 +10,8 @@ from typing import Any, Literal
 from agent.tools.base import Tool
 
 RecordMode = Literal["off", "journal", "full"]
+#: When phrases.recording_notice is said with the greeting: where the call's audio is kept, or in every call.
+NoticeMode = Literal["full", "always"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class AgentDefinition:
     tools: Mapping[str, Tool]
     grammar: Path | None = None
     record: RecordMode = "journal"
+    notice: NoticeMode = "full"
     retain_days: int = 30
     transfer_to: str = ""
     max_call_s: int = 1800

@@ -185,7 +185,8 @@ class CallSession:
             self._replies.come_back(self._continuation)
             return
         phrases = self._agent.phrases
-        notice = [phrases.recording_notice] if self._agent.record == "full" and phrases.recording_notice else []
+        told = self._agent.notice == "always" or self._agent.record == "full"
+        notice = [phrases.recording_notice] if told and phrases.recording_notice else []
         self._replies.say(self._turn, [*notice, phrases.greeting])
 
     async def _leave(self, decision: Decision) -> None:

@@ -190,7 +190,7 @@ def _is_answer(flow: Flow, state: State, question: Question, said: Understood) -
         means = {flow.offers[question.name].yes, flow.offers[question.name].no}
     if said.intent and said.intent not in means and not flow.intents[said.intent].polite:
         return False
-    other = any(state.slots.get(name) != value for name, value in said.values.items())
+    other = any(value == MARK or state.slots.get(name) != value for name, value in said.values.items())
     return not other and not said.partial
 
 
@@ -335,7 +335,7 @@ def render(template: str, values: Mapping[str, Any]) -> tuple[str, str]:
         value = values.get(name)
         if value is None:
             return "", f"the reply {template!r} names {{{name}}}, which the tool did not return"
-        said.append(spoken_digits(str(value)) if formatter == "digits" else str(value))
+        said.append(spoken_digits(str(value)) if formatter == "digits" else str(value).replace(MARK, ""))
     return "".join(said), ""
 
 

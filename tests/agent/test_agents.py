@@ -89,6 +89,8 @@ AGENT_TOML = [
     ('[agent]\nmax_call_s = "1"\n', "agent.toml:2:", "must be a whole number, not the text '1'"),
     ("[agent]\nmax_call_s = true\n", "agent.toml:2:", "not the flag true"),
     ('[agent]\nrecord = "ful"\n', "agent.toml:2:", "did you mean 'full'?"),
+    ('[agent]\nnotice = "allways"\n', "agent.toml:2:", "did you mean 'always'?"),
+    ('[phrases]\nrecording_notice = " "\n', "agent.toml:2:", "phrases.recording_notice is empty"),
     ('[agent]\ntransfer_to = "0800"\n', "agent.toml:2:", "+15550100"),
     ("[phrase]\n", "agent.toml:1:", "did you mean 'phrases'?"),
     ("agent = 3\n", "agent.toml:1:", "write [agent]"),

@@ -296,3 +296,18 @@ def test_a_call_that_comes_back_asks_for_the_number_again(tmp_path: Path, turns:
         holds_nothing(written(tmp_path / "second"))
 
     run_virtual(case())
+
+
+# --- the notice -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("record", "notice", "said"),
+    [("full", "full", True), ("journal", "full", False), ("journal", "always", True), ("off", "full", False)],
+)
+def test_the_caller_is_told_before_the_greeting(record: str, notice: str, said: bool) -> None:
+    async def case() -> None:
+        async with Call(record=record, notice=notice).running() as c:
+            assert c.heard() == [*([PHRASES.recording_notice] if said else []), PHRASES.greeting]
+
+    run_virtual(case())

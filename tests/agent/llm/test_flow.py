@@ -286,6 +286,7 @@ MISTAKES = [
     ("", 'tool = "find_ordr"', NO, "12", "there is no tool 'find_ordr' in tools.py; did you mean 'find_order'?"),
     ("", 'tool = "find_order"', NO, "12", "must be given 'order_number'"),
     ("lenght = 4\n", FIND, NO, "8", "did you mean 'length'?"),
+    ('sensitive = "yes"\n', FIND, NO, "8", "slots.number.sensitive must be true or false"),
     ("length = 40\n", FIND, NO, "8", "write a whole number from 1 to 20"),
     ("kind_ = 1\n", FIND, NO, "8", "unknown key"),
     ('starts = "fnd"\n', FIND, NO, "8", "there is no intent 'fnd'; did you mean 'find'?"),
