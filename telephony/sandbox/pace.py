@@ -12,6 +12,8 @@ SAY_MS_PER_WORD = 20
 MS_PER_WORD = 400
 LONGEST_SAY_S = 2.0
 """A long text, or one said again and again, holds the sandbox's call up for no longer."""
+FOR_EVER = 1000
+"""So often Twilio repeats what is to be repeated for ever (https://www.twilio.com/docs/voice/twiml/say)."""
 
 
 def natural_ms(text: str) -> int:
@@ -47,4 +49,4 @@ class Pace:
     async def say(self, text: str, times: int = 1) -> None:
         """Let a text be said, so many times (0: for ever, which is cut short)."""
         length_s = len(text.split()) * self._say_ms_per_word / 1000
-        await asyncio.sleep(min(LONGEST_SAY_S, length_s * times if times else LONGEST_SAY_S))
+        await asyncio.sleep(min(LONGEST_SAY_S, length_s * (times or FOR_EVER)))

@@ -14,7 +14,19 @@ from telephony import g711
 from telephony.sandbox.clip import Clip
 from telephony.sandbox.cursor import Cursor
 from telephony.sandbox.ear import SAME_BURST_MS, Ear
-from telephony.sandbox.script import WAIT_S, Drop, HangUp, Keys, Pause, Say, SayWords, Script, Step, WaitForHangUp
+from telephony.sandbox.script import (
+    AFTER_MS,
+    WAIT_S,
+    Drop,
+    HangUp,
+    Keys,
+    Pause,
+    Say,
+    SayWords,
+    Script,
+    Step,
+    WaitForHangUp,
+)
 
 FRAME_MS = 20
 FRAME_BYTES = g711.RATE_HZ * FRAME_MS // 1000
@@ -102,7 +114,7 @@ class Talker:
         self._keys_sent = 0
         self._keys_out.clear()
         if self.cursor.index in self._said_again:
-            self.notes.append(f"the stream ended again while the caller said {said.text!r}: left at that")
+            self.errors.append(f"the stream ended again while the caller said {said.text!r}: not said a third time")
             self.cursor.advance()
         else:
             self._said_again.add(self.cursor.index)
@@ -134,6 +146,8 @@ class Talker:
                 self.ended = "hang up"
             return False
         if isinstance(step, SayWords):
+            if not self._finished(now_ms, AFTER_MS, WAIT_S):  # until then the stream may end, and a <Gather> come
+                return False
             self.errors.append(
                 f"say_text = {step.text!r} has no sound, and this is a media stream: give the step a recording (say)"
             )

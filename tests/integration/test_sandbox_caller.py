@@ -202,6 +202,81 @@ async def test_after_a_drop_with_steps_left_the_carrier_asks_how_to_go_on(tones:
     assert agent.seen.close_codes[0] == 1006
 
 
+def cutting(agent: BeepAgent, after_s: float, times: int) -> None:
+    """Let the service lose its socket, so long after the stream's beginning, as a killed worker does."""
+
+    def start(socket: object, sid: str) -> None:
+        nonlocal times
+        if times:
+            times -= 1
+            asyncio.get_running_loop().call_later(after_s, socket._req.transport.abort)  # type: ignore[attr-defined]
+
+    agent.on_start = start
+
+
+LONG = '[[step]]\nsay = "long.flac"\ntext = "long"\n[[step]]\nhang_up = true\nafter_ms = 200\n'
+
+
+async def test_a_stream_that_the_service_lost_is_followed_by_the_next(tones: Path) -> None:
+    agent = BeepAgent(greeting_ms=100)
+    agent.after = [agent.voice]
+    cutting(agent, 0.9, times=1)
+    report, _ = await ring(agent, tones, LONG)
+    assert report.served, report.errors
+    assert (report.streams, report.ended_by) == (2, "caller hung up")
+    first, second = report.spoken
+    assert first.speech_end_ms - first.speech_start_ms < 800 < 1150 < second.speech_end_ms - second.speech_start_ms
+    assert second.voice_to_voice_ms is not None
+    assert any("error 31921" in warning for warning in report.warnings)
+    assert any("said again" in warning for warning in report.warnings)
+    assert report.error_codes == [31921]
+    after = next(form for path, form in agent.seen.posts if path == "/twilio/after")
+    assert after["StreamSid"].startswith("MZ")
+    events = [form["StreamEvent"] for path, form in agent.seen.posts if path == "/twilio/stream-status"]
+    assert sorted(events) == ["stream-started"] * 2 + ["stream-stopped"] * 2
+    starts = [index for index, message in enumerate(agent.seen.messages) if message["event"] == "start"]
+    assert "stop" not in [message["event"] for message in agent.seen.messages[: starts[1]]]
+
+
+async def test_a_stream_lost_twice_leaves_words_unsaid(tones: Path) -> None:
+    agent = BeepAgent(greeting_ms=100)
+    agent.after = [agent.voice, agent.voice]
+    cutting(agent, 0.9, times=2)
+    report, _ = await ring(agent, tones, LONG)
+    assert report.streams == 3
+    assert [said.text for said in report.spoken] == ["long", "long"]
+    assert "not said a third time" in report.errors[0]
+    assert not report.served
+
+
+async def test_streams_and_gathers_share_the_script(tones: Path) -> None:
+    agent = BeepAgent(turns=1)
+    agent.after = [
+        '<Gather input="speech" action="/twilio/after"><Say>And now?</Say></Gather>',
+        f"<Say>Once more.</Say>{agent.voice}",
+    ]
+    steps = '[[step]]\nsay = "short.wav"\n[[step]]\nsay_text = "now in words"\n[[step]]\nsay = "short.wav"\n'
+    report, _ = await ring(agent, tones, steps, say_ms_per_word=0)
+    assert report.served, report.errors
+    assert [f"{one.who}/{one.by}: {one.text}" for one in report.conversation] == [
+        "agent/stream: ",
+        "agent/say: And now?",
+        "caller/speech: now in words",
+        "agent/say: Once more.",
+        "agent/stream: ",
+    ]
+    assert (report.streams, report.gathers, report.hops) == (2, 1, 3)
+    assert len(report.spoken) == 2
+
+
+async def test_words_without_sound_in_a_stream_are_told(tones: Path) -> None:
+    report, _ = await ring(
+        BeepAgent(), tones, '[[step]]\nsay_text = "hello"\n[[step]]\nhang_up = true\nafter_ms = 100\n'
+    )
+    assert "say_text = 'hello' has no sound" in report.errors[0]
+    assert not report.served
+
+
 async def test_keys_and_their_answer(tones: Path) -> None:
     agent = BeepAgent(turns=1, delay_ms=300)
     report, _ = await ring(agent, tones, '[[step]]\nkeys = "47#"\nkey_gap_ms = 100\n')
@@ -245,6 +320,7 @@ async def test_late_audio_is_seen(tones: Path) -> None:
     ("voice", "says"),
     [
         ("<Connect><Stream url='/media/other'/></Connect>", "31920"),
+        ("<Connect><Stream url='ws://127.0.0.1:1/media'/></Connect>", "31902"),
         ("<Connect><Stream url='/media/tok?x=1'/></Connect>", "query string"),
         ("<Connect><Stream url='ftp://h/media'/></Connect>", "31922"),
         ("<Redirect>/twilio/voice</Redirect>", "circles"),

@@ -10,11 +10,13 @@ from agent.errors import LocalError
 from telephony.sandbox.clip import load_clip
 from telephony.sandbox.script import (
     CALLERS,
+    DialPlan,
     Drop,
     HangUp,
     Keys,
     Pause,
     Say,
+    SayWords,
     WaitForHangUp,
     find_script,
     load_script,
@@ -57,6 +59,11 @@ def test_every_step(folder: Path) -> None:
         [[step]]
         drop = true
         [[step]]
+        say_text = "where is it"
+        [[step]]
+        say_text = "stop"
+        interrupt_after_ms = 400
+        [[step]]
         wait_for_hang_up = true
         wait_s = 3
         """,
@@ -64,7 +71,26 @@ def test_every_step(folder: Path) -> None:
     say, *others = steps
     assert isinstance(say, Say)
     assert (say.text, say.after_ms, say.wait_s, say.interrupt_after_ms) == ("hello", 100, 2.5, 1000)
-    assert others == [Keys("12*#D", key_gap_ms=90), Pause(700), HangUp(50), Drop(), WaitForHangUp(3)]
+    said = [SayWords("where is it"), SayWords("stop", 400)]
+    assert others == [Keys("12*#D", key_gap_ms=90), Pause(700), HangUp(50), Drop(), *said, WaitForHangUp(3)]
+
+
+def test_dial(folder: Path) -> None:
+    text = """
+        [[dial]]
+        to = "+15550100"
+        outcome = "no-answer"
+        [[step]]
+        hang_up = true
+        [[dial]]
+        after_s = 2
+        talk_s = 0.5
+        """
+    (folder / "s.toml").write_text(text)
+    assert load_script(folder / "s.toml").dial == (
+        DialPlan("+15550100", "no-answer"),
+        DialPlan("", "completed", 2, 0.5),
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,6 +114,14 @@ def test_every_step(folder: Path) -> None:
         ("[[step]]\nkeys = 4711\n", 2, "keys must be"),
         ("[[step]]\nkeys = '4x'\n", 2, "keys must be"),
         ("[[step]]\npause_ms = 0.5\n", 2, "pause_ms must be"),
+        ("[[step]]\nsay_text = ' '\n", 2, "say_text must be the words"),
+        ("[[step]]\nsay_text = 'x'\nafter_ms = 1\n", 3, "after_ms is not known in a step with say_text"),
+        ("dial = 4\n[[step]]\ndrop = true\n", 1, "dial must be [[dial]] tables"),
+        ("[[step]]\ndrop = true\n[[dial]]\nto = 1\n", 4, "to must be a number or SIP address"),
+        ("[[dial]]\noutcome = 'busy'\n[[step]]\ndrop = true\n[[dial]]\noutcome = 'no'\n", 6, "outcome must be one"),
+        ("[[dial]]\nafter_s = -1\n[[step]]\ndrop = true\n", 2, "after_s must be a number of seconds"),
+        ("[[dial]]\ntalk_s = true\n[[step]]\ndrop = true\n", 2, "talk_s must be a number of seconds"),
+        ("[[step]]\ndrop = true\n[[dial]]\nwho = 'x'\n", 4, "who is not known in [[dial]]"),
         ("[[step]]\ndrop = false\n", 2, "drop can only be true"),
     ],
 )

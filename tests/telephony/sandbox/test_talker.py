@@ -2,12 +2,14 @@
 
 import itertools
 
+import pytest
+
 from telephony import g711
 from telephony.media_stream.carrier import Gap
 from telephony.sandbox.clip import Clip
 from telephony.sandbox.ear import Ear, audible
-from telephony.sandbox.report import CallReport, ear_report, pacing_report, served, spoken_reports
-from telephony.sandbox.script import Drop, HangUp, Keys, Pause, Say, Script, Step, WaitForHangUp
+from telephony.sandbox.report import CallReport, Utterance, ear_report, pacing_report, served, spoken_reports
+from telephony.sandbox.script import Drop, HangUp, Keys, Pause, Say, SayWords, Script, Step, WaitForHangUp
 from telephony.sandbox.talker import FRAME_MS, Spoken, Talker, line_noise
 
 LOUD = b"\x80"  # mu-law full scale
@@ -175,3 +177,82 @@ def test_served_needs_an_answer_to_each_and_a_clean_end() -> None:
     assert not served(report)
     report.spoken = spoken_reports([Spoken("x", "voice", 2000, 2100, expects_answer=False)], ear)
     assert served(report)
+
+
+def spoken_on_three_streams(step: Step, ends_ms: list[int]) -> Talker:
+    """A talker whose agent says something at each stream's beginning; the streams end at these times."""
+    ear = Ear()
+    talker = Talker(Script("s", (step, WaitForHangUp())), ear, noise=False)
+    now = 0
+    for end in ends_ms:
+        talker.stream_begins(now)
+        ear.hear(now, LOUD * 800)
+        while now < end and not talker.ended:
+            talker.frame(now)
+            now += FRAME_MS
+        now += 400  # until the next stream is there
+    return talker
+
+
+def test_a_step_cut_off_by_the_streams_end_is_said_again() -> None:
+    talker = spoken_on_three_streams(Say(clip(1000), "hello"), [700, 4000])
+    first, second = talker.spoken
+    assert (first.text, first.speech_end_ms, first.expects_answer) == ("hello", 700, False)
+    assert (second.text, second.speech_end_ms - second.speech_start_ms) == ("hello", 1000)
+    assert second.expects_answer
+    assert talker.notes == ["the stream ended while the caller said 'hello': said again"]
+    assert talker.errors == []
+
+
+def test_but_only_once() -> None:
+    talker = spoken_on_three_streams(Say(clip(1000), "hello"), [700, 1700, 5000])
+    assert len(talker.spoken) == 2
+    assert "not said a third time" in talker.errors[0]
+    assert [type(step) for step in talker.unspoken()] == [WaitForHangUp]
+
+
+def test_what_was_said_to_its_end_is_not_said_again() -> None:
+    talker = spoken_on_three_streams(Say(clip(200, after_ms=2000), "hello"), [900, 4000])
+    assert len(talker.spoken) == 1
+    assert talker.spoken[0].expects_answer
+    assert talker.notes == []
+
+
+def test_keys_half_pressed_are_pressed_again() -> None:
+    talker = spoken_on_three_streams(Keys("4711", key_gap_ms=200), [700, 4000])
+    assert [said.text for said in talker.spoken] == ["keys 4711", "keys 4711"]
+    assert "".join(talker.take_keys()) == "4711"  # those of the second stream; the leg had taken the first ones
+
+
+def test_words_without_a_recording_cannot_be_said_to_a_stream() -> None:
+    talker, _, sent, _ = run([SayWords("hello"), HangUp()], [(0, 100)])
+    assert talker.ended == "hang up"
+    assert LOUD not in sent
+    assert talker.errors == [
+        "say_text = 'hello' has no sound, and this is a media stream: give the step a recording (say)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("conversation", "ok"),
+    [
+        ([("agent", "say")], True),
+        ([("agent", "say"), ("caller", "speech"), ("agent", "say")], True),
+        ([("agent", "say"), ("caller", "speech"), ("agent", "dial")], True),
+        ([("agent", "say"), ("caller", "speech")], False),
+        ([("agent", "say"), ("caller", "speech"), ("twilio", "notice")], False),
+        ([("agent", "say"), ("caller", "speech"), ("caller", "keys"), ("agent", "say")], False),
+        ([("agent", "say"), ("caller", "last words")], True),
+        ([("agent", "say"), ("caller", "unheard"), ("agent", "say")], False),
+        ([("twilio", "notice")], False),
+        ([], False),
+    ],
+)
+def test_served_turn_by_turn(conversation: list[tuple[str, str]], ok: bool) -> None:
+    report = CallReport("CA", "", "", "", ended_by="agent hung up", gathers=1)
+    report.conversation = [
+        Utterance(0, who, by, "x", heard=by != "unheard", expects_answer=by != "last words") for who, by in conversation
+    ]
+    assert served(report) is ok
+    report.ended_by = "error 11200: …"
+    assert not served(report)
