@@ -71,6 +71,9 @@ async def bench_service(
         "CALLS_DIR": str(folder / "calls"),
         "DATA_DIR": str(folder / "data"),
         "MAX_CALLS": str(max_calls),
+        "MAX_CALLS_PER_SOURCE": "0",
+        "CALLS_PER_MINUTE": "0",
+        "CALLS_PER_MINUTE_PER_SOURCE": "0",
         "DRAIN_S": "1",
         "LOG_LEVEL": "warning",
     }

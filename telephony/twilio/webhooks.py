@@ -45,7 +45,7 @@ class Desk(Protocol):
     """What the webhooks ask of the service."""
 
     def admit(self, call_sid: str, admission: Admission) -> str | None:
-        """Keep room for this call and give the token of its media socket; None when full or draining."""
+        """Keep room for this call and give the token of its media socket; None, and counted, where there is none."""
 
 
 class TwilioWebhooks:
@@ -137,7 +137,6 @@ class TwilioWebhooks:
         caller, called = form.get("From", ""), form.get("To", "")
         token = self._desk.admit(form["CallSid"], Admission(self._route(called).agent, caller, called, why))
         if token is None:
-            self.counts["refused: busy"] += 1
             return twiml.hang_up(twiml.BUSY)
         return twiml.connect(origin, token, caller=caller, called=called, first_digits=digits)
 

@@ -59,6 +59,12 @@ FAMILIES = (
         "kind",
         {"revival": "revival", "return": "return"},
     ),
+    Family(
+        "offhook_calls_lapsed",
+        "Calls whose TwiML was fetched, but whose socket never came.",
+        "",
+        {"": "reservation expired"},
+    ),
     Family("offhook_calls_continued", "Calls whose earlier conversation was taken up.", "", {"": "calls continued"}),
     Family("offhook_streams", "Media streams that became a conversation.", "", {"": "calls"}),
     Family(

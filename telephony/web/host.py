@@ -23,6 +23,7 @@ from agent.line import Decision, HangUp
 from agent.record import CallRecord
 from agent.session import CallSession
 from telephony.admission import Admission, AdmissionBook
+from telephony.logs.context import event
 from telephony.media_stream.line import MediaStreamLine, TextSocket, accept_stream
 from telephony.media_stream.messages import Start
 from telephony.settings import Settings
@@ -36,7 +37,7 @@ from telephony.web.media_socket import AsgiScope
 from telephony.web.ongoing import SESSION_END_S, OngoingCall, first_line, until_both_end
 from telephony.web.retention import prune_for_ever
 from telephony.web.returns import read_continuation
-from telephony.web.room import Room
+from telephony.web.room import EXPECTED_FOR_MS, Limits, Room
 
 log = logging.getLogger("offhook.calls")
 
@@ -51,6 +52,15 @@ LAST_WEBHOOKS_S = 1.0
 READ_JOURNALS_S = 1.0
 #: A call that is told goodbye when the service stops has so long to hear it: what is being said is finished before.
 GOODBYE_S = 20.0
+
+#: Why a call finds no place (room.REFUSALS), for the log.
+WHY_NO_PLACE = {
+    "draining": "the service is stopping",
+    "busy": "all places are taken (OFFHOOK_MAX_CALLS)",
+    "rate": "too many new calls in this minute (OFFHOOK_CALLS_PER_MINUTE)",
+    "source": "too many calls at once from its number (OFFHOOK_MAX_CALLS_PER_SOURCE)",
+    "source rate": "too many new calls from its number in this minute (OFFHOOK_CALLS_PER_MINUTE_PER_SOURCE)",
+}
 
 #: What is told of every call: its folder (None if nothing is kept), and a line of its journal.
 Listener = Callable[[Path | None, dict[str, object]], None]
@@ -81,7 +91,8 @@ class CallHost:
         self._max_call_s = settings.max_call_s
         self._executor = executor
         self._apart = ApartExecutor()
-        self._room = Room(settings.max_calls, now_ms=now_ms)
+        limits = Limits(settings.max_calls_per_source, settings.calls_per_minute, settings.calls_per_minute_per_source)
+        self._room = Room(settings.max_calls, now_ms=now_ms, limits=limits)
         # The worker's name is new at every start: tokens from before a restart, whose spending was forgotten, are void.
         self.instance = secrets.token_hex(4)
         self._tokens = TokenDesk(worker_secret, self.instance, now_ms=now_ms, random_bytes=secrets.token_bytes)
@@ -94,9 +105,14 @@ class CallHost:
     # --- what the webhooks and the socket ask -----------------------------------------------------------------------
 
     def admit(self, call_sid: str, admission: Admission) -> str | None:
-        """Keep a place for this call, and the token of its media socket; None when full or draining."""
-        if not self._room.reserve(call_sid):
+        """Keep a place for this call, and the token of its media socket; None when full, draining or over a limit."""
+        refusal = self._room.reserve(call_sid, admission.caller, returns=admission.returns is not None)
+        if refusal is not None:
+            self.counts[f"refused: {refusal}"] += 1
+            log.warning("call %s was refused: %s", call_sid, WHY_NO_PLACE[refusal], extra=event("refused.call"))
             return None
+        # A place that is not taken is missed at once, not when somebody next asks for one.
+        asyncio.get_running_loop().call_later(EXPECTED_FOR_MS / 1000 + 0.1, self._tell_lapsed)
         self._admissions.put(call_sid, admission)
         return self._tokens.mint(call_sid)
 
@@ -107,7 +123,7 @@ class CallHost:
     def enter(self, token: str) -> bool:
         """Spend the token and take a place for its call; False, and nothing spent, when there is none."""
         call_sid = self._tokens.verify(token)
-        if not self._room.enter(call_sid):
+        if not self._room.enter(call_sid, self._admissions.get(call_sid).caller):
             self.counts["refused: no room"] += 1
             return False
         try:
@@ -138,6 +154,12 @@ class CallHost:
         if verdict is False:
             log.warning("call %s: the media socket's signature does not fit; its token does", call_sid)
 
+    def _tell_lapsed(self) -> None:
+        for call_sid in self._room.take_lapsed():
+            self.counts["reservation expired"] += 1
+            message = "call %s: nobody came to the socket that its TwiML named within %g s; its place is free again"
+            log.warning(message, call_sid, EXPECTED_FOR_MS / 1000, extra=event("refused.lapsed"))
+
     def listen(self, listener: Listener) -> None:
         """Let `listener` hear the journal of every call that begins from now on. On the loop; it must be quick."""
         self._listeners.append(listener)
@@ -150,6 +172,7 @@ class CallHost:
             "draining": self._room.draining,
             "agents": sorted(self.agents.names().values()),
             "calls": self._room.calls,
+            "expected": self._room.expected,
             "max_calls": self._room.max_calls,
             "counts": dict(sorted(self.webhooks.counts.items())),
         }

@@ -50,6 +50,9 @@ no_input_ms = 1500
 max_no_input = 0
 """
 
+#: Tests call from few numbers, and often.
+NO_LIMITS = {"max_calls_per_source": 0, "calls_per_minute": 0, "calls_per_minute_per_source": 0}
+
 StartService = Callable[..., Awaitable[Service]]
 
 
@@ -69,7 +72,7 @@ async def start_service(clean_environment: None, tmp_path: Path) -> Any:
     async with AsyncExitStack() as stack:
 
         async def start(**given: Any) -> Service:
-            settings = load_settings(**{"agent": str(folder), "port": 0, "drain_s": 0.0, **given})
+            settings = load_settings(**{"agent": str(folder), "port": 0, "drain_s": 0.0, **NO_LIMITS, **given})
             return await stack.enter_async_context(open_service(settings))
 
         yield start

@@ -20,6 +20,7 @@ from telephony.twilio.webhooks import _CALL_STATUSES, _STREAM_EVENTS
 from telephony.web.count_names import EVENTS_UNMAPPED, FAMILIES, CountsCollector
 from telephony.web.loop_watch import LoopWatch
 from telephony.web.metrics import _HANDLERS, ENDINGS, OTHER, ServiceMetrics, ending_label
+from telephony.web.room import REFUSALS as ROOM_REFUSALS
 from tests.support.virtual_loop import run_virtual
 
 ROOT = Path(__file__).parents[3]
@@ -198,6 +199,7 @@ COMPUTED = {
         "upgrade missigned",
     },
     "kind": {"revival", "return"},
+    "f'refused: {refusal}'": {f"refused: {refusal}" for refusal in ROOM_REFUSALS},
     "what": {"after", "after-dial", "fallback"},
 }
 

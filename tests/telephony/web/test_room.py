@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.web.room import EXPECTED_FOR_MS, Room
+from telephony.web.room import EXPECTED_FOR_MS, MAX_RECENT, MINUTE_MS, REFUSALS, Limits, Room
 
 
 class Clock:
@@ -24,22 +24,24 @@ def clock() -> Clock:
 
 def test_a_reserved_place_is_kept_for_its_call(clock: Clock) -> None:
     room = Room(1, now_ms=clock)
-    assert room.reserve("a")
-    assert room.reserve("a"), "a retry takes no second place"
-    assert not room.reserve("b")
+    assert room.reserve("a") is None
+    assert room.reserve("a") is None, "a retry takes no second place"
+    assert room.reserve("b") == "busy"
     assert not room.enter("b")
     assert room.enter("a")
     assert room.calls == 1
     room.leave("a")
-    assert room.reserve("b")
+    assert room.reserve("b") is None
 
 
 def test_a_caller_who_does_not_come_gives_way(clock: Clock) -> None:
     room = Room(1, now_ms=clock)
     room.reserve("a")
     clock.ms += EXPECTED_FOR_MS
-    assert room.reserve("b")
+    assert room.reserve("b") is None
     assert not room.enter("a")
+    assert room.take_lapsed() == ["a"]
+    assert room.take_lapsed() == []
 
 
 def test_draining_takes_nobody_but_those_who_were_promised_a_place(clock: Clock) -> None:
@@ -47,8 +49,8 @@ def test_draining_takes_nobody_but_those_who_were_promised_a_place(clock: Clock)
     room.reserve("promised")
     room.draining = True
     assert room.free == 0
-    assert not room.reserve("new")
-    assert not room.reserve("promised")
+    assert room.reserve("new") == "draining"
+    assert room.reserve("promised") == "draining"
     assert not room.enter("new")
     assert room.enter("promised")
 
@@ -65,19 +67,68 @@ def test_two_streams_of_one_call_are_two_places(clock: Clock) -> None:
     assert room.calls == 0
 
 
+@pytest.mark.parametrize("source", ["", "anonymous", "+266696687", "+15551230000"])
+def test_one_number_has_so_many_calls_at_once(clock: Clock, source: str) -> None:
+    room = Room(10, now_ms=clock, limits=Limits(per_source=2))
+    assert room.reserve("a", source) is None
+    assert room.reserve("b", source) is None
+    assert room.reserve("c", source) == "source"
+    assert room.reserve("d", "+15550000000") is None, "others are not held to account"
+    assert room.reserve("a", source) is None, "a retry is no new call"
+    assert room.enter("a")
+    assert room.reserve("c", source) == "source", "a call that is here still counts"
+    assert room.reserve("c", source, returns=True) is None, "one that comes back is no new call"
+    room.leave("a")
+    clock.ms += EXPECTED_FOR_MS
+    assert room.reserve("e", source) is None, "nor does one that never came"
+
+
+def test_new_calls_in_a_minute(clock: Clock) -> None:
+    room = Room(10, now_ms=clock, limits=Limits(per_minute=3, per_minute_per_source=2))
+    for call in "ab":
+        assert room.reserve(call, "x") is None
+        assert room.enter(call)
+        room.leave(call)
+    assert room.reserve("c", "x") == "source rate"
+    assert room.reserve("c", "y") is None
+    assert room.reserve("d", "z") == "rate"
+    assert room.reserve("a", "x") is None, "a call that is known is not new, though it is over"
+    assert room.reserve("old", "x", returns=True) is None
+    clock.ms += MINUTE_MS
+    assert room.reserve("d", "x") is None
+
+
+def test_refused_calls_use_nothing_up(clock: Clock) -> None:
+    room = Room(1, now_ms=clock, limits=Limits(per_minute=2))
+    assert room.reserve("a") is None
+    assert [room.reserve(str(n)) for n in range(5)] == ["busy"] * 5
+    clock.ms += EXPECTED_FOR_MS
+    assert room.reserve("b") is None
+
+
+def test_what_is_remembered_is_bounded(clock: Clock) -> None:
+    room = Room(10 * MAX_RECENT, now_ms=clock)
+    for number in range(MAX_RECENT + 50):
+        assert room.reserve(str(number), str(number)) is None
+    room.reserve("x", "n" * 10_000)
+    assert len(room._recent) <= MAX_RECENT + 1
+    assert len(room._recent_from) <= MAX_RECENT + 1
+    assert max(map(len, room._present)) <= 64
+
+
 steps = st.lists(
-    st.tuples(st.sampled_from(["reserve", "enter", "leave", "wait"]), st.sampled_from("abcd")), max_size=60
+    st.tuples(st.sampled_from(["reserve", "return", "enter", "leave", "wait"]), st.sampled_from("abcd")), max_size=60
 )
 
 
-@given(steps=steps, most=st.integers(1, 3))
-def test_calls_and_promises_never_exceed_the_room(steps: list[tuple[str, str]], most: int) -> None:
+@given(steps=steps, most=st.integers(1, 3), limits=st.builds(Limits, *(st.integers(0, 3),) * 3))
+def test_calls_and_promises_never_exceed_the_room(steps: list[tuple[str, str]], most: int, limits: Limits) -> None:
     clock = Clock()
-    room = Room(most, now_ms=clock)
+    room = Room(most, now_ms=clock, limits=limits)
     inside: list[str] = []
     for step, call in steps:
-        if step == "reserve":
-            room.reserve(call)
+        if step in ("reserve", "return"):
+            assert room.reserve(call, "x" if call in "ab" else "y", returns=step == "return") in (None, *REFUSALS)
         elif step == "enter":
             if room.enter(call):
                 inside.append(call)
@@ -89,3 +140,11 @@ def test_calls_and_promises_never_exceed_the_room(steps: list[tuple[str, str]], 
             clock.ms += EXPECTED_FOR_MS // 3
         assert room.calls == len(inside) <= most
         assert 0 <= room.free <= most - room.calls
+        assert sum(room._present.values()) == len(set(inside) | set(room._expected)), "each call has one source"
+        assert sum(room._recent_from.values()) == len(room._recent)
+    for call in inside:
+        room.leave(call)
+    clock.ms += MINUTE_MS
+    room.take_lapsed()
+    left = (room._present, room._recent, room._recent_from, room._source_of, room._expected)
+    assert not any(left)
