@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,62 @@ from agent.summary import parse_journal, summarise
 
 UNENDED_KEPT_S = 3600
 """A call without call.json may be running; it is left alone for so long after the last word in its journal."""
+RUNNING_QUIET_S = 300
+"""A call without call.json whose files have not changed for so long has crashed: a running one writes sooner, for the
+longest silence an agent may allow (no_input_ms) is two minutes."""
+
+_SEPARATORS = re.compile(r"[\s().\-/]")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """One call on disk: the folders of all its streams, oldest first. `running`: it may not have ended yet."""
+
+    folders: tuple[Path, ...]
+    caller: str
+    ended_at: dt.datetime
+    running: bool
+
+    @property
+    def name(self) -> str:
+        return self.folders[0].name
+
+
+def stored_calls(root: Path, now: dt.datetime) -> list[StoredCall]:
+    """All calls under `root`, each with the folders of all its streams (NAME, NAME-2, …), the oldest call first."""
+    streams: dict[str, list[dict[str, Any]]] = {}
+    for folder in _folders(root):
+        stream = _read(folder)
+        call_id = stream.get("call_id")
+        # A name is made of the id, and two ids may give one name: only the same id is the same call.
+        streams.setdefault(call_id if isinstance(call_id, str) and call_id else f"/{folder.name}", []).append(stream)
+    calls = []
+    for found in streams.values():
+        found.sort(key=lambda stream: (len(stream["folder"]), stream["folder"]))
+        folders = tuple(root / stream["folder"] for stream in found)
+        ended_at = max(_moment(stream["ended_at"]) for stream in found)
+        running = any(_may_be_running(stream, root / stream["folder"], now) for stream in found)
+        calls.append(StoredCall(folders, str(found[0].get("caller") or ""), ended_at, running))
+    return sorted(calls, key=lambda call: call.ended_at)
+
+
+def same_number(one: str, other: str) -> bool:
+    """Whether two callers are one, however their numbers are set: "+1 (555) 0100" and "+15550100"."""
+    return _SEPARATORS.sub("", one).lower() == _SEPARATORS.sub("", other).lower()
+
+
+def remove(calls: Iterable[StoredCall]) -> dict[str, str]:
+    """Delete these calls with all their folders; what could not be deleted, and why, by folder."""
+    failed = {}
+    for call in calls:
+        for folder in call.folders:
+            try:
+                shutil.rmtree(folder)
+            except FileNotFoundError:
+                continue  # by another hand, meanwhile
+            except OSError as error:
+                failed[str(folder)] = error.strerror or str(error)
+    return failed
 
 
 def list_calls(root: Path) -> list[dict[str, Any]]:
@@ -42,15 +101,6 @@ def find_call(root: Path, name: str) -> Path:
 def show_call(root: Path, name: str) -> dict[str, Any]:
     """The summary of one call (agent/summary.py), with its `folder`. Raises LocalError if there is none."""
     return _read(find_call(root, name))
-
-
-def delete_call(root: Path, name: str) -> None:
-    """Remove one call's folder and all in it. Raises LocalError if there is none, or it cannot be removed."""
-    folder = find_call(root, name)
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        raise LocalError(f"{folder} cannot be removed: {error}") from None
 
 
 def prune(root: Path, now: dt.datetime, default_days: int) -> list[str]:
@@ -78,6 +128,18 @@ def _folders(root: Path) -> list[Path]:
     if not root.is_dir():
         return []
     return [folder for folder in sorted(root.iterdir()) if folder_name(folder.name) == folder.name and _is_call(folder)]
+
+
+def _may_be_running(stream: dict[str, Any], folder: Path, now: dt.datetime) -> bool:
+    if not stream.get("rebuilt"):
+        return False
+    changed_s = []
+    for file in folder.iterdir():
+        try:
+            changed_s.append(file.stat().st_mtime)
+        except FileNotFoundError:
+            continue
+    return now.timestamp() - max(changed_s, default=0.0) < RUNNING_QUIET_S
 
 
 def _is_call(folder: Path) -> bool:

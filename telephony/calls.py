@@ -5,7 +5,9 @@ What callers said is hostile text: it is shown without markup, and without the c
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,13 +18,26 @@ from rich.text import Text
 
 from agent.errors import LocalError
 from agent.recording.folder import AUDIO
-from telephony.call_folders import delete_call, find_call, list_calls, show_call
+from telephony.call_folders import (
+    StoredCall,
+    find_call,
+    list_calls,
+    remove,
+    same_number,
+    show_call,
+    stored_calls,
+)
 from telephony.terminal import ending, plain
 
 calls_app = typer.Typer(no_args_is_help=True, help="The calls that were: list, show, delete, draw.")
 
 #: Columns of terminal on which a call's whole line fits, its id of 34 characters included.
 WIDE = 120
+
+#: So many folders are named before a deletion.
+MAX_NAMED = 20
+_AGE = re.compile(r"(\d{1,5})([dhm])")
+_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 CallsDir = Annotated[Path | None, typer.Option("--calls-dir", help="Where the calls are; else as in the settings.")]
 CallId = Annotated[
@@ -64,17 +79,82 @@ def show_command(
 
 @calls_app.command("delete")
 def delete_command(
-    call_id: CallId,
-    calls_dir: CallsDir = None,
+    call_ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ID]...", help="Calls, as `offhook calls list` names them, or the beginning of a name."
+        ),
+    ] = None,
+    caller: Annotated[str | None, typer.Option("--caller", help="All calls from this number: +15550100")] = None,
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", help="All calls that ended longer ago: 7d, 12h, 30m.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All calls.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be deleted.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    calls_dir: CallsDir = None,
 ) -> None:
-    """Delete one call: journal, audio and summary."""
+    """Delete calls: journal, audio and summary. --caller and --older-than together: calls that both are true of."""
+    if (bool(call_ids) + (caller is not None or older_than is not None) + everything) != 1:
+        raise LocalError("say which calls: their ids, or --caller and --older-than, or --all")
     root = _root(calls_dir)
-    folder = find_call(root, call_id)
+    now = dt.datetime.now(dt.UTC)
+    calls = _chosen(stored_calls(root, now), root, call_ids or [], caller, older_than, now)
+    running = [call for call in calls if call.running]
+    calls = [call for call in calls if not call.running]
+    if running:
+        typer.echo(f"left alone, for they may be running: {', '.join(call.name for call in running)}")
+    if not calls:
+        typer.echo(f"no calls to delete in {root}")
+        raise typer.Exit(2 if call_ids else 0)
+    folders = [folder for call in calls for folder in call.folders]
+    for folder in folders[:MAX_NAMED]:
+        typer.echo(f"  {folder}")
+    if len(folders) > MAX_NAMED:
+        typer.echo(f"  … and {len(folders) - MAX_NAMED} more folders")
+    if dry_run:
+        typer.echo(f"{_calls(len(calls))} would be deleted")
+        return
     if not yes:
-        typer.confirm(f"Delete {folder} for good?", abort=True)
-    delete_call(root, folder.name)
-    typer.echo(f"deleted {folder}")
+        typer.confirm(f"Delete {_calls(len(calls))} for good?", abort=True)
+    failed = remove(calls)
+    whole = sum(not any(str(folder) in failed for folder in call.folders) for call in calls)
+    typer.echo(f"deleted {_calls(whole)}")
+    if failed:
+        told = "; ".join(f"{folder}: {why}" for folder, why in list(failed.items())[:MAX_NAMED])
+        raise LocalError(f"{_calls(len(calls) - whole)} could not be deleted whole: {told}")
+
+
+def _chosen(
+    calls: list[StoredCall],
+    root: Path,
+    call_ids: list[str],
+    caller: str | None,
+    older_than: str | None,
+    now: dt.datetime,
+) -> list[StoredCall]:
+    if call_ids:
+        named = {find_call(root, call_id) for call_id in call_ids}
+        return [call for call in calls if named & set(call.folders)]
+    if caller is not None:
+        if not caller.strip():
+            raise LocalError("--caller is empty; write the number as `offhook calls list` shows it: +15550100")
+        calls = [call for call in calls if same_number(call.caller, caller)]
+    if older_than is not None:
+        before = now - _age(older_than)
+        calls = [call for call in calls if call.ended_at < before]
+    return calls
+
+
+def _age(text: str) -> dt.timedelta:
+    found = _AGE.fullmatch(text.strip())
+    if found is None:
+        raise LocalError(f"--older-than {text[:40]!r} is no time; write days, hours or minutes: 7d, 12h, 30m")
+    return dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _calls(number: int) -> str:
+    return f"{number} call{'' if number == 1 else 's'}"
 
 
 @calls_app.command("draw")
