@@ -25,7 +25,7 @@ NOT_KNOWN = {"error": "the line broke while this ran: whether it was done is not
 class Continuation:
     """Where a conversation stood when its stream ended.
 
-    `owed` is the committed turn whose answer was not heard to its end, `question` the agent's last words if they asked
+    `owed` is the committed turn whose answer was not heard to its end, `question` the agent's last sentence if it asked
     for something and the caller has not answered; `cut_offs` how often the call had been cut off before this time;
     `asks` the fields of the latest `agent.asks`: if that was confidential (agent/privacy.py), so is what comes now.
     """
@@ -123,7 +123,7 @@ class _Folded:
     def question(self) -> str:
         for said in reversed(self.history.entries):
             if isinstance(said, AgentSaid) and not said.aside:
-                return said.text.strip() if said.text.rstrip().endswith("?") else ""
+                return _last_sentence(said.text.strip()) if said.text.rstrip().endswith("?") else ""
         return ""
 
     def _said(self, event: Mapping[str, Any]) -> AgentSaid:
@@ -133,3 +133,9 @@ class _Folded:
             mine = self.history.agent_begins(int(event["turn"]), aside=aside)
             self._utterances[number] = self.history.utterance(mine)
         return self._utterances[number]
+
+
+def _last_sentence(text: str) -> str:
+    """Of "Hello, parcel desk. How can I help?" only the question is asked again."""
+    ends = (text.rfind(mark, 0, -1) for mark in (". ", "! ", "? "))
+    return text[max(ends) + 1 :].strip()

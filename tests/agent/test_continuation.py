@@ -83,6 +83,7 @@ def test_the_agents_open_question_is_asked_again() -> None:
     assert back([*GREETED, *asked]).question == "Which number?"
     assert back([*GREETED, *asked, committed(2, "four")]).question == ""
     assert back([*GREETED, *asked], reason="nobody answered").question == ""
+    assert back([clause(1, 0, "Hello! The desk. How can I help?")]).question == "How can I help?"
 
 
 def test_what_led_up_to_a_tool_is_not_its_answer() -> None:

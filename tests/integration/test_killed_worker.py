@@ -1,0 +1,162 @@
+"""A worker killed with -9 in the middle of its calls: under the supervisor they are back in conversation soon after.
+
+Everything is real: `offhook serve --supervise` as processes of its own, the embedded engines, a recorded caller who
+follows the TwiML. The conversation must go on where it was, and come to its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from telephony.sandbox.caller import SandboxCall
+from telephony.sandbox.script import find_script, load_script
+
+log = logging.getLogger(__name__)
+
+#: From the new worker's start to the agent's voice at the caller's ear (issue 3).
+BACK_WITHIN_S = 2.0
+#: Beyond: the machine that runs the tests may be busy. The figure itself is logged.
+ALLOWANCE_S = 3.0
+TOKEN = "0123456789abcdef0123456789abcdef"
+
+
+@dataclass(frozen=True, slots=True)
+class Supervised:
+    url: str
+    pid: int
+    calls: Path
+
+    def worker(self) -> int | None:
+        """The worker's process, if there is one now."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return int(children[0]) if children else None
+
+    async def next_worker(self, old: int) -> float:
+        """When the next worker was started (time.monotonic)."""
+        async with asyncio.timeout(20):
+            while self.worker() in (None, old):
+                await asyncio.sleep(0.005)
+        return time.monotonic()
+
+    def journals(self, call: str) -> list[list[dict[str, Any]]]:
+        """The journals of the call's streams, in order."""
+        folders = sorted(self.calls.glob(f"{call}*"), key=lambda folder: (len(folder.name), folder.name))
+        return [[json.loads(line) for line in (f / "journal.jsonl").read_text().splitlines()] for f in folders]
+
+
+@contextlib.asynccontextmanager
+async def supervised(folder: Path) -> AsyncIterator[Supervised]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OFFHOOK_", "TWILIO_"))}
+    environment |= {"OFFHOOK_PORT": str(port), "OFFHOOK_DRAIN_S": "0", "TWILIO_AUTH_TOKEN": TOKEN}
+    environment |= {"PYTHONPATH": os.getcwd(), "OFFHOOK_MAX_CALLS_PER_SOURCE": "0"}
+    with (folder / "log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "telephony.cli", "serve", "--supervise",
+            cwd=folder, env=environment, stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        url = f"http://127.0.0.1:{port}"
+        async with aiohttp.ClientSession() as http, asyncio.timeout(30):
+            while True:
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with http.get(f"{url}/readyz") as ready:
+                        if ready.status == 200:
+                            break
+                await asyncio.sleep(0.1)
+        yield Supervised(url, process.pid, folder / "calls")
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            async with asyncio.timeout(40):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+
+
+async def one_call(service: Supervised, begin_after_s: float) -> SandboxCall:
+    await asyncio.sleep(begin_after_s)
+    call = SandboxCall(load_script(find_script("demo")), service.url, auth_token=TOKEN, max_call_s=90)
+    await call.run()
+    return call
+
+
+def back_after_s(call: SandboxCall, started_s: float) -> float:
+    """From the new worker's start to the agent's first sound on the call's next stream."""
+    streams = call._streams
+    assert streams is not None
+    assert streams.started_s is not None
+    after_ms = (started_s - streams.started_s) * 1000
+    first = next(burst.start_ms for burst in call._ear.bursts if burst.start_ms > after_ms)
+    return (first - after_ms) / 1000
+
+
+def check(service: Supervised, call: SandboxCall) -> None:
+    """The conversation went on: same agent, nothing greeted or looked up twice, and it came to its own end."""
+    report = call.report
+    assert report.served, report.errors
+    assert report.ended_by == "agent hung up"
+    first, second = service.journals(call.call_sid)
+    assert second[0]["continues"] == "cut off"
+    assert second[0]["agent"] == first[0]["agent"] == "parcel-desk"
+    said = [event["text"] for event in second if event["kind"] == "agent.clause"]
+    assert said[0] == "Sorry, we were cut off for a moment."
+    assert not any("Hello, parcel desk" in text or "recorded" in text for text in said)
+    turns = [event["turn"] for journal in (first, second) for event in journal if event["kind"] == "turn.committed"]
+    assert turns == sorted(turns)
+    written = [event["name"] for journal in (first, second) for event in journal if event["kind"] == "tool.called"]
+    assert written.count("send_tracking_link") <= 1
+    everything = " ".join(event.get("said", "") for journal in (first, second) for event in journal)
+    assert re.search(r"four, ?seven, ?one, ?two|4 ?7 ?1 ?2", everything), "the order number of before is still known"
+
+
+async def killed_mid_call(folder: Path, at_s: float, callers: int) -> list[float]:
+    """Kill the worker `at_s` after the calls' beginning; how long each took to be back."""
+    async with supervised(folder) as service:
+        worker = service.worker()
+        assert worker is not None
+        calls = [asyncio.create_task(one_call(service, number * 0.05)) for number in range(callers)]
+        await asyncio.sleep(at_s)
+        os.kill(worker, signal.SIGKILL)
+        started_s = await service.next_worker(worker)
+        done = [await call for call in calls]
+        for call in done:
+            check(service, call)
+        return [back_after_s(call, started_s) for call in done]
+
+
+async def test_calls_are_back_in_conversation_after_their_worker_was_killed(tmp_path: Path) -> None:
+    took_s = await killed_mid_call(tmp_path, 9.0, 2)
+    log.warning("back after %s s", took_s)
+    assert max(took_s) < BACK_WITHIN_S + ALLOWANCE_S
+
+
+@pytest.mark.long
+async def test_twenty_of_twenty(tmp_path: Path) -> None:
+    """At twenty moments of the conversation, from the greeting to the last answer."""
+    took_s = []
+    for number in range(20):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        took_s += await killed_mid_call(folder, 2.0 + 0.75 * number, 1)
+        log.warning("killed after %.2f s: back after %.2f s", 2.0 + 0.75 * number, took_s[-1])
+    assert max(took_s) < BACK_WITHIN_S + ALLOWANCE_S
