@@ -30,7 +30,7 @@ from telephony.sandbox.gather import GatherCaller
 from telephony.sandbox.limits import ORDINARY, TRIAL
 from telephony.sandbox.pace import SAY_MS_PER_WORD, TIME_FACTOR, Pace
 from telephony.sandbox.report import CallReport, ear_report, pacing_report, served, spoken_reports
-from telephony.sandbox.script import Keys, Say, SayWords, Script
+from telephony.sandbox.script import Drop, HangUp, Keys, Say, SayWords, Script
 from telephony.sandbox.stream import Streams
 from telephony.sandbox.talker import Talker
 from telephony.sandbox.webhooks import Webhooks, new_sid, voice_url
@@ -165,6 +165,12 @@ class SandboxCall:
                 what = step.text or getattr(step, "digits", "")
                 report.errors.append(f"the call ended before the caller could say {what!r}")
         report.errors += [f"no <Dial> came for {plan.to or plan.outcome} of the script" for plan in self._dials.left]
+        if (
+            not legs
+            and report.ended_by == "agent hung up"
+            and any(isinstance(s, HangUp | Drop) for s in talker.unspoken())
+        ):
+            report.errors.append("the agent hung up; by the script the caller was to")
         report.warnings += talker.notes + self._answerer.notes
         report.streams = len(legs)
         gaps: list[Gap] = []

@@ -111,6 +111,13 @@ async def test_the_caller_hangs_up_in_a_gather(after_ms: int | None) -> None:
     assert report.served == (after_ms is not None)  # who hangs up before the agent has spoken was not served
 
 
+async def test_an_agent_who_hangs_up_before_the_caller_does() -> None:
+    service = TwimlService(voice=[ASK.format("Hello?")], turn=["<Say>Goodbye.</Say>"])
+    report = await ring(service, SayWords("hello"), HangUp(after_ms=0))
+    assert report.errors == ["the agent hung up; by the script the caller was to"]
+    assert not report.served
+
+
 async def test_the_caller_cuts_in() -> None:
     prompts = "<Say>one two</Say><Say>three four five</Say><Say>six</Say>"
     service = TwimlService(
