@@ -11,18 +11,19 @@ from telephony.doctor.finding import Finding, failed, ok
 from telephony.settings import Settings
 
 
-def agents_of(settings: Settings) -> list[str]:
-    """The agents that the settings name, each once: the service's own, then those of [numbers]."""
-    names = [settings.agent, *(route.agent or settings.agent for route in settings.numbers.values())]
-    return list(dict.fromkeys(names))
+async def check_agent(name: str, settings: Settings, names: dict[str, str]) -> Finding:
+    """Read the agent's folder, start its engines, speak its phrases. Our errors say what to write or install.
 
-
-async def check_agent(name: str, settings: Settings) -> Finding:
-    """Read the agent's folder, start its engines, speak its phrases. Our errors say what to write or install."""
+    `names`: the agents so far, by their [agent] name, and their folders; this one is added.
+    """
     check = f"agent {name}"
     began = time.monotonic()
     try:
         agent = load_agent(name, settings.agents_dir)
+        other = names.setdefault(agent.name, str(agent.folder))
+        if other != str(agent.folder):
+            said = f"{agent.folder} is named {agent.name}, as is {other}: they would share a data folder"
+            return failed(check, said, "give one of them another [agent] name; until then the service does not start")
         await try_engines(agent)
     except MissingExtra as error:
         return failed(check, str(error), "install it into the Python that runs Offhook, and start the service again")

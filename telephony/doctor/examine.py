@@ -27,8 +27,9 @@ async def examine(settings: Settings, *, rehearsal: bool = False) -> AsyncIterat
     yield machine.check_space(settings.calls_dir, settings.max_calls)
     yield machine.check_files(settings.max_calls)
     yield await machine.check_timer()
-    for name in engines.agents_of(settings):
-        yield await engines.check_agent(name, settings)
+    names: dict[str, str] = {}
+    for name in settings.agents():
+        yield await engines.check_agent(name, settings, names)
     # A connection for each request, as the carrier's are; cookies of a proxy are not carried along.
     connector = aiohttp.TCPConnector(force_close=True, ssl=ssl.create_default_context())
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as http:

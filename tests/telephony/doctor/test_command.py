@@ -23,10 +23,12 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in os.environ if name.startswith(("OFFHOOK_", "TWILIO_"))]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "prompts" / "test-desk"
-    folder.mkdir(parents=True)
-    (folder / "agent.toml").write_text(AGENT)
-    settings = f'agent = "test-desk"\nagents_dir = ["{tmp_path}/prompts"]\nport = {free_port()}\n'
+    for name in ("own-desk", "other-desk"):
+        folder = tmp_path / "prompts" / name
+        folder.mkdir(parents=True)
+        (folder / "agent.toml").write_text(AGENT.replace("test-desk", name))
+    settings = f'agent = "own-desk"\nagents_dir = ["{tmp_path}/prompts"]\nport = {free_port()}\n'
+    settings += '[numbers]\n"+15550100" = "own-desk"\n"+15550101" = "other-desk"\n'
     Path("offhook.toml").write_text(settings)
 
 
@@ -34,8 +36,10 @@ def test_a_machine_without_a_service(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor"]) == 0
     out = capfd.readouterr().out
     lines = out.splitlines()
-    assert lines[0] == "ok       settings: public origin none, 0 numbers listed"
-    assert any(line.startswith("ok       agent test-desk: stt synthetic") for line in lines)
+    assert lines[0] == "ok       settings: public origin none, 2 numbers listed"
+    assert any(line.startswith("ok       agent own-desk: stt synthetic") for line in lines)
+    assert sum(line.startswith("ok       agent") for line in lines) == 2
+    assert any(line.startswith("ok       agent other-desk: stt synthetic") for line in lines)
     assert any(line.startswith("warning  port: no service runs on 127.0.0.1") for line in lines)
     assert any(line.startswith("left out public origin, tls, http, websocket, signature, clock: no") for line in lines)
     assert lines[-1] == "nothing failed"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from telephony.doctor import machine
-from telephony.doctor.engines import agents_of, check_agent
+from telephony.doctor.engines import check_agent
 from telephony.settings import Settings, load_settings
 from tests.integration.conftest import AGENT
 
@@ -114,18 +114,22 @@ def test_the_port_is_ours_or_free_or_taken() -> None:
     assert machine.check_port(Settings(host="192.0.2.1"), None).level == "failed"
 
 
-def test_every_agent_that_may_answer_is_looked_at_once() -> None:
-    numbers = {"+1555": "a", "+1556": "b", "+1557": {"mode": "gather"}, "+1558": "a"}
-    assert agents_of(Settings(agent="own", numbers=numbers)) == ["own", "a", "b"]
-
-
 async def test_engines_are_started(tmp_path: Path) -> None:
-    found = await check_agent(a_folder(tmp_path, AGENT), load_settings())
+    found = await check_agent(a_folder(tmp_path, AGENT), load_settings(), {})
     assert (found.level, "stt synthetic" in found.said) == ("ok", True), found
-    found = await check_agent(a_folder(tmp_path, AGENT.replace('"energy"', '"nonsense"')), load_settings())
+    found = await check_agent(a_folder(tmp_path, AGENT.replace('"energy"', '"nonsense"')), load_settings(), {})
     assert (found.level, 'engine "nonsense" is not known' in found.said) == ("failed", True)
-    found = await check_agent("nobody", load_settings())
+    found = await check_agent("nobody", load_settings(), {})
     assert (found.level, "there is no agent 'nobody'" in found.said) == ("failed", True)
+
+
+async def test_two_agents_of_one_name_are_told(tmp_path: Path) -> None:
+    names: dict[str, str] = {}
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        found = await check_agent(a_folder(tmp_path / place, AGENT), load_settings(), names)
+    assert (found.level, "is named test-desk, as is" in found.said) == ("failed", True)
+    assert str(tmp_path / "one") in found.said
 
 
 def a_folder(folder: Path, text: str) -> str:
@@ -135,6 +139,6 @@ def a_folder(folder: Path, text: str) -> str:
 
 async def test_an_extra_that_is_missing_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)
-    found = await check_agent("parcel-desk", load_settings())
+    found = await check_agent("parcel-desk", load_settings(), {})
     assert found.level == "failed"
     assert "pip install 'offhook[local]'" in found.said
