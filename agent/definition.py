@@ -53,10 +53,12 @@ class Phrases:
     recording_notice: str = "This call is recorded."
     cut_off: str = "Sorry, we were cut off for a moment."
     nobody_there: str = "I'm sorry, nobody could take your call. What else can I do for you?"
+    one_moment: str = "One moment, please."
+    """Said turn by turn only (agent/text_call.py), where the answer takes its time: no voice of ours says it."""
     closing: str = "I'm sorry, I have to end this call now. Please call again in a few minutes. Goodbye."
 
     def all(self) -> tuple[str, ...]:
-        """Every phrase, for the cache."""
+        """Every phrase that our own voice says, for the cache."""
         return (
             self.greeting,
             self.not_understood,

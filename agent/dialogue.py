@@ -78,6 +78,8 @@ class Dialogue:
         self._tool_context = tool_context
         self._journal = journal
         self._spawn = spawn
+        self.asks = Asks()
+        """What the latest reply asks for."""
 
     async def reply(self, turn: int, text: str) -> AsyncGenerator[DialogueEvent, None]:
         """Answer a committed turn. Cancelling it (a barge-in) drops what is unsaid; a tool at work finishes.
@@ -115,6 +117,7 @@ class Dialogue:
         async with aclosing(bounded_results) as results:
             async for event in results:
                 if isinstance(event, Asks):  # before the reply's text: from here on the record knows what to keep out
+                    self.asks = event
                     self._journal("agent.asks", slot=event.slot, slot_kind=event.kind, sensitive=event.sensitive)
                     continue
                 if isinstance(event, TextDelta):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from agent.context import CallContext
 
@@ -62,15 +62,25 @@ class Asks:
     """What the reply that follows asks the caller for: a slot's name and kind; all empty if for nothing.
 
     It comes before the reply's first text. While what is asked for is `sensitive`, nothing of it may be written
-    (agent/privacy.py). A `kind` of "digits" is a number; of anything else every word is confidential.
+    (agent/privacy.py). A `kind` of "digits" is a number; of anything else every word is confidential. `length`: of so
+    many digits; 0 if that is not known.
     """
 
     slot: str = ""
     kind: str = ""
     sensitive: bool = False
+    length: int = 0
 
 
 LlmEvent = TextDelta | ToolCall | Asks
+
+
+@runtime_checkable
+class Hinting(Protocol):
+    """An engine that knows what callers are likely to say."""
+
+    def hints(self) -> tuple[str, ...]:
+        """Phrases for somebody else's recogniser, the most telling first."""
 
 
 class LlmEngine(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import AsyncIterator
+from itertools import chain, islice, product
 
 from agent.context import CallContext
 from agent.definition import AgentDefinition
@@ -14,6 +15,9 @@ from agent.llm.flow_state import asked_for, fold
 from agent.llm.flowfile import read_flow
 
 log = logging.getLogger(__name__)
+
+#: Of "track/find my/the order" so many: a recogniser is helped by the words, not by every way to join them.
+WORDINGS = 3
 
 _WORD = re.compile(r"\S+\s*")
 
@@ -47,6 +51,12 @@ class FlowEngine:
             yield TextDelta(word)
         if action.tool:
             yield ToolCall(ctx.new_id("call"), action.tool, action.arguments)
+
+    def hints(self) -> tuple[str, ...]:
+        """What its intents are recognised by, spelt out: of each phrase a few of its wordings."""
+        patterns = [pattern for intent in self._flow.intents.values() for pattern in intent.heard]
+        spelt = (islice(product(*map(sorted, pattern)), WORDINGS) for pattern in patterns)
+        return tuple(dict.fromkeys(" ".join(words) for words in chain(*spelt)))
 
     async def close(self) -> None:
         """Nothing to let go of."""

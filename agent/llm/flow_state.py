@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from agent.llm.base import Asks, Message
 from agent.llm.flow_words import Understood, understand
-from agent.llm.flowfile import OTHERWISE, Flow, Intent, Reply, arguments_for
+from agent.llm.flowfile import OTHERWISE, Flow, Intent, Reply, Slot, arguments_for
 from agent.masking import MARK
 from agent.speech.numbers import digit_runs, spoken_digits
 from agent.speech.words import words
@@ -94,8 +94,14 @@ def asked_for(flow: Flow, state: State) -> Asks:
     slots = [flow.slots[name] for name in names]
     for slot in sorted(slots, key=lambda slot: slot.kind == "digits"):  # of several, the one that hides the most
         if slot.sensitive:
-            return Asks(slot.name, slot.kind, sensitive=True)
-    return Asks(slots[0].name, slots[0].kind) if question.kind == "slot" else Asks()
+            return Asks(slot.name, slot.kind, sensitive=True, length=_length(question, slot))
+    if question.kind != "slot":
+        return Asks()
+    return Asks(slots[0].name, slots[0].kind, length=_length(question, slots[0]))
+
+
+def _length(question: Question, slot: Slot) -> int:
+    return slot.length if question.kind == "slot" and slot.kind == "digits" else 0
 
 
 # --- values that were lost --------------------------------------------------------------------------------------------

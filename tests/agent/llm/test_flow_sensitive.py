@@ -34,12 +34,12 @@ def conversation(*texts: str) -> tuple[Message, ...]:
 
 
 ASKED = [
-    (("I want to pay",), Asks("card", "digits", sensitive=True)),
-    (("I want to pay", ASK, "four one"), Asks("card", "digits", sensitive=True)),
-    (("I want to pay", ASK, "what"), Asks("card", "digits", sensitive=True)),
+    (("I want to pay",), Asks("card", "digits", sensitive=True, length=16)),
+    (("I want to pay", ASK, "four one"), Asks("card", "digits", sensitive=True, length=16)),
+    (("I want to pay", ASK, "what"), Asks("card", "digits", sensitive=True, length=16)),
     (("I want to pay", ASK, CARD), Asks("card", "digits", sensitive=True)),  # to be confirmed: may be corrected
     (("health",), Asks("consent", "yes_no", sensitive=True)),
-    (("invoice",), Asks("invoice", "digits")),
+    (("invoice",), Asks("invoice", "digits", length=5)),
     (("goodbye",), Asks()),
     (("I want to pay", ASK, CARD, "Shall I charge card four?", "no"), Asks()),
 ]
