@@ -30,7 +30,7 @@ _WORKER = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
 #: Why tokens are refused, in one word each, for whoever counts it.
-REFUSALS = ("flood", "long", "forged", "foreign", "expired", "spent")
+REFUSALS = ("flood", "long", "forged", "foreign", "expired", "spent", "origin")
 
 
 class TokenRefused(RemoteError):

@@ -27,6 +27,7 @@ from telephony.media_stream.messages import (
     SendMark,
     Start,
     Stop,
+    Unknown,
     check_format,
     decode_from_carrier,
     encode,
@@ -105,11 +106,14 @@ class MediaStreamLine:
         caller: str = "",
         called: str = "",
         on_leave: Callable[[Decision], None],
+        on_fault: Callable[[RemoteError], None] = lambda fault: None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`on_leave` is told how the line is left, `on_fault` each fault of the peer (faults.py), forgiven or not."""
         self._socket = socket
         self._stream_sid = start.stream_sid
         self._on_leave = on_leave
+        self._on_fault = on_fault
         self._now_s = now_s
         audio = line_format(start.media_format)
         self._decode, self._encode = audio.decode, audio.encode
@@ -204,6 +208,7 @@ class MediaStreamLine:
             try:
                 self._on_message(text)
             except RemoteError as error:
+                self._on_fault(error)
                 self._faults += 1
                 if self._faults > MAX_FAULTS:
                     self._end(f"protocol: {error}")
@@ -222,6 +227,10 @@ class MediaStreamLine:
             self._events.put_nowait(KeyPressed(message.digit, self.media_ms))
         elif type(message) is Stop:
             self._end("stop")
+        elif type(message) is Unknown:  # events may be added without notice: told, but no fault
+            self._on_fault(RemoteError(f"media stream: unknown event {message.event[:40]!r}"))
+        else:
+            raise RemoteError(f"media stream: a second {type(message).__name__.lower()!r}")
 
     def _mark_ms(self) -> int:
         """The peer's media time, as what has just come from it tells. Unlike `media_ms` it may run backwards: after a

@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from telephony.media_stream.faults import FAULTS
 from telephony.tokens import REFUSALS
 
 EVENTS_UNMAPPED = "offhook_events_unmapped"
@@ -89,6 +90,12 @@ FAMILIES = (
         "How upgrades that had a good token were signed.",
         "verdict",
         {name: f"upgrade {name}" for name in ("signed", "unsigned", "missigned")},
+    ),
+    Family(
+        "offhook_socket_faults",
+        "What peers did wrong on media sockets, by kind; most is forgiven up to fifty times in a call.",
+        "kind",
+        {kind: f"socket protocol: {kind}" for kind in FAULTS},
     ),
     Family("offhook_socket_binary_frames", "Binary frames, which are ignored.", "", {"": "socket binary frames"}),
     Family(

@@ -24,6 +24,8 @@ from agent.record import CallRecord
 from agent.session import CallSession
 from telephony.admission import Admission, AdmissionBook
 from telephony.logs.context import event
+from telephony.logs.source import source_of
+from telephony.media_stream.faults import fault_kind
 from telephony.media_stream.line import MediaStreamLine, TextSocket, accept_stream
 from telephony.media_stream.messages import Start
 from telephony.settings import Settings
@@ -101,6 +103,7 @@ class CallHost:
         self._idle = asyncio.Event()
         self._idle.set()
         self._listeners: list[Listener] = []
+        self._makers: list[Callable[[], Callable[[dict[str, object]], None]]] = []
 
     # --- what the webhooks and the socket ask -----------------------------------------------------------------------
 
@@ -144,7 +147,7 @@ class CallHost:
             and self._admissions.get(call_sid).own_carrier
             and not self.access.same_origin(scope)
         ):
-            raise TokenRefused("another site's page asked for it (Origin)")
+            raise TokenRefused("another site's page asked for it (Origin)", reason="origin")
         if self.signatures is None:
             return
         verdict = self.signatures.check_upgrade(scope["headers"], scope["raw_path"])
@@ -152,7 +155,8 @@ class CallHost:
             {None: "upgrade unsigned", True: "upgrade signed", False: "upgrade missigned"}[verdict]
         ] += 1
         if verdict is False:
-            log.warning("call %s: the media socket's signature does not fit; its token does", call_sid)
+            note = event("socket.missigned", source=source_of(scope))
+            log.warning("call %s: the media socket's signature does not fit; its token does", call_sid, extra=note)
 
     def _tell_lapsed(self) -> None:
         for call_sid in self._room.take_lapsed():
@@ -163,6 +167,10 @@ class CallHost:
     def listen(self, listener: Listener) -> None:
         """Let `listener` hear the journal of every call that begins from now on. On the loop; it must be quick."""
         self._listeners.append(listener)
+
+    def listen_apart(self, make: Callable[[], Callable[[dict[str, object]], None]]) -> None:
+        """As `listen`, with a listener of its own for each call: `make` is called as the call begins."""
+        self._makers.append(make)
 
     def state(self) -> dict[str, Any]:
         """For /readyz."""
@@ -200,14 +208,15 @@ class CallHost:
                     raise RemoteError("media stream: `start` names another call than the token")
                 await self._converse(call, socket, start, admission)
         except TimeoutError:
-            log.warning("call %s was ended: %s", call_sid, call.ended_as if call else "an older stream would not end")
+            why = call.ended_as if call else "an older stream would not end"
+            log.warning("call %s was ended: %s", call_sid, why, extra=event("call.cut"))
             self.counts["calls ended by us"] += 1
         except RemoteError as error:
-            log.warning("call %s: %s", call_sid, error)
+            self._note_fault(call_sid, error)
             self.counts["calls failed: peer"] += 1
             return 1002
         except Exception:
-            log.exception("call %s failed", call_sid)
+            log.exception("call %s failed", call_sid, extra=event("call.failed"))
             self.counts["calls failed: ours"] += 1
             return 1011
         finally:
@@ -239,6 +248,7 @@ class CallHost:
             caller=admission.caller,
             called=admission.called,
             on_leave=lambda decision: self._decide(start.call_sid, decision),
+            on_fault=lambda fault: self._note_fault(start.call_sid, fault),
         )
         ctx = LiveContext(self._executor, apart=self._apart)
         before = await self._what_was_before(start.call_sid, admission, ctx)
@@ -247,6 +257,8 @@ class CallHost:
         )
         for listener in self._listeners:
             record.listen(partial(listener, record.folder))
+        for make in self._makers:
+            record.listen(make())
         if admission.listener is not None:
             record.listen(admission.listener)
         self.counts["calls"] += 1
@@ -273,6 +285,11 @@ class CallHost:
         self.counts["calls continued"] += before is not None
         return before
 
+    def _note_fault(self, call_sid: str, fault: RemoteError) -> None:
+        kind = fault_kind(fault)
+        self.counts[f"socket protocol: {kind}"] += 1
+        log.warning("call %s: %s", call_sid, fault, extra=event("socket.protocol", source=call_sid, kind=kind))
+
     def _decide(self, call_sid: str, decision: Decision) -> None:
         self.decisions.put(call_sid, decision)
 
@@ -287,10 +304,10 @@ class CallHost:
         self._room.draining = True
         if self._idle.is_set():
             return
-        log.info("stopping: %d calls may finish within %g s", self._room.calls, drain_s)
+        log.info("stopping: %d calls may finish within %g s", self._room.calls, drain_s, extra=event("drain.began"))
         await self._until_idle(drain_s, hurry)
         if not self._idle.is_set():
-            log.warning("stopping: %d calls are told goodbye", self._room.calls)
+            log.warning("stopping: %d calls are told goodbye", self._room.calls, extra=event("drain.goodbye"))
             for call in self._calls.values():
                 if call.session is not None:
                     call.session.wind_up("service stopped")
@@ -307,7 +324,7 @@ class CallHost:
             task.cancel()
 
     async def _end_calls(self) -> None:
-        log.warning("stopping: %d calls are ended now", self._room.calls)
+        log.warning("stopping: %d calls are ended now", self._room.calls, extra=event("drain.cut"))
         # With a decision: the carrier's next question finds "hang up", not a call to be brought back.
         await asyncio.gather(*(call.leave(HangUp("service stopped")) for call in list(self._calls.values())))
         with contextlib.suppress(TimeoutError):

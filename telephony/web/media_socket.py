@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
+from telephony.logs.context import call_context, event
+from telephony.logs.source import source_of
 from telephony.media_stream.line import TextSocket
 from telephony.tokens import TokenRefused
 from telephony.twilio.twiml import MEDIA_PATH
@@ -34,6 +37,10 @@ CLOSE_S = 2.0
 class MediaHost(Protocol):
     """What the gate asks of the service."""
 
+    @property
+    def counts(self) -> Counter[str]:
+        """Where the gate counts what it does, by name."""
+
     def verify_token(self, token: str) -> str:
         """The call that an unspent token would admit. Raises TokenRefused."""
 
@@ -56,6 +63,12 @@ class MediaGate:
         self._refusal_headers = refusal_headers
         self._host = host
         self._discarding: set[asyncio.Task[None]] = set()
+        self._serving = 0
+
+    @property
+    def open_sockets(self) -> int:
+        """Sockets that are served, or still being closed."""
+        return self._serving + len(self._discarding)
 
     async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         if scope["type"] != "websocket":
@@ -64,6 +77,9 @@ class MediaGate:
         await receive()  # websocket.connect
         raw_path: bytes = scope["raw_path"]
         if not raw_path.startswith(MEDIA_PATH.encode()):
+            self._host.counts["socket refused: elsewhere"] += 1
+            where = event("refused.path", source=source_of(scope))
+            log.warning("a socket was refused: %r is no media socket", raw_path[:80], extra=where)
             await self._refuse(scope, send, 404)
             return
         token = raw_path[len(MEDIA_PATH) :].decode("latin-1").removesuffix("/")
@@ -72,14 +88,23 @@ class MediaGate:
             self._host.note_upgrade(scope, call_sid)
             entered = self._host.enter(token)
         except TokenRefused as refusal:
-            log.warning("a media socket was refused: %s", refusal)
+            self._host.counts[f"socket refused: {refusal.reason}"] += 1
+            why = event("refused.token", source=source_of(scope), reason=refusal.reason)
+            log.warning("a media socket was refused: %s", refusal, extra=why)
             await self._refuse(scope, send, 403)
             return
         if not entered:
-            log.warning("call %s: its media socket was refused: no room", call_sid)
+            why = event("refused.room", source=source_of(scope))
+            log.warning("call %s: its media socket was refused: no room", call_sid, extra=why)
             await self._refuse(scope, send, 503)
             return
-        await self._serve(call_sid, receive, send)
+        self._host.counts["socket accepted"] += 1
+        self._serving += 1
+        try:
+            with call_context(call_sid):
+                await self._serve(call_sid, receive, send)
+        finally:
+            self._serving -= 1
 
     async def _refuse(self, scope: AsgiScope, send: AsgiSend, status: int) -> None:
         """Answer an upgrade with a real HTTP status where the server can, else by closing (which becomes 403)."""
@@ -103,7 +128,9 @@ class MediaGate:
                 self._discarding.add(discarding)
                 discarding.add_done_callback(self._discarding.discard)
             if socket.binary_frames:
-                log.info("call %s: %d binary frames were ignored", call_sid, socket.binary_frames)
+                self._host.counts["socket binary frames"] += socket.binary_frames
+                found = event("socket.binary", frames=socket.binary_frames)
+                log.warning("call %s: %d binary frames were ignored", call_sid, socket.binary_frames, extra=found)
 
 
 class AsgiTextSocket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -44,6 +45,7 @@ class FakeHost:
     def __init__(self, answer: Answer | None = None, *, full: bool = False) -> None:
         self._answer = answer
         self._full = full
+        self.counts: Counter[str] = Counter()
 
     def verify_token(self, token: str) -> str:
         if token != "good":
@@ -75,8 +77,9 @@ async def serve(host: FakeHost, server: FakeServer, path: bytes = b"/media/good"
     [(b"/media/bad", 403), (b"/media/", 403), (b"/media/\xff", 403), (b"/other", 404), (b"/mediagood", 404)],
 )
 async def test_a_refusal_is_an_http_status(path: bytes, status: int) -> None:
-    server = FakeServer()
-    await serve(FakeHost(), server, path)
+    server, host = FakeServer(), FakeHost()
+    await serve(host, server, path)
+    assert host.counts == {"socket refused: elsewhere" if status == 404 else "socket refused: forged": 1}
     assert server.kinds == ["http.response.start", "http.response.body"]
     assert server.sent[0]["status"] == status
 
@@ -185,13 +188,16 @@ async def test_a_peer_that_does_not_close_is_read_beside_the_servers_own_closing
         return 1000
 
     server.text("first")
-    gate = MediaGate(lambda *_: asyncio.sleep(0), FakeHost(leave))
+    host = FakeHost(leave)
+    gate = MediaGate(lambda *_: asyncio.sleep(0), host)
     scope = {"type": "websocket", "raw_path": b"/media/good", "extensions": {}}
     await gate(scope, server.to_app.get, send)
+    assert gate.open_sockets == 1
+    assert host.counts == {"socket accepted": 1}
     for _ in range(50):
         server.text("still talking")
     server.disconnect()
     async with asyncio.timeout(1):
-        while gate._discarding:
+        while gate.open_sockets:
             await asyncio.sleep(0.005)
     assert server.to_app.empty(), "else the server's reader would wait for ever"

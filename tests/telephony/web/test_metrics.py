@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent.agents import load_agent
+from telephony import tokens
+from telephony.media_stream.faults import FAULTS
 from telephony.terminal import _ENDINGS
 from telephony.twilio.webhooks import _CALL_STATUSES, _STREAM_EVENTS
+from telephony.web import room
 from telephony.web.count_names import EVENTS_UNMAPPED, FAMILIES, CountsCollector
 from telephony.web.loop_watch import LoopWatch
 from telephony.web.metrics import _HANDLERS, ENDINGS, OTHER, ServiceMetrics, ending_label
@@ -198,6 +201,9 @@ COMPUTED = {
         "upgrade signed",
         "upgrade missigned",
     },
+    'f"socket refused: {refusal.reason}"': {f"socket refused: {reason}" for reason in tokens.REFUSALS},
+    'f"refused: {refusal}"': {f"refused: {refusal}" for refusal in room.REFUSALS},
+    'f"socket protocol: {kind}"': {f"socket protocol: {kind}" for kind in FAULTS},
     "kind": {"revival", "return"},
     "f'refused: {refusal}'": {f"refused: {refusal}" for refusal in ROOM_REFUSALS},
     "what": {"after", "after-dial", "fallback"},
