@@ -65,7 +65,10 @@ class Confidential:
             self._armed = bool(self._known)
         if not self._armed:
             return data
-        masked = self._masked(kind, data)
+        try:
+            masked: Fields = self._masked(kind, data)
+        except (RecursionError, ValueError):  # nested without end, a number of a million digits: hostile, or broken
+            masked = {name: value if name in _OURS else MARK for name, value in data.items()}
         self._follow(kind, media_ms, data, masked)
         return masked
 
@@ -169,9 +172,8 @@ class Confidential:
                 fields[name] = value  # numbers at this level are times and counts of our own
             elif name == "input_hash":
                 # Who knows the rest of an input could find the number in it by trying.
-                fields[name] = (
-                    "" if self._windows or self._known.masked(str(data.get("input"))) != data.get("input") else value
-                )
+                shown = str(data.get("input"))
+                fields[name] = "" if self._windows or self._known.masked(shown) != shown else value
             elif self.open and self._wholly and name in _WORDS:
                 fields[name] = self._deep(value, _all_masked, numbers=True)
             else:

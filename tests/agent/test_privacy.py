@@ -223,6 +223,16 @@ def test_audio_is_silent_to_the_sample_in_every_window() -> None:
     assert confidential.silenced(loud, 1990, 8000) == loud[:160] + bytes(160)
 
 
+def test_what_cannot_be_looked_through_is_masked_whole() -> None:
+    journal = Journal().after()
+    nested: list[Any] = []
+    for _ in range(100_000):
+        nested = [nested]
+    line = journal.write("tool.returned", id="call-1", result=nested, ok=True)
+    assert (line["id"], line["result"]) == ("call-1", MARK)
+    assert journal.write("tool.returned", result=[10**5000])["result"] == MARK
+
+
 _DIGITS = st.text(alphabet="0123456789", min_size=3, max_size=19)
 _ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

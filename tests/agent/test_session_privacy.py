@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 from collections.abc import Awaitable, Callable
@@ -13,11 +14,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
+from rich.console import Console
 
 from agent.agents import load_agent
 from agent.continuation import continue_from
 from agent.llm.flow import FlowEngine
 from agent.summary import parse_journal
+from telephony.call_folders import show_call
+from telephony.calls import call_view
+from telephony.conversation_view import ConversationView
+from telephony.replay.drawing import draw_call
 from tests.agent.call import PHRASES, Call
 from tests.support.virtual_loop import run_virtual
 
@@ -138,6 +144,24 @@ def test_both_channels_are_silent_in_the_window_and_untouched_around_it(tmp_path
     assert (masked[last:] == whole[last:]).all()
     assert whole[:first].any(axis=0).all()
     assert whole[last:].any(axis=0).all()
+
+
+@virtual
+async def test_the_terminal_and_the_drawing_show_nothing_of_it(root: Path) -> None:
+    c = await pay(root)
+    console = Console(file=io.StringIO(), width=200)
+    view = ConversationView(console)
+    for event in c.events:
+        view.on_event(root / "CA1", event)
+    console.print(call_view(show_call(root, "CA1"), root / "CA1"))
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue()
+    assert "Shall I charge card •" in shown
+    holds_nothing(shown.encode())
+    drawn = draw_call(root / "CA1").encode()
+    assert b"Shall I charge" in drawn
+    assert _DIGIT_WORDS.findall(drawn) == []
+    assert CARD.encode() not in drawn
 
 
 @virtual
