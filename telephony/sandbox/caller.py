@@ -33,7 +33,7 @@ from telephony.sandbox.report import CallReport, ear_report, pacing_report, serv
 from telephony.sandbox.script import Drop, HangUp, Keys, Say, SayWords, Script
 from telephony.sandbox.stream import Streams
 from telephony.sandbox.talker import Talker
-from telephony.sandbox.webhooks import Webhooks, new_sid, voice_url
+from telephony.sandbox.webhooks import Webhooks, new_sid, voice_url, web_address
 
 MAX_CALL_S = 600.0
 
@@ -57,7 +57,7 @@ class SandboxCall:
         time_factor: float = TIME_FACTOR,
         retry_pause_s: float = 0.0,
     ) -> None:
-        """Prepare a call; nothing is sent yet.
+        """Prepare a call; nothing is sent yet. LocalError if `to` or `fallback_url` is no address.
 
         `to`: a service's base address, or its voice webhook's; connection overrides may stand in its fragment.
         `noise`: quiet line noise instead of silence. `max_call_s`: the real time after which the call is given up.
@@ -68,7 +68,7 @@ class SandboxCall:
         `retry_pause_s`: before a webhook is asked again; Twilio's pages name no such pause.
         """
         self._voice_url = voice_url(to)
-        self._fallback_url = fallback_url
+        self._fallback_url = None if fallback_url is None else web_address(fallback_url)
         self._limits = TRIAL if trial else ORDINARY
         self._say_ms_per_word, self._time_factor = say_ms_per_word, time_factor
         self._retry_pause_s = retry_pause_s

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from urllib.parse import urljoin
 
 from telephony.sandbox.dial import DialBook
 from telephony.sandbox.faults import Fault
@@ -32,7 +31,7 @@ from telephony.sandbox.verbs import (
     Wait,
     summary,
 )
-from telephony.sandbox.webhooks import new_sid
+from telephony.sandbox.webhooks import new_sid, resolve
 
 TONE_S = 0.2
 """One keypad tone and the gap behind it."""
@@ -109,7 +108,7 @@ class Walk:
             case Dial():
                 return await self._dial(verb, url)
             case Redirect():
-                return GoTo(urljoin(url, verb.url))
+                return GoTo(resolve(url, verb.url))
             case SayText() | PlayFile() | Wait():
                 await self._prompt(verb)
             case PlayDigits(digits):
@@ -133,14 +132,14 @@ class Walk:
             self._documents.something_happened()
         if verb.action is None:
             return None
-        return GoTo(urljoin(url, verb.action), {"StreamSid": stream_sid})
+        return GoTo(resolve(url, verb.action), {"StreamSid": stream_sid})
 
     async def _dial(self, verb: Dial, url: str) -> GoTo | None:
         dialled = self._dials.call(verb)
         self._report.dialled.append(dialled)
         self._note("agent", "dial", f"{dialled.to}: {dialled.outcome}")
         await self._pace.wait(dialled.ring_s + dialled.talk_s)
-        return None if verb.action is None else GoTo(urljoin(url, verb.action), dialled.form(new_sid("CA")))
+        return None if verb.action is None else GoTo(resolve(url, verb.action), dialled.form(new_sid("CA")))
 
     async def _gather(self, verb: Gather, url: str) -> GoTo | Ended | None:
         self._report.gathers += 1
@@ -156,7 +155,7 @@ class Walk:
             return Ended("caller hung up")
         if not answered.form and not verb.action_on_empty:
             return None
-        return GoTo(urljoin(url, verb.action or ""), dict(answered.form))
+        return GoTo(resolve(url, verb.action or ""), dict(answered.form))
 
     async def _prompts(self, verb: Gather) -> None:
         """What a <Gather> says, as far as the caller lets it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import urljoin
 
 import aiohttp
 
@@ -14,7 +13,7 @@ from telephony.sandbox.leg import StreamLeg
 from telephony.sandbox.report import CallReport
 from telephony.sandbox.talker import Talker
 from telephony.sandbox.verbs import ConnectStream
-from telephony.sandbox.webhooks import Webhooks, new_sid, socket_url
+from telephony.sandbox.webhooks import Webhooks, new_sid, resolve, socket_url
 
 CONNECT_DEADLINE_S = 10.0
 MAX_STREAMS = 25
@@ -42,7 +41,7 @@ class Streams:
         if len(self.legs) >= MAX_STREAMS:
             raise RemoteError(f"more than {MAX_STREAMS} streams in one call: the service sends its caller in circles")
         stream_sid = new_sid("MZ")
-        callback = urljoin(document_url, verb.status_callback) if verb.status_callback else None
+        callback = resolve(document_url, verb.status_callback) if verb.status_callback else None
         url = socket_url(document_url, verb.url)
         headers = {"x-twilio-signature": self._hooks.signature(url, {})}
         # A connector of its own: closing it cuts this connection, which is what a drop is.

@@ -31,18 +31,48 @@ def new_sid(prefix: str) -> str:
 
 def voice_url(to: str) -> str:
     """The voice webhook that `to` means: a service's base address, or the webhook's own. A fragment is kept."""
-    parts = urlsplit(to)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise LocalError(f"{to}: not the address of a service: give one like http://127.0.0.1:8080")
-    return urlunsplit(parts._replace(path="/twilio/voice")) if parts.path in ("", "/") else to
+    whole = web_address(to)
+    parts = urlsplit(whole)
+    return urlunsplit(parts._replace(path="/twilio/voice")) if parts.path in ("", "/") else whole
+
+
+def web_address(url: str) -> str:
+    """What the user gave as an address, if it is one. LocalError else."""
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise LocalError(f"{url}: not the address of a service: give one like http://127.0.0.1:8080")
+    return url
+
+
+def resolve(document_url: str, url: str) -> str:
+    """The address of another document, relative to this one's. Fault for what is no address of the web."""
+    try:
+        whole = urljoin(document_url, url)
+        parts = urlsplit(whole)
+        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError as error:
+        raise Fault(11100, f"{url!r} is no URL: {error}") from None
+    if not sound:
+        raise Fault(11100, f"{url!r} is no URL that can be requested")
+    return whole
 
 
 def socket_url(document_url: str, stream_url: str) -> str:
     """The stream's address, relative to the document it stood in. Fault for a scheme that is none of a socket."""
-    parts = urlsplit(urljoin(document_url, stream_url))
+    try:
+        parts = urlsplit(urljoin(document_url, stream_url))
+        sound = parts.port is None or parts.port > 0
+    except ValueError as error:
+        raise Fault(31923, f"the stream's address {stream_url!r} is malformed: {error}") from None
     scheme = {"https": "wss", "http": "ws"}.get(parts.scheme, parts.scheme)
     if scheme not in ("wss", "ws"):
         raise Fault(31922, f"the stream's address has scheme {parts.scheme!r}, not wss")
+    if not parts.hostname or not sound:
+        raise Fault(31923, f"the stream's address {stream_url!r} names no host")
     if scheme == "ws" and urlsplit(document_url).scheme != "http":
         raise Fault(31922, "the stream's address is ws: Twilio takes wss only")
     return urlunsplit(parts._replace(scheme=scheme))

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import random
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from telephony.sandbox import caller, command
 from telephony.sandbox.caller import SandboxCall
 from telephony.sandbox.limits import TRIAL
 from telephony.sandbox.report import CallReport
-from telephony.sandbox.script import DialPlan, HangUp, Keys, Pause, SayWords, Script, Step, WaitForHangUp
+from telephony.sandbox.script import DialPlan, Drop, HangUp, Keys, Pause, SayWords, Script, Step, WaitForHangUp
 from telephony.settings import Settings
 from tests.integration.twiml_service import TOKEN, TwimlService
 
@@ -317,6 +318,56 @@ async def test_overrides_of_the_first_webhook() -> None:
     assert report.to == f"{service.url}/voice"
     bad = await ring(TwimlService(voice=[""]), voice="/voice#rp=never")
     assert bad.error_codes == [11243]
+
+
+VERBS = (
+    '<Gather action="/turn"><Say>a b</Say></Gather>',
+    '<Gather input="speech dtmf" action="/turn" actionOnEmptyResult="true"/>',
+    '<Gather numDigits="1"/>',
+    '<Gather action="http://"/>',
+    '<Dial action="/turn">+1</Dial>',
+    '<Dial action="/turn#rc=9">+1</Dial>',
+    "<Redirect>/turn</Redirect>",
+    "<Redirect></Redirect>",
+    "<Redirect>http://[bad</Redirect>",
+    "<Redirect>http://127.0.0.1:1/é x</Redirect>",
+    '<Connect action="/turn"><Stream url="/media/x"/></Connect>',
+    '<Connect><Stream url="http://[bad"/></Connect>',
+    '<Connect><Stream url="/media/x" statusCallback="mailto:x"/></Connect>',
+    '<Play digits="w1"/>',
+    '<Pause length="9"/>',
+    "<Say>x</Say>",
+    "<Hangup/>",
+    "<Reject/>",
+    "<Weather/>",
+)
+STEPS: tuple[Step, ...] = (
+    SayWords("hello there"),
+    Keys("12#"),
+    Pause(6000),
+    HangUp(),
+    HangUp(0),
+    Drop(0),
+    WaitForHangUp(7),
+)
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_whatever_the_service_answers_there_is_a_report(seed: int) -> None:
+    chance = random.Random(seed)
+
+    def document() -> str:
+        return "".join(chance.choices(VERBS, k=chance.randint(0, 4)))
+
+    for _ in range(8):
+        service = TwimlService(voice=[document()], turn=[document() for _ in range(6)], fallback=[document()])
+        fallback = "/fallback" if chance.random() < 0.3 else None
+        steps = chance.choices(STEPS, k=chance.randint(1, 4))
+        report = await ring(service, *steps, fallback=fallback, trial=chance.random() < 0.2, time_factor=0.0)
+        by_somebody = report.ended_by in ("agent hung up", "caller hung up", "rejected")
+        assert by_somebody or any(error in report.ended_by for error in report.errors)
+        assert by_somebody or not report.served
+        assert json.dumps(report.as_dict())
 
 
 # --- a trial account ------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from telephony.sandbox.verbs import (
     Wait,
     summary,
 )
-from telephony.sandbox.webhooks import socket_url, voice_url
+from telephony.sandbox.webhooks import resolve, socket_url, voice_url
 
 
 def test_every_verb() -> None:
@@ -171,11 +171,36 @@ def test_a_socket_must_be_wss(url: str) -> None:
         socket_url("https://h/twilio/voice", url)
 
 
+@pytest.mark.parametrize("url", ["ws://[bad", "wss://h:99999/m", "wss:///m", "ws://h:0/m"])
+def test_a_malformed_socket_address(url: str) -> None:
+    with pytest.raises(Fault, match="31923"):
+        socket_url("http://h/twilio/voice", url)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("/b?x=1#rc=2", "https://h/b?x=1#rc=2"),
+        ("b", "https://h/a/b"),
+        ("", "https://h/a/voice"),
+        ("http://other:81/x", "http://other:81/x"),
+    ],
+)
+def test_the_next_document(url: str, expected: str) -> None:
+    assert resolve("https://h/a/voice", url) == expected
+
+
+@pytest.mark.parametrize("url", ["http://[bad", "http://h:99999/", "mailto:x", "http://", "ftp://h/x", "http://h:0/"])
+def test_no_address_of_a_document(url: str) -> None:
+    with pytest.raises(Fault, match="11100"):
+        resolve("https://h/a/voice", url)
+
+
 def test_voice_address() -> None:
     assert voice_url("http://127.0.0.1:8080") == "http://127.0.0.1:8080/twilio/voice"
     assert voice_url("https://h/") == "https://h/twilio/voice"
     assert voice_url("https://h/calls/in?x=1") == "https://h/calls/in?x=1"
     assert voice_url("https://h#rc=2") == "https://h/twilio/voice#rc=2"
-    for bad in ("", "127.0.0.1:8080", "ftp://h", "http://"):
+    for bad in ("", "127.0.0.1:8080", "ftp://h", "http://", "http://[bad", "http://h:99999"):
         with pytest.raises(LocalError, match="not the address"):
             voice_url(bad)
