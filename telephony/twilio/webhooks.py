@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
-from typing import Protocol
+from typing import NoReturn, Protocol
 from urllib.parse import parse_qsl
 
 from quart import Blueprint, Response, abort, request
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import HTTPException
 
 from agent.continuation import Reason
 from agent.line import HangUp, SendDigits, Transfer
 from telephony.admission import Admission
+from telephony.logs.context import event, set_call
+from telephony.logs.source import source_of
 from telephony.settings import Route
 from telephony.tokens import is_call_sid
 from telephony.twilio import twiml
@@ -86,16 +89,18 @@ class TwilioWebhooks:
         """The call has a new status."""
         status = form.get("CallStatus", "")
         self.counts[f"call {status if status in _CALL_STATUSES else 'other'}"] += 1
-        log.info("call %s: status %r", form["CallSid"], status[:40])
+        log.info("call %s: status %r", form["CallSid"], status[:40], extra=event("carrier.status"))
 
     def stream_status(self, form: Form) -> None:
         """The stream started, stopped or failed; a failed upgrade is told nowhere else."""
-        event = form.get("StreamEvent", "")
-        self.counts[event if event in _STREAM_EVENTS else "stream other"] += 1
-        if event == "stream-error":
-            log.warning("call %s: the carrier's stream failed: %r", form["CallSid"], form.get("StreamError", "")[:500])
+        told = form.get("StreamEvent", "")
+        self.counts[told if told in _STREAM_EVENTS else "stream other"] += 1
+        if told == "stream-error":
+            problem = form.get("StreamError", "")[:500]
+            message = "call %s: the carrier's stream failed: %r"
+            log.warning(message, form["CallSid"], problem, extra=event("carrier.stream_error"))
         else:
-            log.info("call %s: %r", form["CallSid"], event[:40])
+            log.info("call %s: %r", form["CallSid"], told[:40], extra=event("carrier.stream"))
 
     def _after(self, origin: Origin, form: Form) -> str:
         call_sid = form["CallSid"]
@@ -108,7 +113,7 @@ class TwilioWebhooks:
             return twiml.dial(origin, decision.to)
         if isinstance(decision, SendDigits):
             return self._return(origin, form, "digits sent", digits=decision.digits)
-        log.warning("call %s: its stream ended without a decision", call_sid)
+        log.warning("call %s: its stream ended without a decision", call_sid, extra=event("call.undecided"))
         return self._return(origin, form, "cut off")
 
     def _after_dial(self, origin: Origin, form: Form) -> str:
@@ -120,7 +125,8 @@ class TwilioWebhooks:
 
     def _fallback(self, origin: Origin, form: Form) -> str:
         problem, where = form.get("ErrorCode", ""), form.get("ErrorUrl", "")
-        log.warning("call %s: the carrier had error %r with %r", form["CallSid"], problem[:20], where[:200])
+        note = event("carrier.error", code=problem[:20])
+        log.warning("call %s: the carrier had error %r with %r", form["CallSid"], problem[:20], where[:200], extra=note)
         if form.get("CallStatus") == "completed":
             return twiml.nothing()
         return self._return(origin, form, "cut off")
@@ -129,7 +135,7 @@ class TwilioWebhooks:
         kind, most = ("revival", MAX_REVIVALS) if why == "cut off" else ("return", MAX_RETURNS)
         self.counts[kind] += 1
         if self._decisions.count_return(f"{kind} {form['CallSid']}") > most:
-            log.error("call %s: given up after %d attempts", form["CallSid"], most)
+            log.error("call %s: given up after %d attempts", form["CallSid"], most, extra=event("call.given_up"))
             return twiml.hang_up(twiml.TROUBLE)
         return self._connect(origin, form, why, digits=digits)
 
@@ -147,6 +153,9 @@ class TwilioWebhooks:
         key, now_ms = (what, form["CallSid"], retry_key), self._now_ms()
         kept = self._answers.get(key)
         if kept is not None and kept[0] > now_ms:
+            self.counts["webhook retries"] += 1
+            message = "call %s: %s was asked again, and answered alike"
+            log.info(message, form["CallSid"], what, extra=event("webhook.retry"))
             return kept[1]
         text = answer()
         self._answers[key] = (now_ms + _ANSWER_LIFETIME_MS, text)
@@ -159,22 +168,32 @@ def twilio_blueprint(hooks: TwilioWebhooks, check: SignatureCheck) -> Blueprint:
     """The webhooks as Quart routes. 403 without a fitting signature, 400 without a CallSid, 413 for a big body."""
     routes = Blueprint("twilio", __name__)
 
+    def bad(what: str, status: int) -> NoReturn:
+        note = event("refused.request", source=source_of(request.scope), path=request.path[:80])
+        log.warning("a request to %s was refused: %s", request.path[:80], what, extra=note)
+        abort(status)
+
     async def signed() -> tuple[Origin, Form]:
-        body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
-        if body and request.mimetype != "application/x-www-form-urlencoded":
-            abort(415)
+        try:
+            body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+        except HTTPException as refusal:  # too big, or too slow
+            bad(f"its body: {refusal.name}", refusal.code or 400)
         scope = request.scope
+        if body and request.mimetype != "application/x-www-form-urlencoded":
+            bad(f"a body of type {request.mimetype[:40]!r}", 415)
         try:
             form = parse_form(body)
             origin = check.check(scope["headers"], scope["raw_path"], scope["query_string"], form)
         except ValueError:
-            abort(400)
+            bad("more fields than any webhook has", 400)
         except NotSigned as refusal:
             hooks.counts["refused: signature"] += 1
-            log.warning("a request to %s was refused: %s", request.path[:80], refusal)
+            note = event("refused.signature", source=source_of(scope), path=request.path[:80])
+            log.warning("a request to %s was refused: %s", request.path[:80], refusal, extra=note)
             abort(403)
         if not is_call_sid(form.get("CallSid", "")):
-            abort(400)
+            bad("no CallSid", 400)
+        set_call(form["CallSid"])  # for the log, to the end of this request
         return origin, form
 
     def xml(text: str) -> Response:

@@ -11,6 +11,8 @@ from telephony.twilio.webhooks import MAX_BODY_BYTES, twilio_blueprint
 from telephony.web.access import Access
 from telephony.web.host import CallHost, now_ms
 from telephony.web.media_socket import MediaGate
+from telephony.web.metrics import ServiceMetrics
+from telephony.web.metrics_page import metrics_blueprint
 from telephony.web.phone import Phone, phone_blueprint
 
 #: A webhook's body is sent with its head; a peer that dribbles is cut off.
@@ -21,12 +23,13 @@ INSTANCE_HEADER = "Offhook-Instance"
 SEEN_HEADER = "Offhook-Seen"
 
 
-def build_app(host: CallHost, check: SignatureCheck, access: Access) -> Quart:
+def build_app(host: CallHost, check: SignatureCheck, access: Access, metrics: ServiceMetrics) -> Quart:
     """The HTTP side. /healthz: the process lives. /readyz: it would take a call now (200) or not (503), as JSON."""
     app = Quart("offhook", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_S
     app.register_blueprint(twilio_blueprint(host.webhooks, check))
+    app.register_blueprint(metrics_blueprint(metrics, access))
     app.register_blueprint(phone_blueprint(Phone(host, host.agents.names(), now_ms=now_ms), access))
 
     @app.get("/healthz")
@@ -49,7 +52,7 @@ def build_app(host: CallHost, check: SignatureCheck, access: Access) -> Quart:
     return app
 
 
-def build_asgi(host: CallHost, check: SignatureCheck, access: Access) -> MediaGate:
+def build_asgi(host: CallHost, check: SignatureCheck, access: Access, metrics: ServiceMetrics) -> MediaGate:
     """Everything that the server serves."""
     instance = (INSTANCE_HEADER.lower().encode(), host.instance.encode())
-    return MediaGate(build_app(host, check, access), host, refusal_headers=(instance,))
+    return MediaGate(build_app(host, check, access, metrics), host, refusal_headers=(instance,))

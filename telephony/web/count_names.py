@@ -37,6 +37,12 @@ FAMILIES = (
         {name: name for name in ("voice", "after", "after-dial", "fallback", "gather")},
     ),
     Family(
+        "offhook_webhook_retries",
+        "Requests that had been answered, and got that answer again.",
+        "",
+        {"": "webhook retries"},
+    ),
+    Family(
         "offhook_webhooks_refused",
         "Webhook requests that were refused.",
         "reason",

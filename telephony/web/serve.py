@@ -18,11 +18,14 @@ from hypercorn.typing import ASGIFramework
 
 from agent.errors import LocalError
 from telephony.auth import auth_token, worker_secret
+from telephony.logs.setup import tell_suppressed
 from telephony.settings import Settings
 from telephony.twilio.signatures import SignatureCheck
 from telephony.web.access import Access
 from telephony.web.app import build_asgi
 from telephony.web.host import CallHost, open_host
+from telephony.web.loop_watch import LoopWatch
+from telephony.web.metrics import ServiceMetrics
 from telephony.web.supervisor import Supervisor, inherited_socket
 
 log = logging.getLogger("offhook.server")
@@ -101,11 +104,22 @@ async def open_service(settings: Settings, hurry: asyncio.Event | None = None) -
             host.signatures = check
             access = Access(check, public_origin=settings.public_origin, operator_token=settings.operator_token)
             host.access = access
+            metrics = ServiceMetrics(agent.definition for agent in host.agents.all())
+            host.listen_apart(metrics.call_meter)
+            gate = build_asgi(host, check, access, metrics)
+            watch = LoopWatch(metrics.lag.observe, tell_suppressed)
+            metrics.observe(
+                state=host.state,
+                counts=lambda: host.counts,
+                open_sockets=lambda: gate.open_sockets,
+                lag_p99_s=watch.p99_s,
+            )
             stop = asyncio.Event()
-            app = cast(ASGIFramework, build_asgi(host, check, access))
+            app = cast(ASGIFramework, gate)
             server = asyncio.create_task(
                 hypercorn_serve(app, _config(listening), shutdown_trigger=stop.wait, mode="asgi")
             )
+            watching = asyncio.create_task(watch.run())
             try:
                 yield Service(settings.local_url(port), port, host)
             finally:
@@ -113,6 +127,7 @@ async def open_service(settings: Settings, hurry: asyncio.Event | None = None) -
                 await host.drain(settings.drain_s, hurry or asyncio.Event())
                 stop.set()
                 await asyncio.wait({server}, timeout=GRACE_S + 2.0)
+                watching.cancel()
                 server.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await server

@@ -195,7 +195,7 @@ def test_no_name_stands_in_two_families() -> None:
 #: What the code counts under a name that it computes: the expression as it stands there, and what it can be.
 COMPUTED = {
     "f\"call {status if status in _CALL_STATUSES else 'other'}\"": {f"call {s}" for s in (*_CALL_STATUSES, "other")},
-    "event if event in _STREAM_EVENTS else 'stream other'": {*_STREAM_EVENTS, "stream other"},
+    "told if told in _STREAM_EVENTS else 'stream other'": {*_STREAM_EVENTS, "stream other"},
     "{None: 'upgrade unsigned', True: 'upgrade signed', False: 'upgrade missigned'}[verdict]": {
         "upgrade unsigned",
         "upgrade signed",
