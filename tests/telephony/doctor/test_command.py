@@ -26,7 +26,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("own-desk", "other-desk"):
         folder = tmp_path / "prompts" / name
         folder.mkdir(parents=True)
-        (folder / "agent.toml").write_text(AGENT.replace("test-desk", name))
+        (folder / "agent.toml").write_text(AGENT.replace("test-desk", name).replace("speed = 50.0", "speed = 5000.0"))
     settings = f'agent = "own-desk"\nagents_dir = ["{tmp_path}/prompts"]\nport = {free_port()}\n'
     settings += '[numbers]\n"+15550100" = "own-desk"\n"+15550101" = "other-desk"\n'
     Path("offhook.toml").write_text(settings)
