@@ -23,6 +23,7 @@ from telephony.settings import Settings
 from telephony.twilio.signatures import SignatureCheck
 from telephony.web.access import Access
 from telephony.web.app import build_asgi
+from telephony.web.call_log import CallLog
 from telephony.web.host import CallHost, open_host
 from telephony.web.loop_watch import LoopWatch
 from telephony.web.metrics import ServiceMetrics
@@ -106,6 +107,7 @@ async def open_service(settings: Settings, hurry: asyncio.Event | None = None) -
             host.access = access
             metrics = ServiceMetrics(agent.definition for agent in host.agents.all())
             host.listen_apart(metrics.call_meter)
+            host.listen_apart(CallLog)
             gate = build_asgi(host, check, access, metrics)
             watch = LoopWatch(metrics.lag.observe, tell_suppressed)
             metrics.observe(
