@@ -130,7 +130,7 @@ async def test_a_whole_call_through_nginx_sounds_as_without(behind: Behind, scri
 
 
 async def test_the_token_of_a_media_socket_is_in_no_log(behind: Behind) -> None:
-    """Neither of a socket that was served nor of one that nginx had to report an error for."""
+    """Neither of sockets that were served nor of one that was refused. (Where nginx has an error to tell: below.)"""
     async with foreign(behind) as carrier:
         tokens = []
         for number in range(2):
@@ -168,10 +168,10 @@ async def test_nothing_that_comes_through_nginx_is_local(behind: Behind) -> None
 
 
 async def test_path_and_query_go_on_as_they_came(behind: Behind) -> None:
-    """The carrier signs what it asked for: no //, %2F or order of parameters may be tidied."""
+    """The carrier signs what it asked for: no %73, //, %2F or order of parameters may be tidied."""
     async with foreign(behind) as carrier:
         form = {"CallSid": CALL, "CallStatus": "ringing"}
-        url = f"{behind.nginx.origin}/twilio/status?b=%2Fx%20y&a=//%C3%BC&a=%2B"
+        url = f"{behind.nginx.origin}/twilio/%73tatus?b=%2Fx%20y&a=//%C3%BC&a=%2B"
         signed = {"X-Twilio-Signature": carrier.sign(url, form)}
         async with carrier.http.post(yarl.URL(url, encoded=True), data=form, headers=signed) as answer:
             assert answer.status == 204
@@ -292,6 +292,12 @@ async def test_the_doctor_says_that_the_service_is_down(
         monkeypatch.setenv("SSL_CERT_FILE", str(nginx.certificate))
         settings = load_settings(port=service_port, public_origin=nginx.origin)
         found = {finding.check: finding async for finding in examine(settings, rehearsal=True)}
+        url = f"{nginx.origin}/media/the-token"
+        async with aiohttp.ClientSession() as http, http.get(url, ssl=trusting(nginx)) as answer:
+            assert answer.status == 502
+        logs = nginx.logs()
+    assert '"GET /media/... HTTP/1.1" 502' in logs
+    assert "the-token" not in logs
     assert found["port"].level == "warning"
     assert "nginx answers 502: it does not reach the service" in found["http"].said
     assert found["websocket, signature"].level == "left out"
