@@ -7,25 +7,20 @@ follows the TwiML. The conversation must go on where it was, and come to its end
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
 import re
 import signal
-import socket
-import sys
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 from telephony.sandbox.caller import SandboxCall
 from telephony.sandbox.script import find_script, load_script
+from tests.integration.processes import TOKEN, ServiceProcess, service_process
 
 log = logging.getLogger(__name__)
 
@@ -33,67 +28,23 @@ log = logging.getLogger(__name__)
 BACK_WITHIN_S = 2.0
 #: Beyond: the machine that runs the tests may be busy. The figure itself is logged.
 ALLOWANCE_S = 3.0
-TOKEN = "0123456789abcdef0123456789abcdef"
 
 
-@dataclass(frozen=True, slots=True)
-class Supervised:
-    url: str
-    pid: int
-    calls: Path
-
-    def worker(self) -> int | None:
-        """The worker's process, if there is one now."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return int(children[0]) if children else None
-
-    async def next_worker(self, old: int) -> float:
-        """When the next worker was started (time.monotonic)."""
-        async with asyncio.timeout(20):
-            while self.worker() in (None, old):
-                await asyncio.sleep(0.005)
-        return time.monotonic()
-
-    def journals(self, call: str) -> list[list[dict[str, Any]]]:
-        """The journals of the call's streams, in order."""
-        folders = sorted(self.calls.glob(f"{call}*"), key=lambda folder: (len(folder.name), folder.name))
-        return [[json.loads(line) for line in (f / "journal.jsonl").read_text().splitlines()] for f in folders]
+async def next_worker(service: ServiceProcess, old: int) -> float:
+    """When the next worker was started (time.monotonic)."""
+    async with asyncio.timeout(20):
+        while service.worker() in (None, old):
+            await asyncio.sleep(0.005)
+    return time.monotonic()
 
 
-@contextlib.asynccontextmanager
-async def supervised(folder: Path) -> AsyncIterator[Supervised]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OFFHOOK_", "TWILIO_"))}
-    environment |= {"OFFHOOK_PORT": str(port), "OFFHOOK_DRAIN_S": "0", "TWILIO_AUTH_TOKEN": TOKEN}
-    environment |= {"PYTHONPATH": os.getcwd(), "OFFHOOK_MAX_CALLS_PER_SOURCE": "0"}
-    with (folder / "log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "telephony.cli", "serve", "--supervise",
-            cwd=folder, env=environment, stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        url = f"http://127.0.0.1:{port}"
-        async with aiohttp.ClientSession() as http, asyncio.timeout(30):
-            while True:
-                with contextlib.suppress(aiohttp.ClientError):
-                    async with http.get(f"{url}/readyz") as ready:
-                        if ready.status == 200:
-                            break
-                await asyncio.sleep(0.1)
-        yield Supervised(url, process.pid, folder / "calls")
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            async with asyncio.timeout(40):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
+def journals(service: ServiceProcess, call: str) -> list[list[dict[str, Any]]]:
+    """The journals of the call's streams, in order."""
+    folders = sorted(service.calls.glob(f"{call}*"), key=lambda folder: (len(folder.name), folder.name))
+    return [[json.loads(line) for line in (f / "journal.jsonl").read_text().splitlines()] for f in folders]
 
 
-async def one_call(service: Supervised, begin_after_s: float) -> SandboxCall:
+async def one_call(service: ServiceProcess, begin_after_s: float) -> SandboxCall:
     await asyncio.sleep(begin_after_s)
     call = SandboxCall(load_script(find_script("demo")), service.url, auth_token=TOKEN, max_call_s=90)
     await call.run()
@@ -110,12 +61,12 @@ def back_after_s(call: SandboxCall, started_s: float) -> float:
     return (first - after_ms) / 1000
 
 
-def check(service: Supervised, call: SandboxCall) -> None:
+def check(service: ServiceProcess, call: SandboxCall) -> None:
     """The conversation went on: same agent, nothing greeted or looked up twice, and it came to its own end."""
     report = call.report
     assert report.served, report.errors
     assert report.ended_by == "agent hung up"
-    first, second = service.journals(call.call_sid)
+    first, second = journals(service, call.call_sid)
     assert second[0]["continues"] == "cut off"
     assert second[0]["agent"] == first[0]["agent"] == "parcel-desk"
     said = [event["text"] for event in second if event["kind"] == "agent.clause"]
@@ -131,13 +82,13 @@ def check(service: Supervised, call: SandboxCall) -> None:
 
 async def killed_mid_call(folder: Path, at_s: float, callers: int) -> list[float]:
     """Kill the worker `at_s` after the calls' beginning; how long each took to be back."""
-    async with supervised(folder) as service:
+    async with service_process(folder, "--supervise") as service:
         worker = service.worker()
         assert worker is not None
         calls = [asyncio.create_task(one_call(service, number * 0.05)) for number in range(callers)]
         await asyncio.sleep(at_s)
         os.kill(worker, signal.SIGKILL)
-        started_s = await service.next_worker(worker)
+        started_s = await next_worker(service, worker)
         done = [await call for call in calls]
         for call in done:
             check(service, call)
