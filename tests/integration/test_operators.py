@@ -180,8 +180,8 @@ async def test_each_kind_of_bad_input_has_a_log_line_and_a_figure_of_its_own(
         "webhook.retry": 1,
     }
     assert events["refused.request"] == 2
-    assert events["socket.protocol"] == 2
-    assert {line["call"] for line in lines if line.get("event") == "socket.protocol"} == {CALL, OTHER_CALL}
+    faults = [line["call"] for line in lines if line.get("event", "").startswith("socket.")]
+    assert sorted(faults) == [CALL, OTHER_CALL]
     assert all(line["source"] == "127.0.0.1" for line in lines if line.get("event", "").startswith("refused."))
     assert token not in log_lines.getvalue()
     assert token[:60] not in log_lines.getvalue()
