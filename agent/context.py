@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextvars import copy_context
 from functools import partial
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -104,7 +105,9 @@ class LiveContext:
         return f"{kind}-{number}"
 
     async def offload(self, work: Callable[..., T], *args: object, cost_ms: float, apart: bool = False) -> T:
-        return await self._loop.run_in_executor(self._apart if apart else self._executor, work, *args)
+        # In the caller's context (contextvars), as a task would be: so what the work logs is known to be this call's.
+        run = copy_context().run
+        return await self._loop.run_in_executor(self._apart if apart else self._executor, run, partial(work, *args))
 
     def hand_over(self, receive: Callable[..., None], *args: object) -> None:
         self._loop.call_soon_threadsafe(receive, *args)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 
 import pytest
 
@@ -46,3 +47,17 @@ async def test_an_error_apart_is_raised_where_it_is_waited_for() -> None:
 def test_what_hangs_for_ever_does_not_keep_the_process() -> None:
     code = "import threading; from agent.context import ApartExecutor; ApartExecutor().submit(threading.Event().wait)"
     assert subprocess.run([sys.executable, "-c", code], timeout=20, check=False).returncode == 0
+
+
+async def test_offloaded_work_knows_whose_it_is() -> None:
+    whose: ContextVar[str] = ContextVar("whose", default="nobody")
+    with ThreadPoolExecutor(1) as executor:
+        ctx = LiveContext(executor, apart=ApartExecutor())
+
+        async def one(name: str, apart: bool) -> str:
+            whose.set(name)
+            return await ctx.offload(whose.get, cost_ms=0, apart=apart)
+
+        names = await asyncio.gather(*(asyncio.create_task(one(f"call {n}", n % 2 == 0)) for n in range(6)))
+        assert names == [f"call {n}" for n in range(6)]
+        assert await ctx.offload(whose.get, cost_ms=0) == "nobody"
