@@ -144,7 +144,7 @@ class CallRecord:
         """Flush to disk every FLUSH_EVERY_S. Ends when cancelled, or when there is nothing (more) to keep."""
         while self._keeping and not self._closed:
             await asyncio.sleep(FLUSH_EVERY_S)
-            await self._flush()
+            await self.flush()
 
     async def close(self, summary_extra: Mapping[str, object] | None = None) -> None:
         """Flush what is left and write call.json, with `summary_extra` laid over the summary.
@@ -170,7 +170,8 @@ class CallRecord:
             self._give_up(failure)
         self._keeping = False
 
-    async def _flush(self) -> None:
+    async def flush(self) -> None:
+        """Write to disk what has been told so far."""
         store = self._store
         if store is None or self._closed or not self._keeping:
             return

@@ -11,6 +11,8 @@ from telephony.twilio.signatures import Origin
 VOICE_PATH = "/twilio/voice"
 AFTER_PATH = "/twilio/after"
 AFTER_DIAL_PATH = "/twilio/after-dial"
+GATHER_PATH = "/twilio/gather"
+GATHER_MORE_PATH = "/twilio/gather-more"
 FALLBACK_PATH = "/twilio/fallback"
 STATUS_PATH = "/twilio/status"
 STREAM_STATUS_PATH = "/twilio/stream-status"
@@ -39,8 +41,8 @@ def connect(origin: Origin, token: str, *, caller: str, called: str, first_digit
         response.play(digits=first_digits)
     joined = Connect(action=origin.http(AFTER_PATH) + ASK_AGAIN)
     stream = joined.stream(url=origin.socket(MEDIA_PATH + token), status_callback=origin.http(STREAM_STATUS_PATH))
-    stream.parameter(name="caller", value=_xml(caller))
-    stream.parameter(name="called", value=_xml(called))
+    stream.parameter(name="caller", value=xml_text(caller))
+    stream.parameter(name="called", value=xml_text(called))
     response.append(joined)
     return str(response)
 
@@ -62,13 +64,19 @@ def nothing() -> str:
 def dial(origin: Origin, to: str) -> str:
     """Hand the call to a phone number or SIP URI; the carrier asks AFTER_DIAL_PATH how to go on."""
     response = VoiceResponse()
-    leg = response.dial(answer_on_bridge=True, timeout=DIAL_TIMEOUT_S, action=origin.http(AFTER_DIAL_PATH) + ASK_AGAIN)
+    add_dial(response, to, origin.http(AFTER_DIAL_PATH) + ASK_AGAIN)
+    return str(response)
+
+
+def add_dial(response: VoiceResponse, to: str, action: str | None) -> None:
+    """Call a phone number or SIP URI; then the carrier asks `action`, or goes on here where there is none."""
+    leg = response.dial(answer_on_bridge=True, timeout=DIAL_TIMEOUT_S, action=action)
     if to.lower().startswith(("sip:", "sips:")):
         leg.sip(to)
     else:
         leg.number(to)
-    return str(response)
 
 
-def _xml(text: str) -> str:
+def xml_text(text: str) -> str:
+    """Without what no XML document can hold."""
     return _NOT_XML.sub("", text)

@@ -21,6 +21,8 @@ from telephony.settings import Route
 from telephony.tokens import is_call_sid
 from telephony.twilio import twiml
 from telephony.twilio.decisions import DecisionBook
+from telephony.twilio.gather import TurnDesk
+from telephony.twilio.gather_hooks import GatherHooks
 from telephony.twilio.signatures import NotSigned, Origin, SignatureCheck
 
 log = logging.getLogger("offhook.twilio")
@@ -55,15 +57,24 @@ class TwilioWebhooks:
     """The answers, as TwiML. No HTTP in here: a checked form comes in, text goes out."""
 
     def __init__(
-        self, desk: Desk, decisions: DecisionBook, route: Callable[[str], Route], *, now_ms: Callable[[], int]
+        self,
+        desk: Desk,
+        decisions: DecisionBook,
+        route: Callable[[str], Route],
+        *,
+        now_ms: Callable[[], int],
+        turns: TurnDesk | None = None,
     ) -> None:
-        """`route` says who answers calls to a number."""
+        """`route` says who answers calls to a number; `turns` serves those whose mode is "gather"."""
         self._desk = desk
         self._route = route
         self._decisions = decisions
         self._now_ms = now_ms
         self._answers: dict[tuple[str, str, str], tuple[int, str]] = {}
         self.counts: Counter[str] = Counter()
+        self.gather = (
+            GatherHooks(turns, decisions, route, self.counts, max_returns=MAX_RETURNS) if turns is not None else None
+        )
 
     def voice(self, origin: Origin, form: Form) -> str:
         """A call has come in. A retry for the same call is answered alike, with a fresh token."""
@@ -89,6 +100,8 @@ class TwilioWebhooks:
         """The call has a new status."""
         status = form.get("CallStatus", "")
         self.counts[f"call {status if status in _CALL_STATUSES else 'other'}"] += 1
+        if self.gather is not None:
+            self.gather.status(form)
         log.info("call %s: status %r", form["CallSid"], status[:40], extra=event("carrier.status"))
 
     def stream_status(self, form: Form) -> None:
@@ -202,9 +215,15 @@ def twilio_blueprint(hooks: TwilioWebhooks, check: SignatureCheck) -> Blueprint:
     def retry_key() -> str:
         return str(request.headers.get("I-Twilio-Idempotency-Token", ""))[:128]
 
+    def by_turns(form: Form) -> GatherHooks | None:
+        return hooks.gather if hooks.gather is not None and hooks.gather.serves(form) else None
+
     @routes.post(twiml.VOICE_PATH)
     async def voice() -> Response:
-        return xml(hooks.voice(*await signed()))
+        origin, form = await signed()
+        if (gather := by_turns(form)) is not None:
+            return xml(await gather.voice(origin, form, retry_key()))
+        return xml(hooks.voice(origin, form))
 
     @routes.post(twiml.AFTER_PATH)
     async def after() -> Response:
@@ -212,11 +231,28 @@ def twilio_blueprint(hooks: TwilioWebhooks, check: SignatureCheck) -> Blueprint:
 
     @routes.post(twiml.AFTER_DIAL_PATH)
     async def after_dial() -> Response:
-        return xml(hooks.after_dial(*await signed(), retry_key()))
+        origin, form = await signed()
+        if (gather := by_turns(form)) is not None:
+            return xml(await gather.after_dial(origin, form, retry_key()))
+        return xml(hooks.after_dial(origin, form, retry_key()))
 
     @routes.post(twiml.FALLBACK_PATH)
     async def fallback() -> Response:
-        return xml(hooks.fallback(*await signed(), retry_key()))
+        origin, form = await signed()
+        if (gather := by_turns(form)) is not None:
+            return xml(await gather.fallback(origin, form, retry_key()))
+        return xml(hooks.fallback(origin, form, retry_key()))
+
+    if hooks.gather is not None:
+        gathering = hooks.gather
+
+        @routes.post(twiml.GATHER_PATH)
+        async def gather_turn() -> Response:
+            return xml(await gathering.turn(*await signed(), retry_key()))
+
+        @routes.post(twiml.GATHER_MORE_PATH)
+        async def gather_more() -> Response:
+            return xml(await gathering.more(*await signed(), retry_key()))
 
     @routes.post(twiml.STATUS_PATH)
     async def status() -> Response:

@@ -103,6 +103,18 @@ FAMILIES = (
         "kind",
         {kind: f"socket protocol: {kind}" for kind in FAULTS},
     ),
+    Family(
+        "offhook_gather",
+        "Calls that are served turn by turn: the caller's turns, silences and late answers; calls that came no more.",
+        "what",
+        {
+            "turns": "gather turns",
+            "empty": "gather empty",
+            "late_answer": "gather late answer",
+            "overdue": "gather overdue",
+            "abandoned": "gather abandoned",
+        },
+    ),
     Family("offhook_socket_binary_frames", "Binary frames, which are ignored.", "", {"": "socket binary frames"}),
     Family(
         "offhook_carrier_calls",

@@ -35,6 +35,7 @@ from telephony.twilio.signatures import SignatureCheck
 from telephony.twilio.webhooks import TwilioWebhooks
 from telephony.web.access import Access
 from telephony.web.agents import ServedAgents, make_private_folder, open_agents
+from telephony.web.gather_calls import GatherCalls
 from telephony.web.media_socket import AsgiScope
 from telephony.web.ongoing import SESSION_END_S, OngoingCall, first_line, until_both_end
 from telephony.web.retention import prune_for_ever
@@ -87,7 +88,8 @@ class CallHost:
         self.agents = agents
         self.calls_dir = settings.calls_dir
         self.decisions = DecisionBook(now_ms=now_ms)
-        self.webhooks = TwilioWebhooks(self, self.decisions, settings.route, now_ms=now_ms)
+        self.gather = GatherCalls(self, settings.route, max_call_s=settings.max_call_s)
+        self.webhooks = TwilioWebhooks(self, self.decisions, settings.route, now_ms=now_ms, turns=self.gather)
         self.signatures: SignatureCheck | None = None
         self.access: Access | None = None
         self._max_call_s = settings.max_call_s
@@ -136,6 +138,28 @@ class CallHost:
             raise
         self._idle.clear()
         return True
+
+    def take_place(self, call_sid: str, admission: Admission) -> bool:
+        """A place at once, for a call that needs no socket; False when there is none."""
+        token = self.admit(call_sid, admission)
+        return token is not None and self.enter(token)
+
+    def leave_place(self, call_sid: str) -> None:
+        """A call, or one of its streams, has ended."""
+        self._room.leave(call_sid)
+        if self._room.calls == 0:
+            self._idle.set()
+
+    def new_context(self) -> LiveContext:
+        """The world, for one call."""
+        return LiveContext(self._executor, apart=self._apart)
+
+    def tell(self, record: CallRecord) -> None:
+        """Let those who listen to calls hear this one's journal."""
+        for listener in self._listeners:
+            record.listen(partial(listener, record.folder))
+        for make in self._makers:
+            record.listen(make())
 
     def note_upgrade(self, scope: AsgiScope, call_sid: str) -> None:
         """Count how the upgrade was signed; a wrong signature beside a good token is worth a line in the log.
@@ -224,9 +248,7 @@ class CallHost:
                 if self._calls.get(call_sid) is call:
                     del self._calls[call_sid]
                 call.ended.set()
-            self._room.leave(call_sid)
-            if self._room.calls == 0:
-                self._idle.set()
+            self.leave_place(call_sid)
         return 1000
 
     async def _supersede(self, call_sid: str) -> None:
@@ -250,15 +272,12 @@ class CallHost:
             on_leave=lambda decision: self._decide(start.call_sid, decision),
             on_fault=lambda fault: self._note_fault(start.call_sid, fault),
         )
-        ctx = LiveContext(self._executor, apart=self._apart)
+        ctx = self.new_context()
         before = await self._what_was_before(start.call_sid, admission, ctx)
         call.record = record = CallRecord.open(
             self.calls_dir, start.call_sid, mode=definition.record, rate_hz=line.info.sample_rate_hz, ctx=ctx
         )
-        for listener in self._listeners:
-            record.listen(partial(listener, record.folder))
-        for make in self._makers:
-            record.listen(make())
+        self.tell(record)
         if admission.listener is not None:
             record.listen(admission.listener)
         self.counts["calls"] += 1
@@ -311,6 +330,7 @@ class CallHost:
             for call in self._calls.values():
                 if call.session is not None:
                     call.session.wind_up("service stopped")
+            self.gather.wind_up("service stopped")
             hurry.clear()
             await self._until_idle(GOODBYE_S, hurry)
         if not self._idle.is_set():
@@ -327,6 +347,7 @@ class CallHost:
         log.warning("stopping: %d calls are ended now", self._room.calls, extra=event("drain.cut"))
         # With a decision: the carrier's next question finds "hang up", not a call to be brought back.
         await asyncio.gather(*(call.leave(HangUp("service stopped")) for call in list(self._calls.values())))
+        await self.gather.end_all()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SESSION_END_S):
                 await self._idle.wait()

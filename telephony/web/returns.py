@@ -19,6 +19,11 @@ MAX_STREAMS = 40
 
 def read_continuation(calls_dir: Path, call_id: str, reason: Reason) -> Continuation | None:
     """Where the conversation of this call stood; None if nothing was kept of it, or nothing said. Blocking."""
+    return continue_from(read_journals(calls_dir, call_id), reason)
+
+
+def read_journals(calls_dir: Path, call_id: str) -> list[list[dict[str, Any]]]:
+    """The journals of a call's streams, oldest first; none if they cannot be read. Blocking."""
     journals: list[list[dict[str, Any]]] = []
     try:
         for number in range(1, MAX_STREAMS):
@@ -33,5 +38,5 @@ def read_continuation(calls_dir: Path, call_id: str, reason: Reason) -> Continua
                 journals.append(events)
     except (OSError, LocalError) as error:
         log.error("call %s: what was said before cannot be read: %s", call_id, error)
-        return None
-    return continue_from(journals, reason)
+        return []
+    return journals

@@ -1,0 +1,96 @@
+"""The webhooks of calls that are served turn by turn: a checked form comes in, TwiML goes out. No HTTP in here."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+
+from werkzeug.datastructures import MultiDict
+
+from telephony.logs.context import event
+from telephony.settings import Route
+from telephony.twilio import twiml
+from telephony.twilio.decisions import DecisionBook
+from telephony.twilio.gather import TurnDesk, What, document_twiml, read_request
+from telephony.twilio.signatures import Origin
+
+log = logging.getLogger("offhook.twilio")
+
+#: CallStatus with which a call is over.
+OVER = frozenset(("completed", "busy", "failed", "no-answer", "canceled"))
+
+Form = MultiDict[str, str]
+
+
+class GatherHooks:
+    """For numbers whose mode is "gather". `retry_key` is the carrier's idempotency token: a retry gets the same answer,
+    and its turn does not run again.
+    """
+
+    def __init__(
+        self,
+        desk: TurnDesk,
+        decisions: DecisionBook,
+        route: Callable[[str], Route],
+        counts: Counter[str],
+        *,
+        max_returns: int,
+    ) -> None:
+        """`max_returns`: so often a call may come back from transfers that nobody answered."""
+        self._desk = desk
+        self._decisions = decisions
+        self._route = route
+        self._counts = counts
+        self._max_returns = max_returns
+
+    def serves(self, form: Form) -> bool:
+        """Whether calls to this number are served turn by turn."""
+        return self._route(form.get("To", "")).mode == "gather"
+
+    async def voice(self, origin: Origin, form: Form, retry_key: str) -> str:
+        """A call has come in."""
+        self._counts["voice"] += 1
+        return await self._document("voice", origin, form, retry_key)
+
+    async def turn(self, origin: Origin, form: Form, retry_key: str) -> str:
+        """The caller has spoken, pressed keys, or been silent."""
+        self._counts["gather"] += 1
+        return await self._document("turn", origin, form, retry_key)
+
+    async def more(self, origin: Origin, form: Form, retry_key: str) -> str:
+        """The rest of an answer that was not ready in time."""
+        self._counts["gather"] += 1
+        return await self._document("more", origin, form, retry_key)
+
+    async def after_dial(self, origin: Origin, form: Form, retry_key: str) -> str:
+        """A transfer is over: hang up if somebody answered, else the conversation goes on."""
+        self._counts["after-dial"] += 1
+        if form.get("DialCallStatus") in ("completed", "answered"):
+            return twiml.nothing() if form.get("CallStatus") in OVER else twiml.hang_up()
+        self._counts["return"] += 1
+        if self._decisions.count_return(f"return {form['CallSid']}") > self._max_returns:
+            message = "call %s: given up after %d attempts"
+            log.error(message, form["CallSid"], self._max_returns, extra=event("call.given_up"))
+            return twiml.hang_up(twiml.TROUBLE)
+        return await self._document("nobody answered", origin, form, retry_key)
+
+    async def fallback(self, origin: Origin, form: Form, retry_key: str) -> str:
+        """One of our documents could not be had: it is given again, or the call goes on from its journal."""
+        self._counts["fallback"] += 1
+        problem, where = form.get("ErrorCode", ""), form.get("ErrorUrl", "")
+        note = event("carrier.error", code=problem[:20])
+        log.warning("call %s: the carrier had error %r with %r", form["CallSid"], problem[:20], where[:200], extra=note)
+        return await self._document("fallback", origin, form, retry_key)
+
+    def status(self, form: Form) -> None:
+        """The call has a new status."""
+        if form.get("CallStatus") in OVER:
+            self._desk.hung_up(form["CallSid"])
+
+    async def _document(self, what: What, origin: Origin, form: Form, retry_key: str) -> str:
+        if form.get("CallStatus") in OVER:
+            self._desk.hung_up(form["CallSid"])
+            return twiml.nothing()
+        document = await self._desk.document(read_request(what, form, retry_key))
+        return twiml.hang_up(twiml.BUSY) if document is None else document_twiml(origin, document)
