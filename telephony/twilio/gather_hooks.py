@@ -41,7 +41,7 @@ class GatherHooks:
         self._desk = desk
         self._decisions = decisions
         self._route = route
-        self._counts = counts
+        self.counts = counts
         self._max_returns = max_returns
 
     def serves(self, form: Form) -> bool:
@@ -50,25 +50,25 @@ class GatherHooks:
 
     async def voice(self, origin: Origin, form: Form, retry_key: str) -> str:
         """A call has come in."""
-        self._counts["voice"] += 1
+        self.counts["voice"] += 1
         return await self._document("voice", origin, form, retry_key)
 
     async def turn(self, origin: Origin, form: Form, retry_key: str) -> str:
         """The caller has spoken, pressed keys, or been silent."""
-        self._counts["gather"] += 1
+        self.counts["gather"] += 1
         return await self._document("turn", origin, form, retry_key)
 
     async def more(self, origin: Origin, form: Form, retry_key: str) -> str:
         """The rest of an answer that was not ready in time."""
-        self._counts["gather"] += 1
+        self.counts["gather"] += 1
         return await self._document("more", origin, form, retry_key)
 
     async def after_dial(self, origin: Origin, form: Form, retry_key: str) -> str:
         """A transfer is over: hang up if somebody answered, else the conversation goes on."""
-        self._counts["after-dial"] += 1
+        self.counts["after-dial"] += 1
         if form.get("DialCallStatus") in ("completed", "answered"):
             return twiml.nothing() if form.get("CallStatus") in OVER else twiml.hang_up()
-        self._counts["return"] += 1
+        self.counts["return"] += 1
         if self._decisions.count_return(f"return {form['CallSid']}") > self._max_returns:
             message = "call %s: given up after %d attempts"
             log.error(message, form["CallSid"], self._max_returns, extra=event("call.given_up"))
@@ -77,7 +77,7 @@ class GatherHooks:
 
     async def fallback(self, origin: Origin, form: Form, retry_key: str) -> str:
         """One of our documents could not be had: it is given again, or the call goes on from its journal."""
-        self._counts["fallback"] += 1
+        self.counts["fallback"] += 1
         problem, where = form.get("ErrorCode", ""), form.get("ErrorUrl", "")
         note = event("carrier.error", code=problem[:20])
         log.warning("call %s: the carrier had error %r with %r", form["CallSid"], problem[:20], where[:200], extra=note)

@@ -105,9 +105,10 @@ FAMILIES = (
     ),
     Family(
         "offhook_gather",
-        "Calls that are served turn by turn: the caller's turns, silences and late answers; calls that came no more.",
+        "Calls served turn by turn: calls, turns, silences, late answers; documents never made; calls that went silent.",
         "what",
         {
+            "calls": "gather calls",
             "turns": "gather turns",
             "empty": "gather empty",
             "late_answer": "gather late answer",

@@ -219,7 +219,8 @@ class GatherCalls:
             ctx = self._house.new_context()
             journals = await self._earlier(call.sid, ctx)
             before = _continuation(journals, request)
-            self._house.counts["calls continued" if before is not None else "calls"] += 1
+            self._house.counts["gather calls"] += before is None
+            self._house.counts["calls continued"] += before is not None
             mode, longest_s = agent.definition.record, min(agent.definition.max_call_s, self._max_call_s)
             definition = dataclasses.replace(agent.definition, max_call_s=round(longest_s))
             record = CallRecord.open(

@@ -66,7 +66,7 @@ async def test_the_audio_is_a_valid_file_after_every_flush(tmp_path: Path) -> No
     assert soundfile.info(record.folder / "audio.wav").frames == 0
     for second in range(1, 4):
         record.caller_audio(tone(8000, 1), (second - 1) * 1000)
-        await record._flush()
+        await record.flush()
         assert soundfile.info(record.folder / "audio.wav").frames == second * 8000
     await record.close()
 
@@ -254,7 +254,7 @@ async def test_a_full_disk_ends_the_record_not_the_call(
     heard: list[object] = []
     record.listen(lambda event: heard.append(event["kind"]))
     record.event("call.started", 0, call_id="CA1")
-    await record._flush()
+    await record.flush()
     write = os.write
 
     def full(fd: int, data: bytes) -> int:
@@ -266,7 +266,7 @@ async def test_a_full_disk_ends_the_record_not_the_call(
     for number in range(3):
         record.event("tick", 20 * number)
         record.caller_audio(tone(160, 1), 20 * number)
-        await record._flush()
+        await record.flush()
     monkeypatch.undo()
     await record.close()
     assert heard == ["call.started", "tick", "error", "tick", "tick"]
@@ -298,7 +298,7 @@ async def test_a_disk_that_hangs_does_not_hold_the_call(tmp_path: Path, monkeypa
     record.listen(lambda event: heard.append(event["kind"]))
     with record._store._lock:  # as a write that does not return would
         record.event("tick", 0)
-        await record._flush()
+        await record.flush()
         await record.close()
     assert heard == ["tick", "error"]
 
