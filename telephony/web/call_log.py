@@ -32,8 +32,9 @@ class CallLog:
             log.info("call %s begins: %s answers", self._call, line.get("agent"), extra=fields)
         elif kind == "error":
             where = line.get("where")
-            fields = event("call.error", where=where)
-            log.warning("call %s: error in %s: %s", self._call, where, line.get("message"), extra=fields)
+            # Engines' errors are our own sentences; what any exception says may quote the caller (host.py logs it).
+            message = "see call.failed" if where in ("call", "host") else line.get("message")
+            log.warning("call %s: error in %s: %s", self._call, where, message, extra=event("call.error", where=where))
         elif kind == "call.ended":
             call_ms = line.get("call_ms")
             duration_s = round(call_ms / 1000, 1) if isinstance(call_ms, int | float) else 0.0
