@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -60,7 +61,11 @@ def serve(
     async def tell(service: server.Service) -> None:
         reached = settings.public_origin or service.url
         agents = ", ".join(sorted(set(service.host.agents.names().values())))
-        typer.echo(f"answering calls: {agents}; the number's voice webhook is {reached}/twilio/voice")
+        told = f"answering calls: {agents}; the number's voice webhook is {reached}/twilio/voice"
+        if settings.log_format == "json":  # whoever reads the log by machine reads all of it so
+            logging.getLogger("offhook").info(told)
+        else:
+            typer.echo(told)
 
     raise typer.Exit(server.run_loop(server.serve(settings, tell)))
 
