@@ -92,7 +92,8 @@ def test_a_signal_ends_the_worker_and_then_the_supervisor(supervised: Supervised
 
 def test_a_signal_while_the_next_start_is_waited_for_ends_it(supervised: Supervised) -> None:
     supervised.ask(b"die")
-    assert supervised.end(signal.SIGTERM) in (1, 7, 143)  # waiting; a worker at work; one still starting
+    # Waiting for the next start; a worker at work; the dead one not yet noticed; one still starting.
+    assert supervised.end(signal.SIGTERM) in (1, 7, 137, 143)
 
 
 def test_settings_that_cannot_be_served_are_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
