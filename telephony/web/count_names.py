@@ -105,7 +105,7 @@ FAMILIES = (
     ),
     Family(
         "offhook_gather",
-        "Calls served turn by turn: calls, turns, silences, late answers; documents never made; calls that went silent.",
+        "Calls served turn by turn: calls, turns, silences, late answers; documents not made; calls that went silent.",
         "what",
         {
             "calls": "gather calls",
