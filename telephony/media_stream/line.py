@@ -52,6 +52,10 @@ WATCHDOG_S = 0.1
 MAX_GAP_MS = 10_000
 #: So many unreadable messages are forgiven in one call, and such as come faster than a telephone can send.
 MAX_FAULTS = 50
+#: Fifty frames a second, a mark five times a second, keys; carriers of 10 ms frames send twice as many. A stall of ten
+#: seconds brings what it held up at once.
+MAX_MESSAGES_AT_ONCE = 2000
+MAX_MESSAGES_PER_S = 200
 #: Nobody presses more keys than this: a stall may bring many at once, a long call many in all.
 MAX_KEYS_AT_ONCE = 500
 MAX_KEYS_PER_S = 20
@@ -63,7 +67,7 @@ class TextSocket(Protocol):
     """What a media stream needs of a WebSocket, whichever server library holds it."""
 
     async def receive(self) -> str | None:
-        """The next text message; None once the peer is gone."""
+        """The next text message; None once the peer is gone. May raise RemoteError: a fault of the peer."""
 
     async def send(self, text: str) -> None:
         """Send one text message; returns when the transport has taken it. Raises OSError when the peer is gone."""
@@ -138,6 +142,7 @@ class MediaStreamLine:
         self._unmarked_ms = 0
         self._frames = 0
         self._keys = 0
+        self._messages = 0
         self._faults = 0
         self._gone: str | None = None
         self._over = asyncio.Event()
@@ -201,17 +206,23 @@ class MediaStreamLine:
 
     async def _read(self) -> None:
         while self._gone is None:
-            text = await self._socket.receive()
-            if text is None:
-                return self._end("closed")
-            self._last_message_s = self._now_s()
             try:
+                text = await self._socket.receive()
+                if text is None:
+                    return self._end("closed")
+                self._last_message_s = self._now_s()
+                self._messages += 1
                 self._on_message(text)
             except RemoteError as error:
                 self._on_fault(error)
                 self._faults += 1
                 if self._faults > MAX_FAULTS:
                     self._end(f"protocol: {error}")
+            most = MAX_MESSAGES_AT_ONCE + MAX_MESSAGES_PER_S * (self._last_message_s - self._began_s)
+            if self._messages > most:
+                fault = RemoteError("media stream: more messages than a call has")
+                self._on_fault(fault)
+                self._end(f"protocol: {fault}")
 
     def _on_message(self, text: str) -> None:
         message = decode_from_carrier(text)
@@ -301,6 +312,7 @@ class MediaStreamLine:
                     async with asyncio.timeout(SEND_DEADLINE_S):
                         await self._socket.send(text)
                 except TimeoutError:
+                    self._on_fault(RemoteError(f"media stream: the peer takes nothing, for {SEND_DEADLINE_S:g} s"))
                     return self._end(f"peer took nothing for {SEND_DEADLINE_S:g} s")
                 except OSError:
                     return self._end("closed")
@@ -310,6 +322,7 @@ class MediaStreamLine:
         while self._gone is None:
             await asyncio.sleep(WATCHDOG_S)
             if self._now_s() - self._last_message_s > DEAD_S:
+                self._on_fault(RemoteError(f"media stream: silent, for {DEAD_S:g} s"))
                 self._end("silent")
             elif self.media_ms > self._audio_end_ms:
                 self._move(self.media_ms)

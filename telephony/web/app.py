@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from quart import Quart, Response, jsonify, request
@@ -9,6 +10,7 @@ from quart import Quart, Response, jsonify, request
 from telephony.twilio.signatures import SignatureCheck
 from telephony.twilio.webhooks import MAX_BODY_BYTES, twilio_blueprint
 from telephony.web.access import Access
+from telephony.web.doorkeeper import Doorkeeper
 from telephony.web.host import CallHost, now_ms
 from telephony.web.media_socket import MediaGate
 from telephony.web.metrics import ServiceMetrics
@@ -55,4 +57,7 @@ def build_app(host: CallHost, check: SignatureCheck, access: Access, metrics: Se
 def build_asgi(host: CallHost, check: SignatureCheck, access: Access, metrics: ServiceMetrics) -> MediaGate:
     """Everything that the server serves."""
     instance = (INSTANCE_HEADER.lower().encode(), host.instance.encode())
-    return MediaGate(build_app(host, check, access, metrics), host, refusal_headers=(instance,))
+    app = build_app(host, check, access, metrics)
+    served = {rule.rule.split("/")[1] for rule in app.url_map.iter_rules()}
+    keeper = Doorkeeper(app, host.counts, served, time.monotonic)
+    return MediaGate(keeper, host, refusal_headers=(instance,))

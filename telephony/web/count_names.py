@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from telephony.media_stream.faults import FAULTS
 from telephony.tokens import REFUSALS
+from telephony.web.connections import REASONS
 
 EVENTS_UNMAPPED = "offhook_events_unmapped"
 
@@ -102,6 +103,18 @@ FAMILIES = (
         "What peers did wrong on media sockets, by kind; most is forgiven up to fifty times in a call.",
         "kind",
         {kind: f"socket protocol: {kind}" for kind in FAULTS},
+    ),
+    Family(
+        "offhook_requests_shed",
+        "Requests that cannot be right, from an address that was refused too often, and so refused without a look.",
+        "",
+        {"": "refused: shed"},
+    ),
+    Family(
+        "offhook_connections_closed",
+        "Connections that were closed before their time, by what was wrong with them.",
+        "reason",
+        {reason.lower().replace("/", "").replace(" ", "_"): f"connection closed: {reason}" for reason in REASONS},
     ),
     Family(
         "offhook_gather",

@@ -35,6 +35,7 @@ from telephony.twilio.signatures import SignatureCheck
 from telephony.twilio.webhooks import TwilioWebhooks
 from telephony.web.access import Access
 from telephony.web.agents import ServedAgents, make_private_folder, open_agents
+from telephony.web.connections import ConnectionBook
 from telephony.web.gather_calls import GatherCalls
 from telephony.web.media_socket import AsgiScope
 from telephony.web.ongoing import SESSION_END_S, OngoingCall, first_line, until_both_end
@@ -92,6 +93,7 @@ class CallHost:
         self.webhooks = TwilioWebhooks(self, self.decisions, settings.route, now_ms=now_ms, turns=self.gather)
         self.signatures: SignatureCheck | None = None
         self.access: Access | None = None
+        self.connections: ConnectionBook | None = None
         self._max_call_s = settings.max_call_s
         self._executor = executor
         self._apart = ApartExecutor()
@@ -206,6 +208,7 @@ class CallHost:
             "calls": self._room.calls,
             "expected": self._room.expected,
             "max_calls": self._room.max_calls,
+            "connections": self.connections.number() if self.connections is not None else {},
             "counts": dict(sorted(self.webhooks.counts.items())),
         }
 
@@ -307,7 +310,7 @@ class CallHost:
     def _note_fault(self, call_sid: str, fault: RemoteError) -> None:
         kind = fault_kind(fault)
         self.counts[f"socket protocol: {kind}"] += 1
-        log.warning("call %s: %s", call_sid, fault, extra=event("socket.protocol", source=call_sid, kind=kind))
+        log.warning("call %s: %s", call_sid, fault, extra=event(f"socket.{kind}", source=call_sid))
 
     def _decide(self, call_sid: str, decision: Decision) -> None:
         self.decisions.put(call_sid, decision)

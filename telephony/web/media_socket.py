@@ -12,11 +12,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
+from agent.errors import RemoteError
 from telephony.logs.context import call_context, event
 from telephony.logs.source import source_of
 from telephony.media_stream.line import TextSocket
 from telephony.tokens import TokenRefused
 from telephony.twilio.twiml import MEDIA_PATH
+from telephony.web.connections import Connection, connection_of
 
 log = logging.getLogger("offhook.media")
 
@@ -32,6 +34,11 @@ LINGER_S = 2.0
 DISCARD_S = 30.0
 #: A peer that takes nothing for so long gets no close frame.
 CLOSE_S = 2.0
+#: A 20 ms message has about 300 characters, 16 kHz ones 1000; the longest rightful one (`start`, with its parameters)
+#: some thousands.
+MAX_MESSAGE_CHARS = 64 * 1024
+#: A peer that goes on after so many does not speak this protocol. Nothing that we know sends even one.
+MAX_BINARY_FRAMES = 50
 
 
 class MediaHost(Protocol):
@@ -102,7 +109,7 @@ class MediaGate:
         self._serving += 1
         try:
             with call_context(call_sid):
-                await self._serve(call_sid, receive, send)
+                await self._serve(call_sid, connection_of(scope), receive, send)
         finally:
             self._serving -= 1
 
@@ -115,13 +122,17 @@ class MediaGate:
         else:
             await send({"type": "websocket.close", "code": 1008})
 
-    async def _serve(self, call_sid: str, receive: AsgiReceive, send: AsgiSend) -> None:
+    async def _serve(self, call_sid: str, connection: Connection | None, receive: AsgiReceive, send: AsgiSend) -> None:
         socket = AsgiTextSocket(receive, send)
         code = 1011
+        if connection is not None:
+            connection.keep()
         try:
             # The place is taken: from here on only `answer` may run, which frees it.
             code = await self._host.answer(socket, call_sid)
         finally:
+            if connection is not None:
+                connection.dismiss()
             await socket.close(code)
             if not await socket.linger(LINGER_S):
                 discarding = asyncio.create_task(socket.discard(DISCARD_S))
@@ -152,7 +163,10 @@ class AsgiTextSocket:
             await self._send({"type": "websocket.accept", "subprotocol": None, "headers": []})
 
     async def receive(self) -> str | None:
-        """The next text message; None once the peer is gone or we have closed. Binary frames are counted, not given."""
+        """The next text message; None once the peer is gone or we have closed. Binary frames are counted, not given.
+
+        Raises RemoteError, and closes, for a message that is too long, and for too many binary frames.
+        """
         await self.accept()
         while not (self._gone or self._closed):
             try:
@@ -167,9 +181,18 @@ class AsgiTextSocket:
                 self._gone = True
             else:
                 text: str | None = event.get("text")
-                if text is not None:
+                if text is None:
+                    self.binary_frames += 1
+                    if self.binary_frames > MAX_BINARY_FRAMES:
+                        await self.close(1003)
+                        raise RemoteError(f"media stream: binary frames, more than {MAX_BINARY_FRAMES}")
+                elif len(text) > MAX_MESSAGE_CHARS:
+                    await self.close(1009)
+                    raise RemoteError(
+                        f"media stream: a message of {len(text)} characters; {MAX_MESSAGE_CHARS} are the most"
+                    )
+                else:
                     return text
-                self.binary_frames += 1
         return None
 
     async def send(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Room: how many calls this worker has, expects, and may have, in all and from one number. Pure; the clock is passed in."""
+"""Room: how many calls this worker has, expects, and may have, in all and from one number. Pure."""
 
 from __future__ import annotations
 

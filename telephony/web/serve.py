@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from dataclasses import dataclass
 from typing import Any, cast
 
-from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from hypercorn.typing import ASGIFramework
 
@@ -24,20 +23,20 @@ from telephony.twilio.signatures import SignatureCheck
 from telephony.web.access import Access
 from telephony.web.app import build_asgi
 from telephony.web.call_log import CallLog
+from telephony.web.connections import HEAD_S, ConnectionBook
+from telephony.web.descriptors import raise_limit, strangers
 from telephony.web.host import CallHost, open_host
 from telephony.web.loop_watch import LoopWatch
 from telephony.web.metrics import ServiceMetrics
+from telephony.web.server import open_server
 from telephony.web.supervisor import Supervisor, inherited_socket
 
 log = logging.getLogger("offhook.server")
 
-#: A request's head must have come by then. Also how long Hypercorn (0.18) keeps the descriptor of an idle connection
-#: that its peer has closed: with a long time, some passers-by a second use up all descriptors.
-HEAD_TIMEOUT_S = 10
 #: A call needs a handful of webhooks, each its own connection: nothing idles, and no proxy re-uses one that we close.
 REQUESTS_PER_CONNECTION = 0
-#: A 20 ms media message is about 300 bytes, the longest rightful one some kilobytes.
-MAX_MESSAGE_BYTES = 256 * 1024
+#: The media socket itself takes far less (MAX_MESSAGE_CHARS), and says so when it closes; this bounds the memory.
+MAX_MESSAGE_BYTES = 1024 * 1024
 #: What is still open once the calls are drained: connections of webhooks, lingering sockets.
 GRACE_S = 3.0
 
@@ -116,33 +115,25 @@ async def open_service(settings: Settings, hurry: asyncio.Event | None = None) -
                 open_sockets=lambda: gate.open_sockets,
                 lag_p99_s=watch.p99_s,
             )
-            stop = asyncio.Event()
-            app = cast(ASGIFramework, gate)
-            server = asyncio.create_task(
-                hypercorn_serve(app, _config(listening), shutdown_trigger=stop.wait, mode="asgi")
-            )
-            watching = asyncio.create_task(watch.run())
-            try:
-                yield Service(settings.local_url(port), port, host)
-            finally:
-                # Calls end before Hypercorn is told: from Python 3.12.1 on it would wait for them without end.
-                await host.drain(settings.drain_s, hurry or asyncio.Event())
-                stop.set()
-                await asyncio.wait({server}, timeout=GRACE_S + 2.0)
-                watching.cancel()
-                server.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await server
+            most = strangers(raise_limit(), settings.max_calls)
+            book = ConnectionBook(host.counts, now_s=asyncio.get_running_loop().time, max_strangers=most)
+            host.connections = book
+            async with open_server(cast(ASGIFramework, gate), _config(), listening, book, grace_s=GRACE_S):
+                watching = asyncio.create_task(watch.run())
+                try:
+                    yield Service(settings.local_url(port), port, host)
+                finally:
+                    # Calls end before the server: it would cut them.
+                    await host.drain(settings.drain_s, hurry or asyncio.Event())
+                    watching.cancel()
 
 
-def _config(listening: socket.socket) -> Config:
+def _config() -> Config:
     config = Config()
-    config.bind = [f"fd://{listening.detach()}"]
     config.accesslog = None  # its lines would hold the media sockets' tokens
     config.errorlog = log
-    config.keep_alive_timeout = HEAD_TIMEOUT_S
+    config.keep_alive_timeout = HEAD_S
     config.keep_alive_max_requests = REQUESTS_PER_CONNECTION
-    config.graceful_timeout = GRACE_S
     config.websocket_max_message_size = MAX_MESSAGE_BYTES
     config.include_server_header = False
     return config

@@ -183,7 +183,7 @@ async def test_of_two_new_streams_of_a_call_one_is_left(
 @pytest.mark.parametrize("sent", [b"", b"GET /hea", b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"])
 async def test_no_connection_idles(start_service: StartService, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
     """Hypercorn keeps the descriptor of an idle connection to the end of its time, even if the peer has gone."""
-    monkeypatch.setattr("telephony.web.serve.HEAD_TIMEOUT_S", 0.3)
+    monkeypatch.setattr("telephony.web.connections.HEAD_S", 0.3)
     service = await start_service()
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
     writer.write(sent)

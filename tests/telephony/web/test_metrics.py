@@ -20,6 +20,7 @@ from telephony.media_stream.faults import FAULTS
 from telephony.terminal import _ENDINGS
 from telephony.twilio.webhooks import _CALL_STATUSES, _STREAM_EVENTS
 from telephony.web import room
+from telephony.web.connections import REASONS
 from telephony.web.count_names import EVENTS_UNMAPPED, FAMILIES, CountsCollector
 from telephony.web.loop_watch import LoopWatch
 from telephony.web.metrics import _HANDLERS, ENDINGS, OTHER, ServiceMetrics, ending_label
@@ -205,6 +206,8 @@ COMPUTED = {
     'f"refused: {refusal}"': {f"refused: {refusal}" for refusal in room.REFUSALS},
     'f"socket protocol: {kind}"': {f"socket protocol: {kind}" for kind in FAULTS},
     "kind": {"revival", "return"},
+    "f'connection closed: {reason}'": {f"connection closed: {reason}" for reason in REASONS},
+    "f'connection closed: {problem.reason}'": {f"connection closed: {reason}" for reason in REASONS},
     "f'refused: {refusal}'": {f"refused: {refusal}" for refusal in ROOM_REFUSALS},
     "what": {"after", "after-dial", "fallback"},
 }

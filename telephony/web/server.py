@@ -1,0 +1,207 @@
+"""The server: Hypercorn's HTTP and WebSocket, behind an accept of our own that strangers cannot wear out.
+
+Hypercorn has no limit on connections, keeps those whose handshake failed as long as their peer likes, waits for ever
+for a queue that nobody reads, and from Python 3.12.1 on its shutdown waits for every peer. So a connection comes to it
+(to its `TCPServer`, one a connection) only with a whole, screened head; until then it costs a transport and a few
+bytes; and at the end of its time it is cut, whatever Hypercorn waits for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+from hypercorn.asyncio.lifespan import Lifespan
+from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.asyncio.worker_context import WorkerContext
+from hypercorn.config import Config
+from hypercorn.typing import AppWrapper, ASGIFramework, LifespanState
+from hypercorn.utils import wrap_app
+
+from telephony.logs.context import event
+from telephony.web.connections import STATE_KEY, Connection, ConnectionBook
+from telephony.web.request_head import BadHead, head_end, screened
+
+log = logging.getLogger("offhook.server")
+
+#: Waiting to be accepted; each costs the kernel little, and us a descriptor for a moment.
+BACKLOG = 1024
+#: So much of a peer is read at once before others have their turn: the smallest WebSocket frames come to some hundred,
+#: a few milliseconds of work.
+PIECE_BYTES = 2048
+#: What a peer may send: a 16 kHz call sends 45 kB/s, ten seconds of it at once after a stall.
+MAX_BYTES_AT_ONCE = 1024 * 1024
+MAX_BYTES_PER_S = 128 * 1024
+SWEEP_S = 0.5
+
+
+class Server:
+    """Serves an ASGI app on a listening socket. Made by `open_server`."""
+
+    def __init__(self, app: AppWrapper, config: Config, book: ConnectionBook) -> None:
+        self.book = book
+        self.context = WorkerContext(None)
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self._app = app
+        self._config = config
+
+    async def serve(self, front: Front, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, from its whole head to its end."""
+        task = front.task = asyncio.current_task()
+        assert task is not None
+        self.tasks.add(task)
+        state = cast(LifespanState, {STATE_KEY: front.connection})
+        try:
+            loop = asyncio.get_running_loop()
+            await TCPServer(self._app, loop, self._config, self.context, state, reader, writer)
+        except Exception:
+            self.book.counts["connection closed: server error"] += 1
+            log.warning("a connection was ended: the server failed on it", exc_info=True, extra=event("socket.server"))
+            front.cut()
+        finally:
+            self.tasks.discard(task)
+            self.book.ended(front.connection)
+
+    async def stop(self, grace_s: float) -> None:
+        """No more requests; those that run may finish within `grace_s`."""
+        self.book.close_strangers()
+        await self.context.terminated.set()
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=grace_s)
+        for task in self.tasks:
+            task.cancel()
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=grace_s)
+
+
+class Front(asyncio.Protocol):
+    """A connection until its request's head is whole; then it is a stream, and the server's."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._data = bytearray()
+        self._handed_over = False
+        self.task: asyncio.Task[Any] | None = None
+        self.transport: asyncio.Transport
+        self.connection: Connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.connection = self._server.book.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        searched = len(self._data)
+        self._data += data
+        try:
+            end = head_end(self._data, searched)
+            if end is not None:
+                self._hand_over(screened(bytes(self._data[:end])) + self._data[end:])
+        except BadHead as problem:
+            self._refuse(problem)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._server.book.ended(self.connection)
+
+    # --- Wire -------------------------------------------------------------------------------------------------------
+
+    def cut(self) -> None:
+        self.transport.abort()
+
+    def cancel(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+
+    def has_spoken(self) -> bool:
+        return bool(self._data) or self._handed_over
+
+    # --- the two ways on --------------------------------------------------------------------------------------------
+
+    def _refuse(self, problem: BadHead) -> None:
+        """Say so, where it is a peer that speaks HTTP, and close. What it still sends is not read."""
+        book = self._server.book
+        log.warning("a connection was refused: %s", problem, extra=event("refused.head", source=self._peer()))
+        status = f"HTTP/1.1 {problem.status} Refused\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        book.counts[f"connection closed: {problem.reason}"] += 1
+        self.connection.dismiss()
+        self.transport.write(status.encode("ascii"))
+        self.transport.close()  # once that is sent
+
+    def _hand_over(self, data: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        reader = PacedReader(self._on_too_much, loop)
+        streams = asyncio.StreamReaderProtocol(reader, self._serve, loop=loop)
+        self._handed_over = True
+        self._data = bytearray()
+        self._server.book.requested(self.connection)
+        self.transport.set_protocol(streams)
+        streams.connection_made(self.transport)
+        streams.data_received(data)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._server.serve(self, reader, writer)
+
+    def _on_too_much(self) -> None:
+        log.warning("a peer sent more than it may", extra=event("socket.too-much-data", source=self._peer()))
+        self._server.book.close(self.connection, "too much data")
+
+    def _peer(self) -> str:
+        address = self.transport.get_extra_info("peername")
+        return str(address[0]) if isinstance(address, tuple) else ""
+
+
+class PacedReader(asyncio.StreamReader):
+    """A stream of which a little is read at a time, and not faster than a rightful peer sends."""
+
+    def __init__(self, on_too_much: Any, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limit=16 * 1024, loop=loop)
+        self._on_too_much = on_too_much
+        self._clock = loop.time
+        self._allowed = float(MAX_BYTES_AT_ONCE)
+        self._asked_s = loop.time()
+
+    async def read(self, n: int = -1) -> bytes:
+        data = await super().read(PIECE_BYTES if n < 0 else min(n, PIECE_BYTES))
+        now_s = self._clock()
+        earned = self._allowed + (now_s - self._asked_s) * MAX_BYTES_PER_S
+        self._allowed = min(earned, float(MAX_BYTES_AT_ONCE)) - len(data)
+        self._asked_s = now_s
+        if self._allowed < 0:
+            self._on_too_much()
+            return b""
+        if len(data) == PIECE_BYTES:
+            await asyncio.sleep(0)  # there is more: whoever sends without pause waits for all others between
+        return data
+
+
+@contextlib.asynccontextmanager
+async def open_server(
+    app: ASGIFramework, config: Config, listening: socket.socket, book: ConnectionBook, *, grace_s: float
+) -> AsyncIterator[Server]:
+    """Serve `app` while the block runs; at its end, what runs has `grace_s`. Closes `listening`."""
+    loop = asyncio.get_running_loop()
+    wrapped = wrap_app(app, config.wsgi_max_body_size, "asgi")
+    lifespan = Lifespan(wrapped, config, loop, LifespanState())
+    living = asyncio.create_task(lifespan.handle_lifespan())
+    await lifespan.wait_for_startup()
+    server = Server(wrapped, config, book)
+    accepting = await loop.create_server(lambda: Front(server), sock=listening, backlog=BACKLOG)
+    sweeping = asyncio.create_task(_sweep_for_ever(book))
+    try:
+        yield server
+    finally:
+        accepting.close()
+        await server.stop(grace_s)
+        sweeping.cancel()
+        await lifespan.wait_for_shutdown()
+        living.cancel()
+        await asyncio.wait({living, sweeping})
+
+
+async def _sweep_for_ever(book: ConnectionBook) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        book.sweep()

@@ -1,0 +1,190 @@
+"""The book of connections: who must go, when, and for whom."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telephony.web import descriptors
+from telephony.web.connections import (
+    CUT_S,
+    DISMISSED_S,
+    HEAD_S,
+    REASONS,
+    REQUEST_S,
+    STATE_KEY,
+    ConnectionBook,
+    Phase,
+    connection_of,
+)
+
+
+class Clock:
+    s = 0.0
+
+    def __call__(self) -> float:
+        return self.s
+
+
+class FakeWire:
+    def __init__(self, *, spoken: bool = False) -> None:
+        self.spoken = spoken
+        self.cuts = self.cancels = 0
+
+    def cut(self) -> None:
+        self.cuts += 1
+
+    def cancel(self) -> None:
+        self.cancels += 1
+
+    def has_spoken(self) -> bool:
+        return self.spoken
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def book(clock: Clock) -> ConnectionBook:
+    return ConnectionBook(Counter(), now_s=clock, max_strangers=3)
+
+
+@pytest.mark.parametrize(("spoken", "reason"), [(False, "no request"), (True, "half a head")])
+def test_a_head_that_does_not_come(clock: Clock, book: ConnectionBook, spoken: bool, reason: str) -> None:
+    wire = FakeWire(spoken=spoken)
+    book.opened(wire)
+    clock.s = HEAD_S - 0.1
+    book.sweep()
+    assert wire.cuts == 0
+    clock.s = HEAD_S
+    book.sweep()
+    book.sweep()
+    assert wire.cuts == 1
+    assert book.counts == {f"connection closed: {reason}": 1}
+
+
+def test_a_request_that_is_not_answered_is_cut_and_then_cancelled(clock: Clock, book: ConnectionBook) -> None:
+    wire = FakeWire()
+    connection = book.opened(wire)
+    book.requested(connection)
+    clock.s = REQUEST_S
+    book.sweep()
+    assert (wire.cuts, wire.cancels) == (1, 0)
+    connection.keep()
+    assert connection.phase is Phase.CUT, "what is cut stays cut"
+    clock.s += CUT_S
+    book.sweep()
+    assert wire.cancels == 1
+    book.ended(connection)
+    assert sum(book.number().values()) == 0
+    assert book.counts == {"connection closed: unanswered": 1}
+
+
+def test_who_is_kept_stays_until_dismissed(clock: Clock, book: ConnectionBook) -> None:
+    wire = FakeWire()
+    connection = book.opened(wire)
+    book.requested(connection)
+    connection.keep()
+    clock.s = 100 * REQUEST_S
+    book.sweep()
+    assert (wire.cuts, book.number()["kept"]) == (0, 1)
+    connection.dismiss()
+    clock.s += DISMISSED_S
+    book.sweep()
+    assert wire.cuts == 1
+    assert book.counts == {"connection closed: never left": 1}
+
+
+def test_the_oldest_stranger_makes_room_and_whoever_asks_comes_first(book: ConnectionBook) -> None:
+    wires = [FakeWire() for _ in range(3)]
+    connections = [book.opened(wire) for wire in wires]
+    book.requested(connections[0])
+    book.opened(FakeWire())
+    assert [wire.cuts for wire in wires] == [0, 1, 0], "silent ones go first, the oldest of them"
+    connections[0].keep()
+    book.opened(FakeWire())
+    assert [wire.cuts for wire in wires] == [0, 1, 0], "who is kept is no stranger"
+    book.opened(FakeWire())
+    assert [wire.cuts for wire in wires] == [0, 1, 1]
+    assert book.counts == {"connection closed: too many": 2}
+
+
+def test_one_that_has_ended_is_forgotten(clock: Clock, book: ConnectionBook) -> None:
+    wire = FakeWire()
+    connection = book.opened(wire)
+    book.ended(connection)
+    connection.dismiss()
+    book.close(connection, "too many")
+    clock.s = 1000
+    book.sweep()
+    assert (wire.cuts, sum(book.number().values()), book.counts) == (0, 0, {})
+
+
+def test_the_app_finds_its_connection(book: ConnectionBook) -> None:
+    connection = book.opened(FakeWire())
+    assert connection_of({"state": {STATE_KEY: connection}}) is connection
+    assert connection_of({"state": {STATE_KEY: "something else"}}) is None
+    assert connection_of({}) is None
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["open", "ask", "keep", "dismiss", "end", "wait", "sweep"]), st.integers(0, 5)),
+    max_size=80,
+)
+
+
+@given(steps=steps)
+def test_nothing_stays_for_ever_but_what_is_kept(steps: list[tuple[str, int]]) -> None:
+    clock = Clock()
+    book = ConnectionBook(Counter(), now_s=clock, max_strangers=3)
+    wires: list[FakeWire] = []
+    connections = []
+    for step, which in steps:
+        if step == "open":
+            wires.append(FakeWire())
+            connections.append(book.opened(wires[-1]))
+        elif step == "wait":
+            clock.s += which
+        elif step == "sweep":
+            book.sweep()
+        elif which < len(connections):
+            act = {"ask": book.requested, "keep": lambda c: c.keep(), "dismiss": lambda c: c.dismiss()}
+            act.get(step, book.ended)(connections[which])
+        number = book.number()
+        assert number["head"] + number["request"] <= 3
+    clock.s += 1000
+    book.sweep()
+    number = book.number()
+    assert number["head"] == number["request"] == number["dismissed"] == 0
+    assert set(book.counts) <= {f"connection closed: {reason}" for reason in REASONS}
+    assert all(wire.cuts <= 1 for wire in wires)
+
+
+@pytest.mark.parametrize(
+    ("limit", "max_calls", "expected"),
+    [(65_536, 60, 2000), (1024, 10, 430), (1024, 60, 180), (20_000, 1000, 2000), (256, 60, 64)],
+)
+def test_strangers_leave_descriptors_for_calls(limit: int, max_calls: int, expected: int) -> None:
+    assert descriptors.strangers(limit, max_calls) == expected
+
+
+def test_too_few_descriptors_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    descriptors.strangers(256, 60)
+    assert "256 open files are few for 60 calls" in caplog.text
+
+
+def test_the_limit_is_raised_as_far_as_it_goes() -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, before[1]), before[1]))
+        limit = descriptors.raise_limit()
+        assert limit == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        assert limit == (descriptors.ENOUGH if before[1] < 0 else min(before[1], descriptors.ENOUGH))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
