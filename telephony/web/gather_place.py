@@ -82,5 +82,7 @@ def _document(event: Mapping[str, Any]) -> Document | None:
 def _decision(fields: Mapping[str, Any] | None) -> Decision | None:
     if fields is None:
         return None
+    if not isinstance(fields, Mapping):
+        raise TypeError("a decision is an object")
     given = {name: str(value) for name, value in fields.items() if name != "type"}
     return _DECISIONS[str(fields["type"])](**given)
