@@ -92,7 +92,7 @@ class CallSession:
             rate_hz=rate_hz,
             vad=kit.vad.stream(),
             gate=SpeechGate(turns.min_speech_ms),
-            stt=kit.stt.call(ctx),
+            stt=kit.stt.call(ctx, rate_hz),
             stt_name=kit.stt.name,
             stt_rate_hz=kit.stt.rate_hz,
             ctx=ctx,

@@ -61,8 +61,9 @@ class SttEngine(Protocol):
     async def start(self) -> None:
         """Load models, fill pools. Idempotent."""
 
-    def call(self, ctx: CallContext) -> SttCall:
-        """An ear for one call."""
+    def call(self, ctx: CallContext, line_hz: int = 8000) -> SttCall:
+        """An ear for one call. `line_hz`: the rate of its line; above half of that there is nothing to hear, whatever
+        `rate_hz` is."""
 
     async def close(self) -> None:
         """Let go of everything."""

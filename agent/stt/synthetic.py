@@ -40,7 +40,7 @@ class SyntheticStt:
     async def start(self) -> None:
         """Nothing to load."""
 
-    def call(self, ctx: CallContext) -> SyntheticCall:
+    def call(self, ctx: CallContext, line_hz: int = 8000) -> SyntheticCall:
         """An ear at the script's first text."""
         return SyntheticCall(self._options, self.rate_hz)
 

@@ -106,7 +106,7 @@ class ScriptedStt:
 
     async def start(self) -> None: ...
 
-    def call(self, ctx: CallContext) -> ScriptedStt:
+    def call(self, ctx: CallContext, line_hz: int = 8000) -> ScriptedStt:
         return self
 
     def begin(self, on_partial: Callable[[Partial], None], hint: str = "") -> ScriptedUtterance:

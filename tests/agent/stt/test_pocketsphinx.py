@@ -110,6 +110,42 @@ async def test_the_mean_is_carried_within_a_call_by_what_was_understood() -> Non
     assert call.cmn != module.CMN_PRIOR
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("slt-where", "where is my parcel"), ("rms-where", "where is my parcel"), ("awb-where", "where is my parcel"),
+     ("slt-number-sentence", "four seven one two")],
+)  # fmt: skip
+async def test_wideband_speech_is_understood_on_a_wideband_line(name: str, text: str) -> None:
+    """The first words of a call, as a browser sends them: by the telephone's prior they are noise."""
+    engine = await started()
+    clean = np.frombuffer(recorded_pcm(f"wide/{name}", 16000), "<i2")
+    pcm = (clean + np.random.default_rng(1).normal(0, 20, len(clean))).astype("<i2").tobytes()  # a quiet room
+    assert text in await heard(engine.call(make_context(), 16000), pcm)
+    assert text not in await heard(engine.call(make_context(), 8000), pcm), "else there would be no need to choose"
+
+
+async def test_a_telephones_sound_on_a_wideband_line_is_heard_as_on_a_telephone() -> None:
+    engine = await started()
+    for name in ("slt/where", "rms/where", "awb/yes", "slt/cancel"):
+        pcm = recorded_pcm(name, 16000)
+        narrow, wide = engine.call(make_context()), engine.call(make_context(), 16000)
+        assert await heard(wide, pcm) == await heard(narrow, pcm) != ""
+
+
+async def test_the_first_words_may_come_late_or_never() -> None:
+    engine = await started()
+    call = engine.call(make_context(), 16000)
+    utterance = call.begin(lambda partial: None)
+    await asyncio.sleep(0.02)
+    utterance.push(recorded_pcm("wide/slt-where", 16000))
+    assert "parcel" in (await utterance.final()).text
+    assert await heard(engine.call(make_context(), 16000), b"") == ""
+    silent = engine.call(make_context(), 16000).begin(lambda partial: None)
+    await asyncio.sleep(0.01)
+    async with asyncio.timeout(2):
+        await silent.cancel()
+
+
 async def test_when_all_decoders_are_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_DECODER_DEADLINE_S", 0.02)
     engine = await started(decoders=1, max_decoders=1)

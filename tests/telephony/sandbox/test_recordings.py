@@ -19,7 +19,10 @@ def test_sixty_turns_in_three_voices_say_the_same() -> None:
     assert len(TURNS) == 60
     assert set(Counter(turn["voice"] for turn in TURNS).values()) == {20}
     assert set(Counter((turn["text"], turn["intent"], turn["digits"]) for turn in TURNS).values()) == {3}
-    assert {RECORDINGS / turn["file"] for turn in TURNS} == set(RECORDINGS.glob("*/*.flac"))
+    wide = set(RECORDINGS.glob("wide/*.flac"))
+    assert {RECORDINGS / turn["file"] for turn in TURNS} == set(RECORDINGS.glob("*/*.flac")) - wide
+    assert len(wide) == 4
+    assert {sf.info(file).samplerate for file in wide} == {16000}
 
 
 def test_together_under_a_megabyte() -> None:
