@@ -28,9 +28,9 @@ RATE_HZ = 16000
 #: speech up to 4 kHz (four voices of flite at -20 to -24 dBFS, in light noise). The library's own prior is for
 #: wide-band speech: with it 29 of 128 phrases were understood word for word, with this one 111 (106 in light noise).
 CMN_PRIOR = "34.8,21.6,-36.6,35.6,-23.6,-8,9.5,-29.5,10,-15.7,-3.2,4.3,-12.3"
-#: That of a call whose speech reaches above the telephone's band: the library's own. Understood as a call's first words,
-#: of 60 phrases (3 voices of flite at -22 dBFS, noise at -58 to -70 dBFS): wideband 57 with this one, at most 5 with the
-#: telephone's; through a telephone 54 with the telephone's, at most 15 with this one.
+#: That of a call whose speech reaches above the telephone's band: the library's own. Understood as a call's first
+#: words, of 60 phrases (3 voices of flite at -22 dBFS, noise at -58 to -70 dBFS): wideband 57 with this one, at most 5
+#: with the telephone's; through a telephone 54 with the telephone's, at most 15 with this one.
 CMN_PRIOR_WIDE = "41,-5.29,-0.12,5.09,2.48,-4.07,-1.37,-1.78,-5.08,-2.05,-6.45,-1.42,1.17"
 #: Audio is decoded in pieces between these. The library holds the GIL meanwhile, at 4 to 8 ms per 100 ms of audio.
 _PIECE_MIN_BYTES = 2 * RATE_HZ * 40 // 1000
