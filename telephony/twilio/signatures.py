@@ -49,7 +49,12 @@ _SHOWN_NAME, _SHOWN_NAMES = 40, 12
 
 
 class NotSigned(RemoteError):
-    """The request does not carry our carrier's signature. The message is for our log, not for the peer."""
+    """The request does not carry our carrier's signature. The message is for our log, not for the peer. `given`: it has
+    one that does not fit; else it has none."""
+
+    def __init__(self, message: str, *, given: bool = True) -> None:
+        super().__init__(message)
+        self.given = given
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,7 @@ def signed_urls(url: str) -> list[str]:
 def _only(headers: list[tuple[bytes, bytes]], wanted: bytes) -> str:
     values = [value for name, value in headers if name.lower() == wanted]
     if len(values) != 1:
-        raise NotSigned("no signature" if not values else "more than one signature")
+        raise NotSigned("no signature" if not values else "more than one signature", given=bool(values))
     return values[0].decode("latin-1")
 
 

@@ -37,6 +37,8 @@ MAX_RETURNS = 20
 #: The carrier retries a webhook within seconds; its answer is kept for as long as the token in it lives.
 _ANSWER_LIFETIME_MS = 60_000
 _MAX_ANSWERS = 2_000
+#: Why webhook requests are refused, in words for whoever counts.
+REFUSALS = ("unsigned", "signature", "no CallSid", "body too large", "body too slow", "not a form", "too many fields")
 #: What CallStatus, DialCallStatus and StreamEvent can say; anything else is counted as "other".
 _CALL_STATUSES = frozenset(
     ("queued", "initiated", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled")
@@ -181,8 +183,9 @@ def twilio_blueprint(hooks: TwilioWebhooks, check: SignatureCheck) -> Blueprint:
     """The webhooks as Quart routes. 403 without a fitting signature, 400 without a CallSid, 413 for a big body."""
     routes = Blueprint("twilio", __name__)
 
-    def bad(what: str, status: int) -> NoReturn:
-        note = event("refused.request", source=source_of(request.scope), path=request.path[:80])
+    def bad(what: str, status: int, kind: str) -> NoReturn:
+        hooks.counts[f"refused: {kind}"] += 1
+        note = event("refused.request", source=source_of(request.scope), path=request.path[:80], kind=kind)
         log.warning("a request to %s was refused: %s", request.path[:80], what, extra=note)
         abort(status)
 
@@ -190,22 +193,24 @@ def twilio_blueprint(hooks: TwilioWebhooks, check: SignatureCheck) -> Blueprint:
         try:
             body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
         except HTTPException as refusal:  # too big, or too slow
-            bad(f"its body: {refusal.name}", refusal.code or 400)
+            kind = "body too large" if refusal.code == 413 else "body too slow"
+            bad(f"its body: {refusal.name}", refusal.code or 400, kind)
         scope = request.scope
         if body and request.mimetype != "application/x-www-form-urlencoded":
-            bad(f"a body of type {request.mimetype[:40]!r}", 415)
+            bad(f"a body of type {request.mimetype[:40]!r}", 415, "not a form")
         try:
             form = parse_form(body)
             origin = check.check(scope["headers"], scope["raw_path"], scope["query_string"], form)
         except ValueError:
-            bad("more fields than any webhook has", 400)
+            bad("more fields than any webhook has", 400, "too many fields")
         except NotSigned as refusal:
-            hooks.counts["refused: signature"] += 1
-            note = event("refused.signature", source=source_of(scope), path=request.path[:80])
+            kind = "signature" if refusal.given else "unsigned"
+            hooks.counts[f"refused: {kind}"] += 1
+            note = event(f"refused.{kind}", source=source_of(scope), path=request.path[:80])
             log.warning("a request to %s was refused: %s", request.path[:80], refusal, extra=note)
             abort(403)
         if not is_call_sid(form.get("CallSid", "")):
-            bad("no CallSid", 400)
+            bad("no CallSid", 400, "no CallSid")
         set_call(form["CallSid"])  # for the log, to the end of this request
         return origin, form
 

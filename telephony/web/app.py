@@ -28,6 +28,7 @@ SEEN_HEADER = "Offhook-Seen"
 def build_app(host: CallHost, check: SignatureCheck, access: Access, metrics: ServiceMetrics) -> Quart:
     """The HTTP side. /healthz: the process lives. /readyz: it would take a call now (200) or not (503), as JSON."""
     app = Quart("offhook", static_folder=None)
+    app.url_map.merge_slashes = False  # a path is what the carrier signed: there is no other that is as good
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_S
     app.register_blueprint(twilio_blueprint(host.webhooks, check))

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from telephony.media_stream.faults import FAULTS
 from telephony.tokens import REFUSALS
+from telephony.twilio.webhooks import REFUSALS as WEBHOOK_REFUSALS
 from telephony.web.connections import REASONS
 
 EVENTS_UNMAPPED = "offhook_events_unmapped"
@@ -47,7 +48,7 @@ FAMILIES = (
         "offhook_webhooks_refused",
         "Webhook requests that were refused.",
         "reason",
-        {"signature": "refused: signature"},
+        {reason.replace(" ", "_").lower(): f"refused: {reason}" for reason in WEBHOOK_REFUSALS},
     ),
     Family(
         "offhook_calls_refused",

@@ -165,7 +165,8 @@ async def test_each_kind_of_bad_input_has_a_log_line_and_a_figure_of_its_own(
     for outcome in ("refused", "bad", "too_big"):
         assert told("http_requests_total", route="/twilio/voice", outcome=outcome) == 1, outcome
     assert told("http_requests_total", route="other", outcome="not_found") == 1
-    assert told("webhooks_refused_total", reason="signature") == 1
+    for reason in ("unsigned", "no_callsid", "body_too_large"):
+        assert told("webhooks_refused_total", reason=reason) == 1, reason
     assert told("webhook_retries_total") == 1
     assert told("streams_failed_total", fault="peer") == 2
     assert told("events_unmapped_total") == 0
@@ -174,9 +175,9 @@ async def test_each_kind_of_bad_input_has_a_log_line_and_a_figure_of_its_own(
     events = Counter(line["event"] for line in lines if "event" in line)
     assert events["refused.token"] == 2
     assert {line["reason"] for line in lines if line.get("event") == "refused.token"} == {"forged", "spent"}
-    assert {name: events[name] for name in ("refused.path", "refused.signature", "webhook.retry")} == {
+    assert {name: events[name] for name in ("refused.path", "refused.unsigned", "webhook.retry")} == {
         "refused.path": 1,
-        "refused.signature": 1,
+        "refused.unsigned": 1,
         "webhook.retry": 1,
     }
     assert events["refused.request"] == 2

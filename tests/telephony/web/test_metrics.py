@@ -19,6 +19,7 @@ from telephony import tokens
 from telephony.media_stream.faults import FAULTS
 from telephony.terminal import _ENDINGS
 from telephony.twilio.webhooks import _CALL_STATUSES, _STREAM_EVENTS
+from telephony.twilio.webhooks import REFUSALS as WEBHOOK_REFUSALS
 from telephony.web import room
 from telephony.web.connections import REASONS
 from telephony.web.count_names import EVENTS_UNMAPPED, FAMILIES, CountsCollector
@@ -208,6 +209,7 @@ COMPUTED = {
     "kind": {"revival", "return"},
     "f'connection closed: {reason}'": {f"connection closed: {reason}" for reason in REASONS},
     "f'connection closed: {problem.reason}'": {f"connection closed: {reason}" for reason in REASONS},
+    "f'refused: {kind}'": {f"refused: {kind}" for kind in WEBHOOK_REFUSALS},
     "f'refused: {refusal}'": {f"refused: {refusal}" for refusal in ROOM_REFUSALS},
     "what": {"after", "after-dial", "fallback"},
 }
