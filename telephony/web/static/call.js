@@ -150,10 +150,10 @@ export class Call {
         customParameters: {},
       },
     });
-    const options = { numberOfOutputs: 1, outputChannelCount: [1], processorOptions: { format: this.format } };
+    const processorOptions = { format: this.format, muted: this.muted };
+    const options = { numberOfOutputs: 1, outputChannelCount: [1], processorOptions };
     this.capture = new AudioWorkletNode(this.context, "capture", { ...options, channelCount: 1, channelCountMode: "explicit" });
     this.capture.port.onmessage = ({ data }) => this.#sendAudio(data);
-    this.capture.port.postMessage({ muted: this.muted });
     this.playback = new AudioWorkletNode(this.context, "playback", { ...options, numberOfInputs: 0 });
     this.playback.port.onmessage = ({ data }) => this.#played(data);
     this.context.createMediaStreamSource(this.microphone).connect(this.capture);

@@ -6,13 +6,13 @@ import { Resampler } from "./resample.js";
 const FRAME_MS = 20;
 
 class Capture extends AudioWorkletProcessor {
-  constructor({ processorOptions: { format } }) {
+  constructor({ processorOptions: { format, muted } }) {
     super();
     this.format = format;
     this.resampler = new Resampler(sampleRate, format.sampleRate);
     this.frame = new Float32Array((format.sampleRate * FRAME_MS) / 1000);
     this.filled = 0;
-    this.muted = false;
+    this.muted = muted;
     this.running = true;
     this.port.onmessage = ({ data }) => {
       if ("muted" in data) this.muted = data.muted;

@@ -1,0 +1,357 @@
+"""The browser phone in a real Chromium, against a real service: whole conversations, keys, mute, and what may fail."""
+
+from __future__ import annotations
+
+import asyncio
+import audioop
+import itertools
+import json
+import random
+import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import numpy as np
+import pytest
+import soundfile
+
+from telephony.media_stream.carrier import CarrierStream
+from telephony.media_stream.messages import L16_16K, Clear, MediaFormat, Play, SendMark
+from telephony.web.serve import Service
+from tests.integration.browser import Browser, Heard, microphone, open_browser
+from tests.integration.conftest import StartService
+
+CALLERS = Path(__file__).parents[2] / "telephony" / "sandbox" / "callers" / "demo"
+NUMBERS = itertools.count()
+#: The greeting lasts 4.1 s and the question 1.3 s; the answer, which begins 0.6 s after the number, is spoken over.
+PARCEL: Heard = [
+    (4.5, CALLERS / "where.flac"),
+    (2.4, CALLERS / "number.flac"),
+    (5.6, CALLERS / "goodbye.flac"),
+    (10.0, None),
+]
+
+
+def journal(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+
+
+def calls() -> list[Path]:
+    return sorted(Path("calls").glob("PH*"), key=lambda folder: folder.stat().st_mtime)
+
+
+def buzz(seconds: int) -> Path:
+    """A recording of something loud, which the synthetic engines take for speech."""
+    path = Path("buzz.wav")
+    times = np.arange(seconds * 48000) / 48000
+    soundfile.write(path, 0.3 * np.sign(np.sin(2 * np.pi * 300 * times)), 48000)
+    return path
+
+
+@asynccontextmanager
+async def phone(service: Service, heard: Heard, **given: Any) -> AsyncIterator[Browser]:
+    """The page, open. Whatever the test does, the page asks no other host and complains of nothing."""
+    file = microphone(Path(f"microphone-{next(NUMBERS)}.wav"), heard).resolve()
+    async with open_browser(file, **given) as browser:
+        await browser.page.goto(f"{service.url}/phone")
+        await browser.until("document.querySelector('#agent').value !== ''")
+        yield browser
+        here = urlsplit(service.url).netloc
+        assert {urlsplit(url).netloc for url in browser.requests} == {here}, "a request left the machine"
+        assert browser.complaints == []
+
+
+async def call(browser: Browser) -> None:
+    await browser.page.click("#call")
+    await browser.until("document.body.dataset.state === 'talking'")
+
+
+async def ended(service: Service) -> None:
+    async with asyncio.timeout(5):
+        while service.host.state()["calls"]:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_whole_conversation_on_either_line(start_service: StartService) -> None:
+    """Both at once: each takes as long as people do."""
+    service = await start_service(agent="parcel-desk")
+    await asyncio.gather(*(converse(service, line) for line in ("wide", "telephone")))
+    await ended(service)
+    folders = calls()
+    assert sorted(check_record(folder) for folder in folders) == [8000, 16000]
+
+
+async def converse(service: Service, line: str) -> None:
+    async with phone(service, PARCEL) as browser:
+        await browser.page.check(f"input[value={line}]")
+        await call(browser)
+        await browser.until("document.querySelector('.note.end') !== null", 60)
+        assert await browser.texts(".said.caller .text") == [
+            "hello where is my parcel",
+            "it's four seven one two",
+            "that's all thank you goodbye",
+        ]
+        agent = await browser.texts(".said.agent .text")
+        assert agent[1:3] == ["Hello, parcel desk. How can I help?", "What is your order number?"]
+        assert agent[3].startswith("Order four, seven, one, two is on its way. It should arrive tomorrow.")
+        assert agent[3].endswith(await browser.page.inner_text(".said.cut .unheard"))
+        assert await browser.page.locator(".unheard").count() == 1
+        assert agent[-1] == "Thank you for calling. Goodbye."
+        assert "find_order" in (await browser.texts(".tool summary"))[0]
+        assert "4712" in (await browser.texts(".tool summary"))[0]
+        assert await browser.texts(".note.end") == ["The agent hung up."]
+        waits = await browser.texts(".wait b")
+        assert len(waits) == 3
+        assert max(int(text.removesuffix(" ms")) for text in waits) < 2500
+        assert await browser.page.locator(".wait .endpointing_ms").count() == 3
+        assert await browser.page.inner_text("#call-label") == "Call again"
+        assert not await browser.page.is_visible("#problem")
+
+
+def check_record(folder: Path) -> int:
+    """The call's record is whole and without a fault. Returns the line's rate."""
+    events = journal(folder)
+    kinds = [event["kind"] for event in events]
+    assert not {"error", "line.gap", "playout.marks_lost"} & set(kinds)
+    assert kinds.count("barge_in") == 1
+    assert kinds.count("turn.latency") == 3
+    assert all(event["basis"] == "mark" for event in events if event["kind"] == "playout.done")
+    assert events[-1]["reason"] == "agent: hangup"
+    with wave.open(str(folder / "audio.wav")) as audio:
+        rate_hz = audio.getframerate()
+        samples = np.frombuffer(audio.readframes(audio.getnframes()), "<i2").reshape(-1, 2)
+    assert np.abs(samples).max(axis=0).min() > 3000, "both are heard"
+    assert events[0]["rate_hz"] == rate_hz
+    return rate_hz
+
+
+async def test_keys_mute_barge_in_and_hanging_up(start_service: StartService) -> None:
+    service = await start_service()
+    loud = buzz(1)
+    heard: Heard = [(4.0, loud), (0.8, loud), (20, None)]
+    async with phone(service, heard) as browser:
+        await call(browser)
+        await browser.page.click(".key[data-digit='4']")
+        await browser.page.keyboard.press("7")
+        await browser.page.keyboard.press("#")
+        await browser.until("document.querySelectorAll('kbd').length === 3")
+        assert await browser.texts("kbd") == ["4", "7", "#"]
+        await browser.page.keyboard.press("m")
+        assert await browser.page.get_attribute("#mute", "aria-pressed") == "true"
+        assert await browser.page.inner_text("#mute span") == "Muted"
+        await browser.page.click("#mute")
+        await browser.until("document.querySelector('.said.caller:not(.keys) .text') !== null", 15)
+        await browser.until("document.querySelector('.unheard') !== null", 15)  # spoken over
+        said = await browser.page.inner_text(".said.cut .text")
+        unheard = await browser.page.inner_text(".unheard")
+        assert said.endswith(unheard)
+        await browser.page.click("#call")
+        await browser.until("document.querySelector('.note.end') !== null")
+        assert await browser.texts(".note.end") == ["You hung up."]
+    await ended(service)
+    events = journal(calls()[0])
+    assert [event["digit"] for event in events if event["kind"] == "key"] == ["4", "7", "#"]
+    assert any(event["kind"] == "turn.committed" and event["source"] == "keys" for event in events)
+    cut = next(event for event in events if event["kind"] == "agent.heard" and not event["complete"])
+    assert cut["said"] == said
+    assert events[-1]["reason"] == "caller: stop"
+
+
+SLOW_MICROPHONE = """
+() => {
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (wanted) => {
+    await new Promise((done) => setTimeout(done, 400));
+    return open(wanted);
+  };
+}
+"""
+
+
+async def test_muted_the_line_carries_silence_and_no_gap(start_service: StartService) -> None:
+    service = await start_service()
+    async with phone(service, [(0.0, buzz(10))]) as browser:
+        await browser.page.evaluate(SLOW_MICROPHONE)
+        await browser.page.click("#call")
+        await browser.page.click("#mute")
+        await browser.until("document.body.dataset.state === 'talking'")
+        await asyncio.sleep(1.5)
+        await browser.page.click("#call")
+        await browser.until("document.body.dataset.state === 'over'")
+    await ended(service)
+    folder = calls()[0]
+    with wave.open(str(folder / "audio.wav")) as audio:
+        samples = np.frombuffer(audio.readframes(audio.getnframes()), "<i2").reshape(-1, 2)
+    assert len(samples) > 16000
+    assert not samples[:, 0].any()
+    assert not any(event["kind"] == "line.gap" for event in journal(folder))
+
+
+async def test_what_fails_is_told_in_plain_words(start_service: StartService) -> None:
+    service = await start_service(max_calls=1)
+    async with phone(service, [(30, None)]) as browser:
+        async with aiohttp.ClientSession() as other:
+            async with other.post(f"{service.url}/phone/calls", json={}) as response:
+                assert response.status == 200
+            await browser.page.click("#call")
+            await browser.until("document.body.dataset.state === 'over'")
+            assert "busy" in await browser.page.inner_text("#problem")
+            browser.complaints.clear()  # Chromium itself notes the 503
+        refused = """() => {
+          navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", "NotAllowedError"); };
+        }"""
+        for fault, words in (
+            (refused, "not allowed to use the microphone"),
+            (refused.replace("NotAllowedError", "NotFoundError"), "No microphone was found"),
+            (refused.replace("NotAllowedError", "NotReadableError"), "another program"),
+            ("() => { Object.defineProperty(window, 'isSecureContext', { value: false }); }", "secure pages only"),
+        ):
+            await browser.page.evaluate(fault)
+            await browser.page.click("#call")
+            await browser.until("words => document.querySelector('#problem').textContent.includes(words)", 5, words)
+            assert await browser.state() == "over"
+
+
+async def test_a_service_that_dies_and_comes_back(start_service: StartService) -> None:
+    service = await start_service()
+    async with phone(service, [(60, None)]) as browser:
+        await call(browser)
+        await browser.until("document.querySelector('.said.agent') !== null")
+        (ongoing,) = service.host._calls.values()
+        ongoing.end("a test")  # the socket closes without a word from the agent
+        await browser.until("document.body.dataset.state === 'over'")
+        assert await browser.page.inner_text("#call-label") == "Call again"
+        assert len(await browser.texts(".note.end")) == 1
+        await ended(service)
+        await call(browser)
+        await browser.page.click("#call")
+        await browser.until("document.body.dataset.state === 'over'")
+        assert await browser.texts(".note.end") == ["You hung up."], "the page starts anew for each call"
+    await ended(service)
+    assert len(calls()) == 2
+
+
+TWIN = """
+async ([format, script]) => {
+  const { CarrierBuffer } = await import("/phone/static/carrier.js");
+  const heard = [];
+  const carrier = new CarrierBuffer(format, (start, audio) => heard.push([start, [...audio]]));
+  const marks = [];
+  for (const [at, what, value] of script) {
+    marks.push(...carrier.advance(at));
+    if (what === "play") carrier.play(new Uint8Array(value));
+    if (what === "mark") marks.push(...carrier.mark(value));
+    if (what === "clear") marks.push(...carrier.clear());
+  }
+  return { heard, marks, buffered: carrier.bufferedMs, pending: carrier.marks.length };
+}
+"""
+LINE_LEVEL = """
+async ([inHz, outHz, hz]) => {
+  const { Resampler } = await import("/phone/static/resample.js");
+  const resampler = new Resampler(inHz, outHz);
+  const out = [];
+  for (let at = 0; at < inHz / 2; at += 128) {
+    const block = Float32Array.from({ length: 128 }, (_, i) => Math.sin((2 * Math.PI * hz * (at + i)) / inHz));
+    out.push(...resampler.push(block));
+  }
+  const steady = out.slice(outHz / 10);
+  return [out.length, Math.sqrt(2 * steady.reduce((sum, x) => sum + x * x, 0) / steady.length)];
+}
+"""
+CODEC = """
+async ([format]) => {
+  const { FORMATS, decodeInto, encode } = await import("/phone/static/codec.js");
+  const samples = new Float32Array(65536);
+  const all = Float32Array.from({ length: 65536 }, (_, i) => (i - 32768) / 32768);
+  const bytes = encode(all, FORMATS[format]);
+  decodeInto(samples, 0, bytes, FORMATS[format]);
+  return [[...bytes], [...samples].map((sample) => sample * 32768)];
+}
+"""
+
+
+async def test_the_pages_parts_are_true_to_their_twins(start_service: StartService) -> None:
+    """Carrier, codec and resampler in the browser's own engine, beside ours."""
+    service = await start_service()
+    async with phone(service, [(1, None)]) as browser:
+        chance = random.Random(7)
+        for media_format in (MediaFormat(), L16_16K) * 3:
+            carrier = CarrierStream("MZ", "CA", "AC", media_format=media_format)
+            script, marks, at = [], [], 0.0
+            for number in range(80):
+                at += chance.choice([0, 0.03, 1, 7.77, 20, 90])
+                what = chance.choice(["play", "play", "mark", "mark", "clear", "wait"])
+                value: Any = [chance.randrange(256) for _ in range(chance.choice([0, 1, 7, 320, 640]))]
+                value = value if what == "play" else f"m{number}"
+                script.append([at, what, value])
+                marks += carrier.advance(at)
+                if what == "play":
+                    carrier.receive(Play("MZ", bytes(value)), at)
+                elif what == "mark":
+                    marks += carrier.receive(SendMark("MZ", value), at)
+                elif what == "clear":
+                    marks += carrier.receive(Clear("MZ"), at)
+            form = {"sampleRate": media_format.sample_rate_hz, "sampleBytes": media_format.sample_bytes}
+            twin = await browser.page.evaluate(TWIN, [form, script])
+            per_ms = form["sampleRate"] * form["sampleBytes"] / 1000
+            runs: list[tuple[float, bytes]] = []
+            for start, audio in twin["heard"]:
+                if runs and runs[-1][0] * per_ms + len(runs[-1][1]) == start:
+                    runs[-1] = (runs[-1][0], runs[-1][1] + bytes(audio))
+                else:
+                    runs.append((start / per_ms, bytes(audio)))
+            assert runs == carrier.heard
+            assert twin["marks"] == [mark.name for mark in marks]
+            assert twin["buffered"] == carrier.buffered_ms
+            assert twin["pending"] == len(carrier.pending_marks)
+
+        pcm = np.arange(-32768, 32768, dtype="<i2")
+        encoded, decoded = await browser.page.evaluate(CODEC, ["wide"])
+        assert bytes(encoded) == audioop.byteswap(pcm.tobytes(), 2)
+        assert decoded == pcm.tolist()
+        encoded, decoded = await browser.page.evaluate(CODEC, ["telephone"])
+        assert decoded == np.frombuffer(audioop.ulaw2lin(bytes(encoded), 2), "<i2").tolist()
+        ours = np.frombuffer(audioop.ulaw2lin(audioop.lin2ulaw(pcm.tobytes(), 2), 2), "<i2").astype(int)
+        assert np.abs(np.array(decoded) - pcm).max() <= np.abs(ours - pcm).max() + 4, "no worse than G.711 allows"
+
+        for rate, line, passes, stopped in (
+            (48000, 16000, 6400, 8700),
+            (44100, 16000, 6400, 8700),
+            (48000, 8000, 3200, 4350),
+            (44100, 8000, 3200, 4350),
+        ):
+            count, level = await browser.page.evaluate(LINE_LEVEL, [rate, line, passes])
+            assert abs(level - 1) < 0.03
+            assert abs(count - line / 2) <= 128 * line / rate + 50
+            _, level = await browser.page.evaluate(LINE_LEVEL, [rate, line, stopped])
+            assert level < 0.01, "what the line cannot hold is taken out, not folded back"
+            _, level = await browser.page.evaluate(LINE_LEVEL, [line, rate, passes])
+            assert abs(level - 1) < 0.03
+
+
+async def test_another_sites_page_cannot_use_a_browsers_token(start_service: StartService) -> None:
+    service = await start_service()
+    async with aiohttp.ClientSession() as session:
+        async with session.post(f"{service.url}/phone/calls", json={}) as response:
+            media = (await response.json())["media"]
+        for origin, status in (("https://evil.example", 403), (service.url, 101)):
+            try:
+                async with session.ws_connect(f"{service.url}{media}", headers={"Origin": origin}) as socket:
+                    assert not socket.closed
+                    found = 101
+            except aiohttp.WSServerHandshakeError as error:
+                found = error.status
+            assert found == status
+    await ended(service)
+
+
+def test_the_file_that_is_the_microphone_is_as_long_as_it_says(tmp_path: Path) -> None:
+    file = microphone(tmp_path / "m.wav", [(0.5, CALLERS / "yes.flac"), (1.0, None)])
+    with wave.open(str(file)) as audio:
+        assert audio.getnframes() / audio.getframerate() == pytest.approx(2.51, abs=0.01)
+    assert all(a[0] > 0 for a, _ in itertools.pairwise(PARCEL))
