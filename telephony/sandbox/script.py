@@ -24,7 +24,7 @@
 `after_ms`, when the agent has finished; after a drop the carrier asks for the next TwiML if there are steps left.
 `wait_for_hang_up = true` waits for the agent to hang up. After its last step the caller hears the answer, and hangs up.
 If a stream ends while the caller speaks or presses keys, that step is done again from its beginning on the next stream,
-once.
+once; so are words that had no answer yet when the stream broke.
 
 In a <Gather> the caller takes a step for each turn; `after_ms` and `wait_s` of `say` and `keys` mean nothing there.
 

@@ -69,6 +69,7 @@ class Streams:
         if ended == "closed" and leg.close_code not in (1000, 1001):
             # A killed worker's socket ends so too. For Twilio the stream is over, as it is after a proper close.
             self._report.warnings.append(f"error 31921: the service's socket ended with code {leg.close_code}")
+            self._talker.stream_lost()
         self._tell(callback, "stream-stopped", stream_sid, verb.name)
         return ended, stream_sid
 

@@ -82,6 +82,7 @@ class Talker:
         self._keys_sent = 0
         self._keys_out: list[str] = []
         self._said_again: set[int] = set()
+        self._lost = False
 
     @property
     def steps_left(self) -> bool:
@@ -97,18 +98,25 @@ class Talker:
         keys, self._keys_out = self._keys_out, []
         return keys
 
+    def stream_lost(self) -> None:
+        """The stream broke: whoever had just spoken, and had no answer, cannot know whether he was heard."""
+        self._lost = True
+
     def stream_begins(self, now_ms: float) -> None:
-        """The caller is on the line (again). A step that the end of a stream cut off is done again, but only once."""
+        """The caller is on the line (again). A step that the end of a stream cut off is done again, but only once; so
+        are words that had no answer when the stream broke."""
         self.ended = None
         self._entered_ms = now_ms
+        lost, self._lost = self._lost, False
         if self._clip is not None and self._sent_ms >= self.spoken[-1].speech_end_ms:
             self._clip = None  # only its last silence was not sent
-        if self._clip is None and not self._keys_sent:
+        speaking = self._clip is not None or (lost and not self._keys_sent and self._unanswered())
+        if not speaking and not self._keys_sent:
             return
         said = self.spoken[-1]
         said.speech_end_ms = min(said.speech_end_ms, self._sent_ms)
         said.expects_answer = False
-        if self._clip is not None:
+        if speaking:
             self._clip = None
             self.cursor.back()
         self._keys_sent = 0
@@ -209,6 +217,15 @@ class Talker:
         return not (isinstance(following, HangUp | Drop) and following.after_ms is None)
 
     # --- what the agent does ----------------------------------------------------------------------------------------
+
+    def _unanswered(self) -> bool:
+        said = self.spoken[-1] if self.spoken else None
+        return (
+            said is not None
+            and said.by == "voice"
+            and said.expects_answer
+            and self._ear.answer(said.speech_start_ms, said.speech_end_ms) is None
+        )
 
     def _last_speech(self) -> tuple[float, float]:
         if not self.spoken:

@@ -194,6 +194,24 @@ def spoken_on_three_streams(step: Step, ends_ms: list[int]) -> Talker:
     return talker
 
 
+@pytest.mark.parametrize(("lost", "answered", "times"), [(True, False, 2), (True, True, 1), (False, False, 1)])
+def test_words_without_an_answer_are_said_again_when_the_stream_broke(lost: bool, answered: bool, times: int) -> None:
+    ear = Ear()
+    talker = Talker(Script("s", (Say(clip(400), "hello"), WaitForHangUp(wait_s=60))), ear, noise=False)
+    ear.hear(0, LOUD * 800)
+    for now in range(0, 1200, FRAME_MS):
+        talker.frame(now)
+    if answered:
+        ear.hear(1200, LOUD * 800)
+    if lost:
+        talker.stream_lost()
+    talker.stream_begins(1500)
+    ear.hear(1500, LOUD * 800)
+    for now in range(1500, 4000, FRAME_MS):
+        talker.frame(now)
+    assert [said.text for said in talker.spoken] == ["hello"] * times
+
+
 def test_a_step_cut_off_by_the_streams_end_is_said_again() -> None:
     talker = spoken_on_three_streams(Say(clip(1000), "hello"), [700, 4000])
     first, second = talker.spoken
