@@ -27,13 +27,20 @@ from tests.integration.conftest import StartService
 
 CALLERS = Path(__file__).parents[2] / "telephony" / "sandbox" / "callers" / "demo"
 NUMBERS = itertools.count()
+WIDE = Path(__file__).parents[1] / "recordings" / "wide"
+#: What the microphone hears, by the line that carries it; and what the agent should understand.
 #: The greeting lasts 4.1 s and the question 1.3 s; the answer, which begins 0.6 s after the number, is spoken over.
-PARCEL: Heard = [
-    (4.5, CALLERS / "where.flac"),
-    (2.4, CALLERS / "number.flac"),
-    (5.6, CALLERS / "goodbye.flac"),
-    (10.0, None),
-]
+PARCEL: dict[str, tuple[Heard, list[str]]] = {
+    "telephone": (
+        [(4.5, CALLERS / "where.flac"), (2.4, CALLERS / "number.flac"), (5.6, CALLERS / "goodbye.flac"), (10.0, None)],
+        ["hello where is my parcel", "it's four seven one two", "that's all thank you goodbye"],
+    ),
+    "wide": (
+        [(4.3, WIDE / "slt-where.flac"), (2.2, WIDE / "slt-number-sentence.flac"), (5.3, WIDE / "slt-all.flac"),
+         (10.0, None)],
+        ["hello where is my parcel", "my order number is four seven one two", "that's all thank you"],
+    ),
+}  # fmt: skip
 
 
 def journal(folder: Path) -> list[dict[str, Any]]:
@@ -86,21 +93,18 @@ async def test_a_whole_conversation_on_either_line(start_service: StartService) 
 
 
 async def converse(service: Service, line: str) -> None:
-    async with phone(service, PARCEL) as browser:
+    heard, understood = PARCEL[line]
+    async with phone(service, heard) as browser:
         await browser.page.check(f"input[value={line}]")
         await call(browser)
         await browser.until("document.querySelector('.note.end') !== null", 60)
-        assert await browser.texts(".said.caller .text") == [
-            "hello where is my parcel",
-            "it's four seven one two",
-            "that's all thank you goodbye",
-        ]
+        assert await browser.texts(".said.caller .text") == understood
         agent = await browser.texts(".said.agent .text")
         assert agent[1:3] == ["Hello, parcel desk. How can I help?", "What is your order number?"]
         assert agent[3].startswith("Order four, seven, one, two is on its way. It should arrive tomorrow.")
         assert agent[3].endswith(await browser.page.inner_text(".said.cut .unheard"))
         assert await browser.page.locator(".unheard").count() == 1
-        assert agent[-1] == "Thank you for calling. Goodbye."
+        assert agent[-1].endswith("Goodbye.")
         assert "find_order" in (await browser.texts(".tool summary"))[0]
         assert "4712" in (await browser.texts(".tool summary"))[0]
         assert await browser.texts(".note.end") == ["The agent hung up."]
@@ -354,4 +358,3 @@ def test_the_file_that_is_the_microphone_is_as_long_as_it_says(tmp_path: Path) -
     file = microphone(tmp_path / "m.wav", [(0.5, CALLERS / "yes.flac"), (1.0, None)])
     with wave.open(str(file)) as audio:
         assert audio.getnframes() / audio.getframerate() == pytest.approx(2.51, abs=0.01)
-    assert all(a[0] > 0 for a, _ in itertools.pairwise(PARCEL))
