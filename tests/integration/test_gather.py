@@ -14,10 +14,21 @@ from xml.etree import ElementTree
 
 import pytest
 
+from agent.masking import MARK
 from telephony.auth import auth_token
 from telephony.sandbox.caller import SandboxCall
 from telephony.sandbox.report import CallReport
-from telephony.sandbox.script import DialPlan, Keys, Pause, SayWords, Script, Step, WaitForHangUp
+from telephony.sandbox.script import (
+    DialPlan,
+    Keys,
+    Pause,
+    SayWords,
+    Script,
+    Step,
+    WaitForHangUp,
+    find_script,
+    load_script,
+)
 from telephony.settings import Route, load_settings
 from telephony.web.serve import Service
 from tests.integration.foreign_carrier import ForeignCarrier
@@ -111,6 +122,12 @@ async def test_keys_instead_of_speech(gather: Any) -> None:
     assert [one.heard for one in report.conversation if one.who == "caller"] == [True, True, True]
 
 
+async def test_the_caller_that_comes_with_offhook(gather: Any) -> None:
+    report = await ring((await gather()).url, *load_script(find_script("typed")).steps)
+    assert report.served, report.errors
+    assert said(report)[-1] == BYE
+
+
 async def test_a_silent_caller_is_asked_twice_and_told_goodbye(gather: Any) -> None:
     service = await gather()
     report = await ring(service.url, Pause(7000), Pause(7000), Pause(7000), LISTEN)
@@ -151,6 +168,19 @@ def with_person(folder: Path) -> Path:
     file = desk / "agent.toml"
     file.write_text(file.read_text().replace('transfer_to = ""', 'transfer_to = "+15550142"'))
     return desk
+
+
+async def test_what_a_sensitive_slot_asks_for_is_in_no_file(gather: Any, tmp_path: Path) -> None:
+    desk = Path(__file__).parents[1] / "agent" / "agents" / "card-desk"
+    service = await gather(desk)
+    steps = (SayWords("i want to pay"), SayWords("4111 2222 3333 4444"), SayWords("no"), SayWords("i want to pay"))
+    report = await ring(service.url, *steps, Keys("4111222233334444"), SayWords("yes"), SayWords("goodbye"), LISTEN)
+    assert report.ended_by == "agent hung up"
+    assert sum("four, one, one, one, two" in text for text in said(report)) >= 2  # it was understood
+    written = "".join(path.read_text() for path in service.host.calls_dir.rglob("*.json*"))
+    assert MARK in written
+    for part in ("4111", "2222", "3333", "4444", "four, one", "one, one", "three, three"):
+        assert part not in written
 
 
 @pytest.mark.parametrize("outcome", ["no-answer", "completed"])
