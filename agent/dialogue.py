@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,8 @@ BETWEEN_TOKENS_S = 5.0
 MAX_ROUNDS = 6
 #: What one completion may say: ten minutes of speech is a fault, not an answer.
 MAX_REPLY_CHARS = 4000
+#: A disk that is slower does not hold up a tool with effects.
+KEEP_WITHIN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,11 @@ class Dialogue:
         journal: Callable[..., None],
         spawn: Callable[[Coroutine[Any, Any, ToolOutcome]], asyncio.Task[ToolOutcome]],
         history: History | None = None,
+        keep_journal: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`history`: what was said before, where the call comes back to its agent."""
+        """`history`: what was said before, where the call comes back to its agent. `keep_journal` returns when what was
+        journaled so far outlives this process.
+        """
         self.history = history if history is not None else History()
         self._agent = agent
         self._llm = llm
@@ -78,6 +83,7 @@ class Dialogue:
         self._tool_context = tool_context
         self._journal = journal
         self._spawn = spawn
+        self._keep_journal = keep_journal
         self.asks = Asks()
         """What the latest reply asks for."""
 
@@ -149,7 +155,6 @@ class Dialogue:
     async def _run_tool(self, turn: int, call: ToolCall, confirmed: bool) -> ToolOutcome:
         tool = self._agent.tools.get(call.name)
         ctx = self._tool_context.ctx
-        began_s = ctx.now_s()
         self._journal(
             "tool.called",
             id=call.id,
@@ -158,6 +163,9 @@ class Dialogue:
             turn=turn,
             effect=tool.effect if tool else "unknown",
         )
+        if tool is not None and tool.effect != "read":
+            await self._keep()  # else a call that comes back after a crash would not know of it, and do it again
+        began_s = ctx.now_s()
         outcome = await self._tools.run(call, self._tool_context, confirmed=confirmed, turn=turn)
         took_ms = round((ctx.now_s() - began_s) * 1000, 1)
         self.history.tool_used(call, outcome.result)
@@ -165,6 +173,12 @@ class Dialogue:
             "tool.returned", id=call.id, name=call.name, ok=outcome.ok, result=outcome.result, took_ms=took_ms
         )
         return outcome
+
+    async def _keep(self) -> None:
+        if self._keep_journal is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(KEEP_WITHIN_S):
+                    await self._keep_journal()
 
 
 def _input_of(request: LlmRequest) -> dict[str, str]:

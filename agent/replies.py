@@ -59,6 +59,7 @@ class Replies:
         journal: Callable[..., None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         on_heard_out: Callable[[Decision | None], Awaitable[None]],
+        keep_journal: Callable[[], Awaitable[None]],
         continuation: Continuation | None = None,
     ) -> None:
         self._line = line
@@ -70,7 +71,7 @@ class Replies:
         self._mouth = Mouth(line, kit.tts, kit.phrases, ctx, journal, self._on_queued_audio)
         tool_context = ToolContext(line.info.call_id, line.info.caller, data_dir, agent.transfer_to, ctx)
         before = continuation.history if continuation is not None else None
-        self._dialogue = Dialogue(agent, kit.llm, tool_context, journal, self._spawn_tool, before)
+        self._dialogue = Dialogue(agent, kit.llm, tool_context, journal, self._spawn_tool, before, keep_journal)
         self.history = self._dialogue.history
         self._tools: set[asyncio.Task[ToolOutcome]] = set()
         self._reply: asyncio.Task[None] | None = None

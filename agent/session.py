@@ -113,6 +113,7 @@ class CallSession:
             journal=self._journal,
             spawn=lambda work: self._tasks.create_task(work),
             on_heard_out=self._on_heard_out,
+            keep_journal=record.flush,
             continuation=continuation,
         )
         self._continuation = continuation

@@ -77,7 +77,7 @@ class TextCall:
         self._continuation = continuation
         before = continuation.history if continuation is not None else None
         tool_context = ToolContext(who.call_id, who.caller, data_dir, agent.transfer_to, ctx)
-        self._dialogue = Dialogue(agent, llm, tool_context, self._journal, self._spawn_tool, before)
+        self._dialogue = Dialogue(agent, llm, tool_context, self._journal, self._spawn_tool, before, record.flush)
         self._history = self._dialogue.history
         self._unsaid = Unsaid(self._history, self._journal, lambda: self.now_ms)
         self._turn = continuation.turn if continuation is not None else 0

@@ -39,12 +39,17 @@ class Case:
         self.spawned: list[asyncio.Task[ToolOutcome]] = []
         agent = make_agent(tools={each.name: each for each in tools})
         context = ToolContext("CA1", "+1", Path("."), "", self.ctx)
-        self.dialogue = Dialogue(agent, self.llm, context, self._note, self._spawn)
+        self.dialogue = Dialogue(agent, self.llm, context, self._note, self._spawn, keep_journal=self._keep)
+        self.keep_s = 0.01
         self.events: list[DialogueEvent] = []
         self.times: list[float] = []
 
     def _note(self, kind: str, /, **data: object) -> None:
         self.journal.append({"kind": kind, "at": self.ctx.now_s(), **data})
+
+    async def _keep(self) -> None:
+        await asyncio.sleep(self.keep_s)
+        self.journal.append({"kind": "kept", "at": self.ctx.now_s()})
 
     def _spawn(self, work: Coroutine[Any, Any, ToolOutcome]) -> asyncio.Task[ToolOutcome]:
         self.spawned.append(asyncio.create_task(work))
@@ -164,6 +169,30 @@ def test_an_irreversible_tool_needs_the_spoken_yes() -> None:
         assert ran == []
         await case.reply(2, "yes please")
         assert ran == ["cancelled"]
+
+    run_virtual(case())
+
+
+@pytest.mark.parametrize(("keep_s", "kept"), [(0.01, True), (60.0, False)])
+def test_a_tool_with_effects_waits_until_its_call_is_on_disk_but_not_for_a_disk_that_hangs(
+    keep_s: float, kept: bool
+) -> None:
+    async def case() -> None:
+        c = Case([[call("order")], ["Done."]], [order])
+        c.keep_s = keep_s
+        await c.reply()
+        kinds = [event["kind"] for event in c.journal if event["kind"] in ("tool.called", "kept", "tool.returned")]
+        assert kinds == ["tool.called", *(["kept"] if kept else []), "tool.returned"]
+        assert c.ctx.now_s() < 2
+
+    run_virtual(case())
+
+
+def test_a_tool_that_only_reads_waits_for_no_disk() -> None:
+    async def case() -> None:
+        c = Case([[call("broken")], ["Sorry."]], [broken])
+        await c.reply()
+        assert "kept" not in [event["kind"] for event in c.journal]
 
     run_virtual(case())
 
