@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from agent.errors import LocalError
+from agent.tomlfile import key_lines
 from telephony.logs.lines import LogFormat
 from telephony.logs.mask import hide
 
@@ -83,7 +84,7 @@ class Settings(BaseSettings):
     max_calls: int = Field(default=60, ge=1, le=10_000)
     """So many calls at once; the next caller is told that all lines are busy."""
     max_calls_per_source: int = Field(default=10, ge=0, le=10_000)
-    """So many calls at once from one calling number; 0 = no such limit. Withheld numbers count as one source each."""
+    """So many calls at once from one calling number; 0 = no such limit. All who withhold their number count as one."""
     calls_per_minute: int = Field(default=240, ge=0, le=100_000)
     """So many new calls in any minute; 0 = no such limit."""
     calls_per_minute_per_source: int = Field(default=20, ge=0, le=100_000)
@@ -272,13 +273,12 @@ def _check_file(path: Path) -> set[str]:
     return set(content)
 
 
-def line_of(path: Path, key: str) -> int:
-    """The line of a settings file that sets `key`; 1 if it cannot be found."""
-    begins = re.compile(rf"\s*\[*\s*[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
-        if begins.match(line):
-            return number
-    return 1
+def line_of(path: Path, *keys: str) -> int:
+    """The line of a settings file that sets this key, given as its path; else its table's; 1 if there is neither."""
+    lines = key_lines(path.read_text("utf-8"))
+    while keys and keys not in lines:
+        keys = keys[:-1]
+    return lines.get(keys, 1)
 
 
 def _explain(error: ValidationError, path: Path, file_keys: set[str], given: set[str]) -> str:
@@ -286,14 +286,13 @@ def _explain(error: ValidationError, path: Path, file_keys: set[str], given: set
     first = error.errors(include_url=False, include_context=False)[0]
     name = str(first["loc"][0]) if first["loc"] else ""
     message = first["msg"].removeprefix("Value error, ")
-    variables = {variable.upper(): variable for variable in os.environ}
     if name in given:
         where = f"--{name.replace('_', '-')}"
-    elif f"{PREFIX}{name}".upper() in variables:
-        where = variables[f"{PREFIX}{name}".upper()]
+    elif (variable := variable_of(name)) is not None:
+        where = variable
     elif name in file_keys:
-        keys = [name, *(str(part) for part in first["loc"][1:2])]  # a number's own line, not that of [numbers]
-        where = f"{path}, line {line_of(path, keys[-1])}: {' '.join(str(part) for part in first['loc'])}"
+        keys = [str(part) for part in first["loc"]]
+        where = f"{path}, line {line_of(path, *keys)}: {' '.join(keys)}"
     else:
         where = name
     shown = "" if name in SECRETS or isinstance(first["input"], dict) else f" = {first['input']!r}"

@@ -69,7 +69,7 @@ def _number_rows(settings: Settings, content: Mapping[str, Any], path: Path | No
     keys = {called_number(key): key for key in written} if isinstance(written, Mapping) else {}
     for number in settings.numbers:
         from_file = path is not None and number in keys and not source.startswith(("environment", "command"))
-        where = f"{path}, line {line_of(path, keys[number])}" if from_file and path is not None else source
+        where = f"{path}, line {line_of(path, 'numbers', keys[number])}" if from_file and path is not None else source
         yield Row(f"numbers.{number}", settings.route(number).model_dump(), where)
 
 

@@ -190,6 +190,7 @@ def test_numbers_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -
         ('"my phone" = "sales"', "line 1: numbers: 'my phone' is no number or address"),
         ('"+15550100" = { mode = "smoke" }', "line 2: numbers +15550100 mode = 'smoke': input should be 'stream' or"),
         ('"+15550100" = { agnet = "x" }', "line 2: numbers +15550100 agnet = 'x': extra inputs are not permitted"),
+        ('[numbers."+15550100"]\nmode = "smoke"', "line 3: numbers +15550100 mode = 'smoke': input"),
     ],
 )
 def test_a_mistake_in_a_number_names_its_line(line: str, said: str) -> None:
