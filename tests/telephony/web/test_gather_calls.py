@@ -27,7 +27,8 @@ from telephony.settings import Route
 from telephony.twilio import twiml
 from telephony.twilio.gather import ANSWER_WITHIN_S, Document, GatherRequest, What
 from telephony.web.agents import ServedAgent, ServedAgents
-from telephony.web.gather_calls import ANSWER_LIFETIME_S, LONGEST_IDLE_S, MAX_WAITING, GatherCalls
+from telephony.web.gather_calls import ANSWER_LIFETIME_S, GatherCalls
+from telephony.web.gather_turns import LONGEST_IDLE_S, MAX_WAITING
 from tests.agent.fakes import ScriptedLlm, Step
 from tests.agent.support import make_agent
 from tests.support.virtual_loop import VirtualContext, run_virtual
@@ -240,6 +241,31 @@ def test_two_requests_at_once_are_both_in_time(tmp_path: Path) -> None:
         assert await fx.said("more") == "One. Two."
 
     play(fx, scene)
+
+
+def test_a_disk_that_hangs_makes_nothing_late_but_a_crowd(tmp_path: Path) -> None:
+    class Hanging(VirtualContext):
+        async def offload(self, work: Any, *args: object, cost_ms: float, apart: bool = False) -> Any:
+            await asyncio.sleep(100)
+            return await super().offload(work, *args, cost_ms=cost_ms, apart=apart)
+
+    fx = Fixture(tmp_path, [[4.6, "Yes. ", 4.6, "More."]])
+    fx.house.new_context = Hanging  # type: ignore[method-assign]
+
+    async def scene() -> None:
+        now = asyncio.get_running_loop().time
+        for what in ("voice", "turn"):
+            began_s = now()
+            await fx.ask(what, "hello")  # type: ignore[arg-type]
+            assert now() - began_s < 4.0
+        crowd = await asyncio.gather(*(fx.ask("more") for _ in range(MAX_WAITING)))
+        assert crowd[0].more
+        assert crowd[-1].text == twiml.TROUBLE
+        await fx.calls.end_all()
+        await asyncio.sleep(300)
+
+    play(fx, scene)
+    assert fx.house.counts["gather overdue"] > 0
 
 
 def test_the_last_document_allowed_says_goodbye(tmp_path: Path) -> None:
