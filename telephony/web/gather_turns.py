@@ -178,10 +178,8 @@ class GatherTurns:
                 await _written(known.record)
                 self._latest, first = document, False
                 if isinstance(document.decision, HangUp | Transfer):
-                    # What comes after this document is another's; what came beside it is told the same.
-                    self.end("left")
                     waiting.give(document)
-                    self._give_rest(document)
+                    self._give_rest(document)  # what came beside it is told the same; what comes after is another's
                     return
                 waiting.give(document)
                 following = await self._following(document)

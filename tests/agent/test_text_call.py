@@ -341,6 +341,17 @@ def test_an_owed_answer_is_given_without_a_new_turn(tmp_path: Path) -> None:
     assert [m.content for m in fx.llm.requests[0].messages if m.role == "user"] == ["where is it"]
 
 
+def test_who_goes_on_speaking_does_not_get_the_owed_answer_too(tmp_path: Path) -> None:
+    fx = Fixture(tmp_path, [["In Rome."]])
+
+    async def scene(call: TextCall) -> None:
+        assert await call.answer("the other one", "speech", 3) == Answer("In Rome.")
+
+    fx.run(scene, told(ASKED))
+    (asked,) = fx.llm.requests
+    assert [m.content for m in asked.messages if m.role == "user"] == ["where is it the other one"]
+
+
 def test_a_call_that_is_cut_off_again_and_again_is_given_up(tmp_path: Path) -> None:
     fx = Fixture(tmp_path, [["In Rome."]])
     cut = {"kind": "call.started", "continues": "cut off"}
