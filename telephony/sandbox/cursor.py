@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from telephony.sandbox.script import Step
+from telephony.sandbox.script import Drop, HangUp, Step
 
 
 class Cursor:
@@ -16,6 +16,11 @@ class Cursor:
     def step(self) -> Step | None:
         """The step in hand; None when the script is over."""
         return self._steps[self.index] if self.index < len(self._steps) else None
+
+    @property
+    def leaves_at_once(self) -> bool:
+        """The step in hand is to go, whatever the agent has to say: no answer can come to what was said before it."""
+        return isinstance(self.step, HangUp | Drop) and self.step.after_ms is None
 
     def advance(self) -> None:
         """The step in hand is done, or under way."""

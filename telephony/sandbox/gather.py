@@ -93,11 +93,10 @@ class GatherCaller:
 
     def leaves_at_once(self) -> bool:
         """Whether the caller hangs up now, whatever the agent has to say."""
-        step = self._cursor.step
-        if isinstance(step, HangUp | Drop) and step.after_ms is None:
+        leaves = self._cursor.leaves_at_once
+        if leaves:
             self._cursor.advance()
-            return True
-        return False
+        return leaves
 
     def agent_spoke(self) -> None:
         """The agent has said something: the caller's patience begins anew."""
@@ -148,29 +147,25 @@ class GatherCaller:
         self._pause_left_ms = None
         self._silent_s = 0.0
 
-    def _expects_answer(self) -> bool:
-        following = self._cursor.step
-        return not (isinstance(following, HangUp | Drop) and following.after_ms is None)
-
     def _speak(self, step: Say | SayWords, gather: Gather, waited_s: float) -> Answered:
         if "speech" not in gather.inputs:
             self._unheard(step.text, "speech", gather)
-            said = Said("speech", step.text, heard=False, expects_answer=self._expects_answer())
+            said = Said("speech", step.text, heard=False, expects_answer=not self._cursor.leaves_at_once)
             return Answered(said=(said,), waited_s=gather.timeout_s)
         pause_s = AUTO_SPEECH_TIMEOUT_S if gather.speech_timeout_s is None else gather.speech_timeout_s
-        said = Said("speech", step.text, heard=True, expects_answer=self._expects_answer())
+        said = Said("speech", step.text, heard=True, expects_answer=not self._cursor.leaves_at_once)
         form = {"SpeechResult": step.text, "Confidence": CONFIDENCE}
         return Answered(form, (said,), waited_s + natural_ms(step.text) / 1000 + pause_s)
 
     def _press(self, step: Keys, gather: Gather, waited_s: float) -> Answered:
         if "dtmf" not in gather.inputs:
             self._unheard(step.digits, "dtmf", gather)
-            said = Said("keys", step.digits, heard=False, expects_answer=self._expects_answer())
+            said = Said("keys", step.digits, heard=False, expects_answer=not self._cursor.leaves_at_once)
             return Answered(said=(said,), waited_s=gather.timeout_s)
         taken = collect(step.digits, step.key_gap_ms, gather)
         if taken.lost:
             self.notes.append(f"keys {taken.lost!r} of {step.digits!r} were pressed when the <Gather> was over: lost")
-        said = Said("keys", step.digits, heard=bool(taken.digits), expects_answer=self._expects_answer())
+        said = Said("keys", step.digits, heard=bool(taken.digits), expects_answer=not self._cursor.leaves_at_once)
         form = {"Digits": taken.digits} if taken.digits else {}
         return Answered(form, (said,), waited_s + taken.waited_s)
 

@@ -18,7 +18,6 @@ from telephony.sandbox.script import (
     AFTER_MS,
     WAIT_S,
     Drop,
-    HangUp,
     Keys,
     Pause,
     Say,
@@ -190,7 +189,7 @@ class Talker:
             self.notes.append(f"{step.text!r} was to interrupt the agent, which stopped or said nothing before")
         self._clip, self._offset = step.clip, 0
         self._next(now_ms)
-        self.spoken.append(Spoken(step.text, "voice", start, end, interrupting, self._answer_expected()))
+        self.spoken.append(Spoken(step.text, "voice", start, end, interrupting, not self.cursor.leaves_at_once))
         return False
 
     def _press(self, step: Keys, now_ms: float) -> bool:
@@ -208,13 +207,8 @@ class Talker:
             return False
         self._keys_sent = 0
         self._next(now_ms)
-        self.spoken[-1].expects_answer = self._answer_expected()
+        self.spoken[-1].expects_answer = not self.cursor.leaves_at_once
         return False
-
-    def _answer_expected(self) -> bool:
-        """No answer can come to words after which the caller leaves at once."""
-        following = self.cursor.step
-        return not (isinstance(following, HangUp | Drop) and following.after_ms is None)
 
     # --- what the agent does ----------------------------------------------------------------------------------------
 

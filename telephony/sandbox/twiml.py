@@ -52,7 +52,7 @@ def _verb(element: ET.Element) -> Verb:
         case "Connect":
             return _connect(element)
         case "Say":
-            return SayText(_text(element), _whole(element, "loop", 1), element.get("language", ""))
+            return SayText(_text(element), _whole(element, "loop", 1))
         case "Pause":
             return Wait(_whole(element, "length", 1))
         case "Play":
@@ -125,8 +125,6 @@ def _gather(element: ET.Element) -> Gather:
         finish_on_key=finish,
         action_on_empty=_one_of(element, "actionOnEmptyResult", ("false", "true")) == "true",
         barge_in=_one_of(element, "bargeIn", ("true", "false")) == "true",
-        language=element.get("language", "en-US"),
-        hints=element.get("hints", ""),
         prompts=tuple(_prompt(inside) for inside in element),
     )
 
@@ -140,6 +138,7 @@ def _prompt(element: ET.Element) -> Prompt:
 
 def _dial(element: ET.Element) -> Verb:
     _post_only(element)
+    _one_of(element, "answerOnBridge", ("false", "true"))
     nouns = list(element)
     strange = next((noun.tag for noun in nouns if noun.tag not in ("Number", "Sip")), None)
     if strange is not None:
@@ -153,7 +152,6 @@ def _dial(element: ET.Element) -> Verb:
         to=to,
         action=element.get("action"),
         timeout_s=_whole(element, "timeout", 30, least=1),
-        answer_on_bridge=_one_of(element, "answerOnBridge", ("false", "true")) == "true",
         caller_id=element.get("callerId", ""),
         noun=nouns[0].tag if nouns else "Number",
     )

@@ -22,7 +22,6 @@ class SayText:
     text: str
     loop: int = 1
     """How often; 0 is for ever."""
-    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,6 @@ class Gather:
     finish_on_key: str = "#"
     action_on_empty: bool = False
     barge_in: bool = True
-    language: str = "en-US"
-    hints: str = ""
     prompts: tuple[Prompt, ...] = ()
 
 
@@ -71,7 +68,6 @@ class Dial:
     to: str
     action: str | None
     timeout_s: int = 30
-    answer_on_bridge: bool = False
     caller_id: str = ""
     noun: str = "Number"
 

@@ -17,10 +17,11 @@ from yarl import URL
 from agent.errors import LocalError
 from telephony.sandbox.faults import Fault
 from telephony.sandbox.overrides import Overrides, split_overrides
+from telephony.sandbox.twiml import LARGEST_BYTES
 
 ANSWER_DEADLINE_S = 15.0
 """Twilio waits so long for a voice webhook, whatever its connection overrides say."""
-LARGEST_ANSWER_BYTES = 64_001
+LARGEST_ANSWER_BYTES = LARGEST_BYTES + 1
 """One more than TwiML may have: what is longer is refused there, and need not be read."""
 
 
@@ -39,8 +40,7 @@ def voice_url(to: str) -> str:
 def web_address(url: str) -> str:
     """What the user gave as an address, if it is one. LocalError else."""
     try:
-        parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        sound = _is_of_the_web(url)
     except ValueError:
         sound = False
     if not sound:
@@ -48,12 +48,17 @@ def web_address(url: str) -> str:
     return url
 
 
+def _is_of_the_web(url: str) -> bool:
+    """Whether it names a scheme, a host and a port that can be asked. ValueError for what is no URL at all."""
+    parts = urlsplit(url)
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+
+
 def resolve(document_url: str, url: str) -> str:
     """The address of another document, relative to this one's. Fault for what is no address of the web."""
     try:
         whole = urljoin(document_url, url)
-        parts = urlsplit(whole)
-        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        sound = _is_of_the_web(whole)
     except ValueError as error:
         raise Fault(11100, f"{url!r} is no URL: {error}") from None
     if not sound:
@@ -65,7 +70,7 @@ def socket_url(document_url: str, stream_url: str) -> str:
     """The stream's address, relative to the document it stood in. Fault for a scheme that is none of a socket."""
     try:
         parts = urlsplit(urljoin(document_url, stream_url))
-        sound = parts.port is None or parts.port > 0
+        sound = parts.port != 0
     except ValueError as error:
         raise Fault(31923, f"the stream's address {stream_url!r} is malformed: {error}") from None
     scheme = {"https": "wss", "http": "ws"}.get(parts.scheme, parts.scheme)
