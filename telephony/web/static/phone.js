@@ -59,6 +59,7 @@ async function ring() {
   } catch (error) {
     if (call !== one) return; // given up, or called again since
     call = null;
+    $("empty").hidden = false;
     show("over", "Not connected");
     tell(error instanceof CallFailed ? error.message : `The call failed: ${error.message}`);
     if (!(error instanceof CallFailed)) throw error;

@@ -13,7 +13,7 @@ export const STAGES = [
   ["line_ms", "line"],
 ];
 /** A wait that fills the bar. */
-const FULL_BAR_MS = 1600;
+const FULL_BAR_MS = 1200;
 
 const REJECTED = {
   "no text": "a sound, but no words that were understood",
@@ -47,7 +47,18 @@ export class Transcript {
     this.list = list;
     this.scroll = scroll;
     this.figures = figures;
+    this.following = true; // the last line is kept in sight, until somebody scrolls up
+    scroll.addEventListener("scroll", () => {
+      this.following = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
+    });
+    const follow = new ResizeObserver(() => this.#follow());
+    follow.observe(scroll);
+    follow.observe(list);
     this.clear();
+  }
+
+  #follow() {
+    if (this.following) this.scroll.scrollTop = this.scroll.scrollHeight;
   }
 
   clear() {
@@ -60,19 +71,17 @@ export class Transcript {
     this.speaking = null;
     this.waits = [];
     this.turns = 0;
+    this.following = true;
   }
 
   /** One line of the journal (telephony/web/call_feed.py). */
   take(line) {
-    const near = this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < 120;
     this[TAKERS[line.kind]]?.(line);
-    if (near) this.scroll.scrollTop = this.scroll.scrollHeight;
   }
 
   /** A line of our own. */
-  note(text, className = "") {
-    this.list.append(element("li", `note ${className}`, element("span", "", text)));
-    this.scroll.scrollTop = this.scroll.scrollHeight;
+  note(text, className = "", before = null) {
+    this.list.insertBefore(element("li", `note ${className}`, element("span", "", text)), before);
   }
 
   #bubble(side, at) {
@@ -150,7 +159,7 @@ export class Transcript {
   }
 
   bargeIn() {
-    this.note("the caller speaks: the agent stops", "faint");
+    this.note("the caller speaks: the agent stops", "faint", this.speaking?.item ?? null);
   }
 
   latency(line) {
