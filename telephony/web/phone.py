@@ -145,7 +145,7 @@ def phone_blueprint(phone: Phone, access: Access) -> Blueprint:
             response.headers.setdefault(name, value)
         return response
 
-    @blueprint.get("/phone")
+    @blueprint.get("/phone", strict_slashes=False)
     async def page() -> Response:
         return _file(files, "phone.html")
 

@@ -119,7 +119,8 @@ async def test_the_operator_is_served_here_and_by_password_there() -> None:
     b = bench()
     known = {"Host": "agent.example.com", "Authorization": _basic("operator", TOKEN), "Origin": PUBLIC}
     for headers in (OURS, known):
-        assert (await b.client.get("/phone", headers=headers)).status_code == 200
+        for address in ("/phone", "/phone/"):
+            assert (await b.client.get(address, headers=headers)).status_code == 200
         response = await b.client.get("/phone/agents", headers=headers)
         assert await response.get_json() == {"agents": ["parcel-desk", "other-desk"]}
         assert (await b.call(headers=headers)).status_code == 200
