@@ -392,7 +392,7 @@ _ACCOUNT = (
         "error",
         "Trial accounts do not support the feature you tried to use",
         "what was asked for is not part of a trial",
-        'upgrade the account, or serve the number with mode = "gather" (docs/number.md)',
+        'upgrade the account, or serve the number with mode = "gather" (docs/trial.md)',
     ),
     Code(
         10003,

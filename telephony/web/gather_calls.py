@@ -134,7 +134,7 @@ class GatherCalls:
             async with asyncio.timeout(self._max_call_s + OVERTIME_S):
                 await call.run()
         except TimeoutError:
-            log.warning("call %s was ended: it was longer than any call may be", call.sid, extra=event("call.too_long"))
+            log.warning("call %s was ended: it was longer than any call may be", call.sid, extra=event("call.cut"))
             self._house.counts["calls ended by us"] += 1
         except Exception:
             log.exception("call %s failed", call.sid, extra=event("call.failed"))
