@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from agent.line import HangUp, Transfer
 from telephony.media_stream.carrier import CarrierStream
 from telephony.media_stream.messages import L16_16K, Clear, MediaFormat, Play, SendMark
 from telephony.web.serve import Service
@@ -235,8 +236,18 @@ async def test_a_service_that_dies_and_comes_back(start_service: StartService) -
         await browser.page.click("#call")
         await browser.until("document.body.dataset.state === 'over'")
         assert await browser.texts(".note.end") == ["You hung up."], "the page starts anew for each call"
-    await ended(service)
-    assert len(calls()) == 2
+        await ended(service)
+        for decision, words in (
+            (Transfer("+15550123", "person"), "transferred the call to +15550123"),
+            (HangUp("service stopped"), "the service is stopping"),
+        ):
+            await call(browser)
+            (ongoing,) = service.host._calls.values()
+            await ongoing.leave(decision)
+            await browser.until("document.querySelector('.note.end') !== null")
+            assert words in (await browser.texts(".note.end"))[0]
+            await ended(service)
+    assert len(calls()) == 4
 
 
 TWIN = """

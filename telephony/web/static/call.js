@@ -243,10 +243,18 @@ export class Call {
   }
 }
 
+/** Why an agent hangs up, by the reason that the journal gives; any other needs no words. */
+const BECAUSE = {
+  "no input": "it heard nothing",
+  "call too long": "the call was as long as a call may be",
+  "service stopped": "the service is stopping",
+  trouble: "something failed; the service's log says what",
+};
+
 function leaving({ type, to, reason }) {
   if (type === "Transfer") {
     return `The agent transferred the call to ${to}. A browser cannot be put through; a telephone would be.`;
   }
   if (type === "SendDigits") return "The agent left to send digits. A browser cannot follow; a telephone would.";
-  return reason === "no input" ? "The agent hung up: it heard nothing." : "The agent hung up.";
+  return BECAUSE[reason] ? `The agent hung up: ${BECAUSE[reason]}.` : "The agent hung up.";
 }
