@@ -8,7 +8,7 @@ began.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
 
@@ -140,6 +140,11 @@ class SendDigits:
 
 
 Decision = HangUp | Transfer | SendDigits
+
+
+def decision_fields(decision: Decision) -> dict[str, object]:
+    """A decision as a journal holds it: its type by name, and its fields."""
+    return {"type": type(decision).__name__, **asdict(decision)}
 
 
 class AudioSink(Protocol):

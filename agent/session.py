@@ -26,6 +26,7 @@ from agent.line import (
     MarksLost,
     PlayoutDone,
     PlayoutStarted,
+    decision_fields,
 )
 from agent.record import CallRecord
 from agent.replies import Replies
@@ -191,8 +192,7 @@ class CallSession:
         self._replies.say(self._turn, [*notice, phrases.greeting])
 
     async def _leave(self, decision: Decision) -> None:
-        fields = {name: getattr(decision, name) for name in decision.__slots__}
-        self._journal("leave", decision={"type": type(decision).__name__, **fields})
+        self._journal("leave", decision=decision_fields(decision))
         self._ended_by = f"agent: {type(decision).__name__.lower()}"
         await self._line.leave(decision)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent.line import Decision, HangUp, SendDigits, Transfer
+from agent.line import Decision, HangUp, SendDigits, Transfer, decision_fields
 from agent.masking import MARK
 from telephony.twilio.gather import Document, GatherRequest
 
@@ -44,10 +44,9 @@ def request_line(request: GatherRequest) -> dict[str, object]:
 def document_line(request: GatherRequest, number: int, document: Document) -> dict[str, object]:
     """The fields of a DOCUMENT line."""
     decision = document.decision
-    fields = {name: getattr(decision, name) for name in decision.__slots__} if decision is not None else {}
     line: dict[str, object] = {**request_line(request), "number": number, "text": document.text}
     line |= {"more": document.more, "last": document.last, "digits": document.digits}
-    return line | ({"decision": {"type": type(decision).__name__, **fields}} if decision is not None else {})
+    return line | ({"decision": decision_fields(decision)} if decision is not None else {})
 
 
 def place_of(journals: Iterable[Iterable[Mapping[str, Any]]]) -> Place:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 from dataclasses import dataclass, field
 
-from agent.line import Decision
+from agent.line import Decision, decision_fields
 from agent.record import CallRecord
 from agent.session import CallSession
 from telephony.media_stream.line import MediaStreamLine
@@ -40,8 +39,7 @@ class OngoingCall:
     async def leave(self, decision: Decision) -> None:
         """Leave the line over the session's head."""
         if self.line is not None and self.record is not None:
-            fields = {"type": type(decision).__name__, **dataclasses.asdict(decision)}
-            self.record.event("leave", self.line.media_ms, decision=fields)
+            self.record.event("leave", self.line.media_ms, decision=decision_fields(decision))
             await self.line.leave(decision)
 
 
