@@ -96,3 +96,8 @@ class AgentDefinition:
     max_call_s: int = 1800
     sensitive_lengths: tuple[int, ...] = ()
     """Numbers of so many digits are sensitive whenever they are said, asked for or not (flow.toml's slots)."""
+
+    @property
+    def engines(self) -> dict[str, str]:
+        """The engine of each kind, by name."""
+        return {kind: getattr(self, kind).engine for kind in ("stt", "llm", "tts", "vad")}

@@ -29,7 +29,12 @@ from telephony.call_folders import (
 )
 from telephony.terminal import ending, plain
 
-calls_app = typer.Typer(no_args_is_help=True, help="The calls that were: list, show, delete, draw.")
+calls_app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The calls that were: list, show, delete, draw.",
+)
 
 #: Columns of terminal on which a call's whole line fits, its id of 34 characters included.
 WIDE = 120

@@ -80,7 +80,7 @@ def call(
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
     trial: Annotated[bool, typer.Option("--trial", help="As a number of a Twilio trial account would.")] = False,
     fallback: Annotated[
-        str | None, typer.Option("--fallback", metavar="URL", help="The number's fallback URL: asked when one fails.")
+        str | None, typer.Option("--fallback", metavar="URL", help="The number's fallback URL: asked if a webhook fails.")
     ] = None,
     config: Config = None,
 ) -> None:
@@ -141,7 +141,7 @@ def check_agent(
 
     agent = load_agent(name, load_settings(config).agents_dir)
     asyncio.run(try_engines(agent))
-    engines = ", ".join(f"{kind} {getattr(agent, kind).engine}" for kind in ("stt", "llm", "tts", "vad"))
+    engines = ", ".join(f"{kind} {engine}" for kind, engine in agent.engines.items())
     typer.echo(f"{agent.name} is in order: {engines}; {len(agent.tools)} tools; record {agent.record}")
 
 

@@ -29,5 +29,5 @@ async def check_agent(name: str, settings: Settings, names: dict[str, str]) -> F
         return failed(check, str(error), "install it into the Python that runs Offhook, and start the service again")
     except OffhookError as error:
         return failed(check, str(error))
-    engines = ", ".join(f"{kind} {getattr(agent, kind).engine}" for kind in ("stt", "llm", "tts", "vad"))
+    engines = ", ".join(f"{kind} {engine}" for kind, engine in agent.engines.items())
     return ok(check, f"{engines}; ready in {time.monotonic() - began:.1f} s")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 Level = Literal["ok", "warning", "failed", "left out"]
@@ -22,13 +22,7 @@ class Finding:
 
     def as_dict(self) -> dict[str, object]:
         """For --json."""
-        return {
-            "check": self.check,
-            "level": self.level,
-            "said": self.said,
-            "mend": self.mend,
-            "details": list(self.details),
-        }
+        return asdict(self)
 
 
 def ok(check: str, said: str, *details: str) -> Finding:

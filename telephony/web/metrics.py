@@ -75,9 +75,7 @@ class ServiceMetrics:
         known = tuple(agents)
         self.agents = frozenset(agent.name for agent in known)
         self.tools = frozenset(name for agent in known for name in agent.tools)
-        self.engines = frozenset(
-            spec.engine for agent in known for spec in (agent.stt, agent.llm, agent.tts, agent.vad)
-        )
+        self.engines = frozenset(engine for agent in known for engine in agent.engines.values())
 
         def counter(name: str, help_text: str, *labels: str) -> Counter:
             return Counter(f"offhook_{name}", help_text, labels, registry=registry)

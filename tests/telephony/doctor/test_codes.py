@@ -7,7 +7,7 @@ import json
 import pytest
 
 from telephony.cli import run
-from telephony.doctor.codes import CODES, ENTRIES, explain
+from telephony.doctor.codes import CODES, ENTRIES, Code, explain
 
 #: The codes that a voice agent's operator was found to ask for.
 ASKED_FOR = [
@@ -23,13 +23,12 @@ def test_every_code_that_is_asked_for_is_explained() -> None:
 
 
 @pytest.mark.parametrize("entry", CODES.values(), ids=lambda entry: str(entry.code))
-def test_an_entry_says_cause_and_mend(entry: object) -> None:
-    code = CODES[entry.code]  # type: ignore[attr-defined]
-    for text in (code.name, code.cause, code.mend):
+def test_an_entry_says_cause_and_mend(entry: Code) -> None:
+    for text in (entry.name, entry.cause, entry.mend):
         assert len(text) > 8
         assert "  " not in text
         assert not text.endswith(".")
-    assert code.page.endswith(f"/{code.code}")
+    assert entry.page.endswith(f"/{entry.code}")
 
 
 def test_a_code_is_in_the_table_once() -> None:
