@@ -80,7 +80,7 @@ def call(
     as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
     trial: Annotated[bool, typer.Option("--trial", help="As a number of a Twilio trial account would.")] = False,
     fallback: Annotated[
-        str | None, typer.Option("--fallback", metavar="URL", help="The number's fallback URL: asked if a webhook fails.")
+        str | None, typer.Option("--fallback", metavar="URL", help="The number's fallback URL, should a webhook fail.")
     ] = None,
     config: Config = None,
 ) -> None:
