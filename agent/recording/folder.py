@@ -23,26 +23,29 @@ MAX_SAME_NAME = 10_000
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
-def folder_name(call_id: str) -> str:
-    """The name of a call's folder: [A-Za-z0-9_-] only, at most MAX_NAME long, not empty, never like an option."""
-    return _UNSAFE.sub("_", call_id[:MAX_NAME]).lstrip("-") or "call"
+def folder_name(call_id: str, stream: int = 1) -> str:
+    """The name of a call's folder: [A-Za-z0-9_-] only, not empty, never like an option. Of the call's first stream it
+    is at most MAX_NAME long; the folders of later ones end with -2, -3, …
+    """
+    name = _UNSAFE.sub("_", call_id[:MAX_NAME]).lstrip("-") or "call"
+    return name if stream == 1 else f"{name}-{stream}"
 
 
 def make_folder(root: Path, call_id: str) -> Path:
-    """Make a new folder of mode 0700 under `root` for this call; a name that is taken gets -2, -3, …
+    """Make a new folder of mode 0700 under `root` for this call's next stream: the first name that is not taken.
 
     Raises OSError if the disk refuses, LocalError if MAX_SAME_NAME folders of this name exist.
     """
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = folder_name(call_id)
-    for number in range(1, MAX_SAME_NAME):
-        folder = root / (name if number == 1 else f"{name}-{number}")
+    for stream in range(1, MAX_SAME_NAME):
+        folder = root / folder_name(call_id, stream)
         try:
             folder.mkdir(mode=0o700)
         except FileExistsError:
             continue
         folder.chmod(0o700)  # a strange umask may have taken bits from the owner
         return folder
+    name = folder_name(call_id)
     raise LocalError(f"{root}: {MAX_SAME_NAME} calls named {name!r} already; remove some, or give calls other ids")
 
 

@@ -26,9 +26,8 @@ def read_journals(calls_dir: Path, call_id: str) -> list[list[dict[str, Any]]]:
     """The journals of a call's streams, oldest first; none if they cannot be read. Blocking."""
     journals: list[list[dict[str, Any]]] = []
     try:
-        for number in range(1, MAX_STREAMS):
-            name = folder_name(call_id) if number == 1 else f"{folder_name(call_id)}-{number}"
-            journal = calls_dir / name / JOURNAL
+        for stream in range(1, MAX_STREAMS):
+            journal = calls_dir / folder_name(call_id, stream) / JOURNAL
             if not journal.is_file():
                 break
             with journal.open("rb") as lines:
