@@ -57,15 +57,29 @@ async def find_order(ctx: ToolContext, order_number: str) -> dict[str, object]:
 """
 
 
+def desk_copy(folder: Path, transfer_to: str = "") -> Path:
+    """A copy of the parcel desk, to be changed."""
+    desk = folder / "desk-copy"
+    shutil.copytree(PARCEL_DESK, desk, ignore=shutil.ignore_patterns("__pycache__"))
+    file = desk / "agent.toml"
+    file.write_text(file.read_text().replace('transfer_to = ""', f'transfer_to = "{transfer_to}"'))
+    return desk
+
+
 @pytest.fixture
 async def gather(start_service: StartService) -> Any:
     """Start a service whose number CALLED is served turn by turn, on a trial account's terms."""
+    started: list[Service] = []
 
     async def start(agent: str | Path = "parcel-desk", **given: Any) -> Service:
         numbers = {CALLED: Route(mode="gather", max_hops=given.pop("max_hops", 10))}
-        return await start_service(agent=str(agent), numbers=numbers, **given)
+        started.append(await start_service(agent=str(agent), numbers=numbers, **given))
+        return started[-1]
 
-    return start
+    yield start
+    async with asyncio.timeout(5):
+        while any(service.host.state()["calls"] for service in started):
+            await asyncio.sleep(0.01)
 
 
 async def ring(url: str, *steps: Step, token: str = "", **options: Any) -> CallReport:
@@ -145,8 +159,7 @@ async def test_a_talkative_caller_is_told_goodbye_before_the_carrier_cuts_in(gat
 
 
 async def test_a_slow_tool_is_covered_and_its_answer_follows(gather: Any, tmp_path: Path) -> None:
-    desk = tmp_path / "slow-desk"
-    shutil.copytree(PARCEL_DESK, desk, ignore=shutil.ignore_patterns("__pycache__"))
+    desk = desk_copy(tmp_path)
     tools = (desk / "tools.py").read_text().replace("def find_order(", "def unused_order(")
     (desk / "tools.py").write_text(tools + SLOW_TOOLS)
     service = await gather(desk)
@@ -160,14 +173,6 @@ async def test_a_slow_tool_is_covered_and_its_answer_follows(gather: Any, tmp_pa
     ]
     assert report.max_answer_ms < 4500
     assert service.host.state()["counts"]["gather late answer"] == 1
-
-
-def with_person(folder: Path) -> Path:
-    desk = folder / "desk"
-    shutil.copytree(PARCEL_DESK, desk, ignore=shutil.ignore_patterns("__pycache__"))
-    file = desk / "agent.toml"
-    file.write_text(file.read_text().replace('transfer_to = ""', 'transfer_to = "+15550142"'))
-    return desk
 
 
 async def test_what_a_sensitive_slot_asks_for_is_in_no_file(gather: Any, tmp_path: Path) -> None:
@@ -185,7 +190,7 @@ async def test_what_a_sensitive_slot_asks_for_is_in_no_file(gather: Any, tmp_pat
 
 @pytest.mark.parametrize("outcome", ["no-answer", "completed"])
 async def test_a_transfer(gather: Any, tmp_path: Path, outcome: str) -> None:
-    service = await gather(with_person(tmp_path), max_hops=0)
+    service = await gather(desk_copy(tmp_path, "+15550142"), max_hops=0)
     steps = (SayWords("where is order 4712"), SayWords("a person please"))
     after: tuple[Step, ...] = (SayWords("say that again"), SayWords("goodbye")) if outcome == "no-answer" else ()
     dial = (DialPlan("+15550142", outcome),)
