@@ -40,7 +40,7 @@ async def measure_capacity(
     with tempfile.TemporaryDirectory(prefix="offhook-bench-") as folder:
         async with bench_service(AGENTS[engines], Path(folder), cores=server_cores) as service:
             for number in [1, *steps]:
-                step = await _step(service, script, number)
+                step = await measure_step(service, script, number)
                 single = results[0] if results else step
                 step["verdict"] = verdict(step, single)
                 results.append(step)
@@ -74,7 +74,8 @@ def verdict(step: dict[str, Any], single: dict[str, Any]) -> str:
     return "good"
 
 
-async def _step(service: BenchService, script: Script, number: int) -> dict[str, Any]:
+async def measure_step(service: BenchService, script: Script, number: int) -> dict[str, Any]:
+    """So many calls at once: what their callers heard, and what it took."""
     before_cpu_s, loop = service.cpu_s(), asyncio.get_running_loop()
     began_s = loop.time()
 

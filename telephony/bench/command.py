@@ -15,6 +15,7 @@ from rich.table import Table
 from agent.errors import LocalError
 from telephony.bench.capacity import measure_capacity
 from telephony.bench.figures import print_latency
+from telephony.bench.hostile import measure_hostile
 from telephony.bench.latency import AGENTS, measure_latency
 from telephony.bench.understanding import measure_understanding
 
@@ -91,6 +92,48 @@ def capacity(
         console.print(f"calls on one core: {result['calls_per_core']} (the most that was tried and good)\n")
     if as_json:
         _print_json(results)
+
+
+@bench_app.command()
+def hostile(
+    calls: Annotated[int, typer.Option(min=1, help="Good calls.")] = 10,
+    attackers: Annotated[int, typer.Option(min=1, help="Hostile sockets and webhooks at any time.")] = 500,
+    turns: Annotated[int, typer.Option(min=1, help="Turns in each good call.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Good calls alone, and again beside hostile sockets and webhooks of every kind; what is left afterwards."""
+    console = Console(stderr=as_json)
+
+    def show(part: str, step: dict[str, Any]) -> None:
+        voice = step["voice_to_voice"]
+        console.print(
+            f"{part:7s} {step['served']} of {step['calls']} calls served  "
+            f"p50 {voice['p50_ms']} p95 {voice['p95_ms']} ms  "
+            f"late {step['late_share']:.4%} worst gap {step['worst_gap_ms']} ms  "
+            f"callers late {step['caller_late_p99_ms']} ms"
+        )
+
+    result = asyncio.run(measure_hostile(calls, attackers, turns=turns, on_part=show))
+    if result["void"]:
+        console.print("[bold]void[/bold]: the callers could not keep time beside the attackers on these cores")
+    before, peak, after = result["before"], result["peak"], result["after"]
+    console.print(f"memory {before['memory_mib']} MiB, at most {peak['memory_mib']}, afterwards {after['memory_mib']}")
+    console.print(f"descriptors {before['descriptors']}, at most {peak['descriptors']}, then {after['descriptors']}")
+    console.print(f"all that the attackers had was gone after {result['settled_after_s']} s")
+    for name in ("threads", "tasks", "calls", "reservations", "connections"):
+        console.print(f"{name} {before[name]}, afterwards {after[name]}")
+    table = Table(title=f"{result['attacks']} attacks, {attackers} at a time", title_justify="left")
+    for column in ("kind", "tried", "told as", "times"):
+        table.add_column(column)
+    for kind, told in result["kinds"].items():
+        table.add_row(kind, str(told["tried"]), told["count"] or "(nothing wrong)", str(told["counted"] or ""))
+    console.print(table)
+    console.print(f"not told by name: {', '.join(result['not_counted']) or 'none'}")
+    console.print(
+        f"log: {result['log_lines']} lines, {result['tracebacks']} tracebacks; our own faults {result['failed']}"
+    )
+    if as_json:
+        _print_json(result)
 
 
 @bench_app.command()

@@ -41,6 +41,14 @@ class BenchService:
         """Resident memory. Linux only."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE_BYTES / 2**20
 
+    def descriptors(self) -> int:
+        """Open files and sockets. Linux only."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def threads(self) -> int:
+        """Threads. Linux only."""
+        return len(os.listdir(f"/proc/{self.pid}/task"))
+
 
 def pin(cores: Sequence[int]) -> None:
     """Keep this process on `cores`, where the system can and has them."""

@@ -207,6 +207,7 @@ class CallHost:
             "agents": sorted(self.agents.names().values()),
             "calls": self._room.calls,
             "expected": self._room.expected,
+            "tasks": len(asyncio.all_tasks()),
             "max_calls": self._room.max_calls,
             "connections": self.connections.number() if self.connections is not None else {},
             "counts": dict(sorted(self.webhooks.counts.items())),

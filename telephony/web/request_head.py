@@ -18,6 +18,7 @@ _EXTENSIONS = re.compile(rb"(?i)\nsec-websocket-extensions(?=:)")
 _OTHER_UPGRADE = re.compile(rb"(?i)\nupgrade(?=:(?![ \t]*websocket[ \t]*\r?\n))")
 #: Hypercorn reads these as ASCII, and fails on anything else.
 _FOREIGN_LETTERS = re.compile(rb"(?i)\n(?:connection|sec-websocket-[a-z]*):[^\n]*[\x80-\xff]")
+_UPGRADE = re.compile(rb"(?i)\nupgrade:")
 NOT_TAKEN = b"\nx-offhook-not-taken"
 
 
@@ -50,3 +51,8 @@ def screened(head: bytes) -> bytes:
     if _FOLDED.search(head) or _FOREIGN_LETTERS.search(head):
         raise BadHead(400, "bad head")
     return _OTHER_UPGRADE.sub(NOT_TAKEN, _EXTENSIONS.sub(NOT_TAKEN, head))
+
+
+def is_upgrade(head: bytes) -> bool:
+    """Whether a screened head asks for a WebSocket; what follows it is frames then, or nothing that is taken."""
+    return _UPGRADE.search(head) is not None

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
 from hypercorn.asyncio.lifespan import Lifespan
@@ -24,7 +24,8 @@ from hypercorn.utils import wrap_app
 
 from telephony.logs.context import event
 from telephony.web.connections import STATE_KEY, Connection, ConnectionBook
-from telephony.web.request_head import BadHead, head_end, screened
+from telephony.web.frames import FrameCounter
+from telephony.web.request_head import BadHead, head_end, is_upgrade, screened
 
 log = logging.getLogger("offhook.server")
 
@@ -36,6 +37,9 @@ PIECE_BYTES = 2048
 #: What a peer may send: a 16 kHz call sends 45 kB/s, ten seconds of it at once after a stall.
 MAX_BYTES_AT_ONCE = 1024 * 1024
 MAX_BYTES_PER_S = 128 * 1024
+#: As many WebSocket frames: twice what a line forgives in messages (media_stream/line.py), for pings and pieces.
+MAX_FRAMES_AT_ONCE = 4000
+MAX_FRAMES_PER_S = 400
 SWEEP_S = 0.5
 
 
@@ -99,7 +103,7 @@ class Front(asyncio.Protocol):
         try:
             end = head_end(self._data, searched)
             if end is not None:
-                self._hand_over(screened(bytes(self._data[:end])) + self._data[end:])
+                self._hand_over(screened(bytes(self._data[:end])), bytes(self._data[end:]))
         except BadHead as problem:
             self._refuse(problem)
 
@@ -130,16 +134,16 @@ class Front(asyncio.Protocol):
         self.transport.write(status.encode("ascii"))
         self.transport.close()  # once that is sent
 
-    def _hand_over(self, data: bytes) -> None:
+    def _hand_over(self, head: bytes, rest: bytes) -> None:
         loop = asyncio.get_running_loop()
-        reader = PacedReader(self._on_too_much, loop)
+        reader = PacedReader(self._on_too_much, loop, frames_after=len(head) if is_upgrade(head) else None)
         streams = asyncio.StreamReaderProtocol(reader, self._serve, loop=loop)
         self._handed_over = True
         self._data = bytearray()
         self._server.book.requested(self.connection)
         self.transport.set_protocol(streams)
         streams.connection_made(self.transport)
-        streams.data_received(data)
+        streams.data_received(head + rest)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._server.serve(self, reader, writer)
@@ -153,23 +157,47 @@ class Front(asyncio.Protocol):
         return str(address[0]) if isinstance(address, tuple) else ""
 
 
+class Allowance:
+    """So much at once, and so much again each second."""
+
+    __slots__ = ("_clock", "_last_s", "_left", "_most", "_per_s")
+
+    def __init__(self, most: int, per_s: int, clock: Callable[[], float]) -> None:
+        self._most = self._left = float(most)
+        self._per_s = per_s
+        self._clock = clock
+        self._last_s = clock()
+
+    def use(self, amount: int) -> bool:
+        """Whether there was that much left."""
+        now_s = self._clock()
+        self._left = min(self._most, self._left + (now_s - self._last_s) * self._per_s) - amount
+        self._last_s = now_s
+        return self._left >= 0
+
+
 class PacedReader(asyncio.StreamReader):
     """A stream of which a little is read at a time, and not faster than a rightful peer sends."""
 
-    def __init__(self, on_too_much: Any, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, on_too_much: Callable[[], None], loop: asyncio.AbstractEventLoop, *, frames_after: int | None
+    ) -> None:
+        """`frames_after`: so many bytes are the head of an upgrade, what follows is WebSocket frames."""
         super().__init__(limit=16 * 1024, loop=loop)
         self._on_too_much = on_too_much
-        self._clock = loop.time
-        self._allowed = float(MAX_BYTES_AT_ONCE)
-        self._asked_s = loop.time()
+        self._head_bytes = frames_after or 0
+        self._frames = FrameCounter() if frames_after is not None else None
+        self._bytes_left = Allowance(MAX_BYTES_AT_ONCE, MAX_BYTES_PER_S, loop.time)
+        self._frames_left = Allowance(MAX_FRAMES_AT_ONCE, MAX_FRAMES_PER_S, loop.time)
 
     async def read(self, n: int = -1) -> bytes:
         data = await super().read(PIECE_BYTES if n < 0 else min(n, PIECE_BYTES))
-        now_s = self._clock()
-        earned = self._allowed + (now_s - self._asked_s) * MAX_BYTES_PER_S
-        self._allowed = min(earned, float(MAX_BYTES_AT_ONCE)) - len(data)
-        self._asked_s = now_s
-        if self._allowed < 0:
+        enough = self._bytes_left.use(len(data))
+        if self._frames is not None:
+            begun = self._frames.feed(data[self._head_bytes :])
+            self._head_bytes = max(0, self._head_bytes - len(data))
+            enough = self._frames_left.use(begun) and enough
+        if not enough:
             self._on_too_much()
             return b""
         if len(data) == PIECE_BYTES:
