@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import wave
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from agent.tts.base import SpeechChunk
 from telephony.media_stream.messages import L16_16K
 from tests.agent.call import PHRASES, Call
 from tests.agent.fakes import ScriptedTts, Step
-from tests.support.virtual_loop import run_virtual
+from tests.support.virtual_loop import run_virtual, virtual
 
 GREETING, TROUBLE = PHRASES.greeting, PHRASES.trouble
 ran: list[str] = []
@@ -62,16 +62,6 @@ def hang_up(ctx: ToolContext) -> Leaving:
 
 def call(name: str, **arguments: Any) -> ToolCall:
     return ToolCall("c1", name, arguments)
-
-
-def virtual(case: Callable[[], Awaitable[None]]) -> Callable[[], None]:
-    """The test runs in virtual time."""
-
-    def test() -> None:
-        run_virtual(case())  # type: ignore[arg-type]
-
-    test.__name__, test.__doc__ = case.__name__, case.__doc__
-    return test
 
 
 # --- an ordinary call -----------------------------------------------------------------------------------------------

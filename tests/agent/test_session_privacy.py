@@ -6,7 +6,6 @@ import asyncio
 import io
 import json
 import re
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from telephony.calls import call_view
 from telephony.conversation_view import ConversationView
 from telephony.replay.drawing import draw_call
 from tests.agent.call import PHRASES, Call
-from tests.support.virtual_loop import run_virtual
+from tests.support.virtual_loop import run_virtual, virtual
 
 AGENTS = Path(__file__).parent / "agents"
 CARD = "4111222233334444"
@@ -65,16 +64,6 @@ class CardCall(Call):
         await asyncio.sleep(0.5)
 
 
-def virtual(case: Callable[[Path], Awaitable[Any]]) -> Callable[[Path], None]:
-    """The test runs in virtual time."""
-
-    def test(tmp_path: Path) -> None:
-        run_virtual(case(tmp_path))  # type: ignore[arg-type]
-
-    test.__name__, test.__doc__ = case.__name__, case.__doc__
-    return test
-
-
 def written(root: Path) -> bytes:
     """All text that a call left on disk."""
     return b"\n".join(file.read_bytes() for file in (root / "CA1").iterdir() if file.suffix != ".wav")
@@ -110,8 +99,8 @@ async def pay(root: Path, *, sensitive: bool = True) -> Call:
 
 
 @virtual
-async def test_the_number_is_nowhere_on_disk_and_nobody_is_told_it(root: Path) -> None:
-    c = await pay(root)
+async def test_the_number_is_nowhere_on_disk_and_nobody_is_told_it(tmp_path: Path) -> None:
+    c = await pay(tmp_path)
     assert [event["text"] for event in c.of("turn.committed")] == [
         "I want to pay", " ".join("•" * 16), "yes", "goodbye",
     ]  # fmt: skip
@@ -119,9 +108,9 @@ async def test_the_number_is_nowhere_on_disk_and_nobody_is_told_it(root: Path) -
     assert called["arguments"] == {"card": "•"}
     assert returned["result"] == {"outcome": "charged", "card": "•", "digits": ["•"] * 16, "receipt": "•"}
     assert any("Shall I charge card •, •," in text for text in c.heard())
-    holds_nothing(written(root))
+    holds_nothing(written(tmp_path))
     holds_nothing(json.dumps(c.events, ensure_ascii=False).encode())
-    summary = json.loads((root / "CA1" / "call.json").read_text())
+    summary = json.loads((tmp_path / "CA1" / "call.json").read_text())
     assert "charge" in [tool["name"] for tool in summary["tools"]]
     spoken = " ".join(c.tts.spoken)
     assert "four, one, one, one, two" in spoken, "the caller does hear it"
@@ -147,26 +136,26 @@ def test_both_channels_are_silent_in_the_window_and_untouched_around_it(tmp_path
 
 
 @virtual
-async def test_the_terminal_and_the_drawing_show_nothing_of_it(root: Path) -> None:
-    c = await pay(root)
+async def test_the_terminal_and_the_drawing_show_nothing_of_it(tmp_path: Path) -> None:
+    c = await pay(tmp_path)
     console = Console(file=io.StringIO(), width=200)
     view = ConversationView(console)
     for event in c.events:
-        view.on_event(root / "CA1", event)
-    console.print(call_view(show_call(root, "CA1"), root / "CA1"))
+        view.on_event(tmp_path / "CA1", event)
+    console.print(call_view(show_call(tmp_path, "CA1"), tmp_path / "CA1"))
     assert isinstance(console.file, io.StringIO)
     shown = console.file.getvalue()
     assert "Shall I charge card •" in shown
     holds_nothing(shown.encode())
-    drawn = draw_call(root / "CA1").encode()
+    drawn = draw_call(tmp_path / "CA1").encode()
     assert b"Shall I charge" in drawn
     assert _DIGIT_WORDS.findall(drawn) == []
     assert CARD.encode() not in drawn
 
 
 @virtual
-async def test_an_answer_into_the_middle_of_the_question_is_in_the_window(root: Path) -> None:
-    c = CardCall(root, "I want to pay", SPOKEN, "goodbye")
+async def test_an_answer_into_the_middle_of_the_question_is_in_the_window(tmp_path: Path) -> None:
+    c = CardCall(tmp_path, "I want to pay", SPOKEN, "goodbye")
     async with c.running():
         await c.say()
         asks = await c.until("agent.asks", sensitive=True)
@@ -177,15 +166,15 @@ async def test_an_answer_into_the_middle_of_the_question_is_in_the_window(root: 
         assert windows(c) == [(asks["media_ms"], float("inf"))]
         began_ms = c.of("turn.started")[-1]["speech_ms"]
         assert asks["media_ms"] < began_ms
-    samples = sound(root)
+    samples = sound(tmp_path)
     assert not samples[8 * asks["media_ms"] :].any()
     assert samples[: 8 * asks["media_ms"]].any(axis=0).all()
-    holds_nothing(written(root))
+    holds_nothing(written(tmp_path))
 
 
 @virtual
-async def test_keys_are_masked_in_the_window_and_kept_outside(root: Path) -> None:
-    c = CardCall(root, "I want to pay", "yes", "invoice", "goodbye")
+async def test_keys_are_masked_in_the_window_and_kept_outside(tmp_path: Path) -> None:
+    c = CardCall(tmp_path, "I want to pay", "yes", "invoice", "goodbye")
     async with c.running():
         c.phone.press("90385#")
         await c.until("turn.committed")
@@ -203,20 +192,20 @@ async def test_keys_are_masked_in_the_window_and_kept_outside(root: Path) -> Non
     assert keys == [*"90385#", *("•" * 16), "#", *"55507#"]
     committed = [event["text"] for event in c.of("turn.committed")]
     assert committed == ["90385", "I want to pay", "•", "yes", "invoice", "55507"]
-    holds_nothing(written(root))
+    holds_nothing(written(tmp_path))
 
 
 @virtual
-async def test_the_number_said_again_after_the_window_is_masked_and_silenced(root: Path) -> None:
-    c = CardCall(root, "I want to pay", SPOKEN, "yes", f"I said {CARD} which card", "which card", "goodbye")
+async def test_the_number_said_again_after_the_window_is_masked_and_silenced(tmp_path: Path) -> None:
+    c = CardCall(tmp_path, "I want to pay", SPOKEN, "yes", f"I said {CARD} which card", "which card", "goodbye")
     async with c.running():
         for ms in (600, 4800, 600, 4800, 600):
             await c.turn(ms)
         await c.say()
         await c.ended()
     assert [event["text"] for event in c.of("turn.committed")][3:5] == ["I said • which card", "which card"]
-    holds_nothing(written(root))
-    samples, began_ms = sound(root), {event["turn"]: event["speech_ms"] for event in c.of("turn.started")}
+    holds_nothing(written(tmp_path))
+    samples, began_ms = sound(tmp_path), {event["turn"]: event["speech_ms"] for event in c.of("turn.started")}
     committed_ms = {event["turn"]: event["media_ms"] for event in c.of("turn.committed")}
     assert len(windows(c)) == 3
     assert not samples[8 * (began_ms[4] - 100) : 8 * committed_ms[4]].any(), "the caller says it: silenced after all"
@@ -226,25 +215,25 @@ async def test_the_number_said_again_after_the_window_is_masked_and_silenced(roo
 
 
 @virtual
-async def test_a_number_that_nobody_asked_for_is_masked_and_silenced(root: Path) -> None:
-    c = CardCall(root, f"I want to pay with {SPOKEN}", "yes", "goodbye")
+async def test_a_number_that_nobody_asked_for_is_masked_and_silenced(tmp_path: Path) -> None:
+    c = CardCall(tmp_path, f"I want to pay with {SPOKEN}", "yes", "goodbye")
     async with c.running():
         await c.turn(5400)
         await c.turn()
     began_ms = c.of("turn.started")[0]["speech_ms"]
     assert c.of("turn.committed")[0]["text"] == "I want to pay with " + " ".join("•" * 16)
-    assert not sound(root)[8 * began_ms : 8 * c.of("turn.committed")[0]["media_ms"]].any()
-    holds_nothing(written(root))
+    assert not sound(tmp_path)[8 * began_ms : 8 * c.of("turn.committed")[0]["media_ms"]].any()
+    holds_nothing(written(tmp_path))
 
 
 @virtual
-async def test_a_tool_that_fails_quotes_the_number_nowhere(root: Path) -> None:
-    c = CardCall(root, "I want to pay", SPOKEN.removesuffix("four") + "zero", "yes", "goodbye")
+async def test_a_tool_that_fails_quotes_the_number_nowhere(tmp_path: Path) -> None:
+    c = CardCall(tmp_path, "I want to pay", SPOKEN.removesuffix("four") + "zero", "yes", "goodbye")
     async with c.running():
         for ms in (600, 4800, 600):
             await c.turn(ms)
     assert c.of("tool.returned")[0]["ok"] is False
-    holds_nothing(written(root))
+    holds_nothing(written(tmp_path))
 
 
 def test_the_log_quotes_it_nowhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -255,8 +244,8 @@ def test_the_log_quotes_it_nowhere(tmp_path: Path, caplog: pytest.LogCaptureFixt
 
 
 @virtual
-async def test_words_are_masked_where_the_slot_is_no_number(root: Path) -> None:
-    c = CardCall(root, "my health", "yes", "goodbye")
+async def test_words_are_masked_where_the_slot_is_no_number(tmp_path: Path) -> None:
+    c = CardCall(tmp_path, "my health", "yes", "goodbye")
     async with c.running():
         for _ in range(2):
             await c.turn()
@@ -264,7 +253,7 @@ async def test_words_are_masked_where_the_slot_is_no_number(root: Path) -> None:
         await c.ended()
     assert [event["text"] for event in c.of("turn.committed")] == ["my health", "•", "goodbye"]
     assert c.of("tool.called", name="note")[0]["arguments"] == {"consent": "•"}
-    assert b'"consent":true' not in written(root)
+    assert b'"consent":true' not in written(tmp_path)
 
 
 # --- the service dies, and the call comes back ------------------------------------------------------------------------
@@ -292,10 +281,10 @@ async def cut_off(root: Path, turns: int, *, asked: str) -> Call:
 
 
 @virtual
-async def test_what_is_on_disk_when_the_service_dies_in_a_window(root: Path) -> None:
-    c = await cut_off(root, 2, asked="Shall I charge card •")
-    holds_nothing(written(root))
-    samples = sound(root)
+async def test_what_is_on_disk_when_the_service_dies_in_a_window(tmp_path: Path) -> None:
+    c = await cut_off(tmp_path, 2, asked="Shall I charge card •")
+    holds_nothing(written(tmp_path))
+    samples = sound(tmp_path)
     assert not samples[8 * windows(c)[0][0] :].any()
     assert samples.any(axis=0).all()
 

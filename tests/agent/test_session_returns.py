@@ -11,7 +11,7 @@ from agent.llm.base import ToolCall
 from agent.tools.base import ToolContext
 from agent.tools.decorator import tool
 from tests.agent.call import PHRASES, Call
-from tests.agent.test_session import virtual
+from tests.support.virtual_loop import virtual
 
 ran: list[str] = []
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import functools
 import random
 import selectors
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -80,3 +82,13 @@ def run_virtual(main: Coroutine[Any, Any, T], *, limit_s: float = 3600) -> T:
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(bounded())
+
+
+def virtual(case: Callable[P, Coroutine[Any, Any, object]]) -> Callable[P, None]:
+    """A test that runs in virtual time; it takes fixtures and parameters as any other does."""
+
+    @functools.wraps(case)
+    def test(*args: P.args, **kwargs: P.kwargs) -> None:
+        run_virtual(case(*args, **kwargs))
+
+    return test
