@@ -119,10 +119,14 @@ def document_twiml(origin: Origin, document: Document) -> str:
         response.hangup()
     elif isinstance(decision, Transfer):
         _say(response, document)
-        # Where no document may follow, the carrier must not ask for one when nobody answers.
-        add_dial(response, decision.to, None if document.last else origin.http(AFTER_DIAL_PATH) + ASK_AGAIN)
+        # Where no document may follow, the carrier must not ask for one when nobody answers. Where one may, it is asked
+        # for even if the <Dial> was taken out (a trial account): what stands behind an action is else never reached.
+        back = origin.http(AFTER_DIAL_PATH) + ASK_AGAIN
+        add_dial(response, decision.to, None if document.last else back)
         if document.last:
             response.hangup()
+        else:
+            response.redirect(back, method="POST")
     elif document.more:
         _say(response, document)
         response.redirect(origin.http(GATHER_MORE_PATH) + ASK_AGAIN, method="POST")

@@ -208,6 +208,15 @@ async def test_a_transfer(gather: Any, tmp_path: Path, outcome: str) -> None:
     assert second[0]["continues"] == "nobody answered"
 
 
+async def test_on_a_trial_account_a_transfer_comes_back_too(gather: Any, tmp_path: Path) -> None:
+    service = await gather(desk_copy(tmp_path, "+15550142"))
+    report = await ring(service.url, SayWords("a person please"), SayWords("goodbye"), LISTEN)
+    assert report.dialled == []  # Twilio has taken the <Dial> out
+    assert "I'm sorry, nobody could take your call. What else can I do for you?" in said(report)
+    assert said(report)[-1] == BYE
+    assert report.ended_by == "agent hung up"
+
+
 async def test_a_fallback_address_brings_a_call_back(gather: Any) -> None:
     service = await gather()
     report = await ring(

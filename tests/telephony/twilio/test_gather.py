@@ -29,6 +29,7 @@ from telephony.twilio.signatures import Origin
 
 ORIGIN = Origin("https://agent.example.com")
 AGAIN = "#rc=5&rp=ct,rt,5xx"
+BACK = f"https://agent.example.com/twilio/after-dial{AGAIN}"
 
 
 def written(document: Document) -> ElementTree.Element:
@@ -51,8 +52,11 @@ def shape(element: ElementTree.Element) -> list[Any]:
             Document("Wait.", more=True),
             [("Say", "Wait.", []), ("Redirect", f"https://agent.example.com/twilio/gather-more{AGAIN}", [])],
         ),
-        (Document("One sec.", Transfer("+1555")), [("Say", "One sec.", []), ("Dial", "", [("Number", "+1555", [])])]),
-        (Document("", Transfer("sip:a@b")), [("Dial", "", [("Sip", "sip:a@b", [])])]),
+        (
+            Document("One sec.", Transfer("+1555")),
+            [("Say", "One sec.", []), ("Dial", "", [("Number", "+1555", [])]), ("Redirect", BACK, [])],
+        ),
+        (Document("", Transfer("sip:a@b")), [("Dial", "", [("Sip", "sip:a@b", [])]), ("Redirect", BACK, [])]),
         (
             Document("", Transfer("+1555"), last=True),
             [("Dial", "", [("Number", "+1555", [])]), ("Hangup", "", [])],
