@@ -175,32 +175,32 @@ class Confidential:
                 shown = str(data.get("input"))
                 fields[name] = "" if self._windows or self._known.masked(shown) != shown else value
             elif self.open and self._wholly and name in _WORDS:
-                fields[name] = self._deep(value, _all_masked, numbers=True)
+                fields[name] = self._deep(value, _all_masked)
             else:
-                fields[name] = self._deep(value, hide, numbers=hide is numbers_masked)
+                fields[name] = self._deep(value, hide)
         return fields
 
-    def _deep(self, value: Any, hide: Callable[[str], str], *, numbers: bool) -> object:
-        """A field's value with every text and number in it masked by `hide`; with `numbers`, every number is."""
+    def _deep(self, value: Any, hide: Callable[[str], str]) -> object:
+        """A field's value with every text and number in it masked by `hide`."""
         if isinstance(value, str):
             return hide(value)
         if value is None or (isinstance(value, bool) and hide is not _all_masked):
             return value
         if isinstance(value, bool | int | float):
-            return MARK if numbers or hide(str(value)) != str(value) else value
+            return MARK if hide in _EVERY_NUMBER or hide(str(value)) != str(value) else value
         if isinstance(value, Mapping):
-            return {self._key(str(key)): self._under(str(key), item, hide, numbers) for key, item in value.items()}
+            return {self._key(str(key)): self._under(str(key), item, hide) for key, item in value.items()}
         if isinstance(value, list | tuple):
             row = " ".join(str(item) for item in value if not isinstance(item, list | tuple | Mapping))
-            numbers = numbers or self._known.masked(row) != row  # a number given digit by digit
-            hide = numbers_masked if numbers and hide is not _all_masked else hide
-            return [self._deep(item, hide, numbers=numbers) for item in value]
+            if hide not in _EVERY_NUMBER and self._known.masked(row) != row:  # a number given digit by digit
+                hide = numbers_masked
+            return [self._deep(item, hide) for item in value]
         return hide(str(value))
 
-    def _under(self, key: str, value: object, hide: Callable[[str], str], numbers: bool) -> object:
+    def _under(self, key: str, value: object, hide: Callable[[str], str]) -> object:
         if key == "input_hash":
             return "" if self._windows else value
-        return MARK if key in self._slots else self._deep(value, hide, numbers=numbers)
+        return MARK if key in self._slots else self._deep(value, hide)
 
     def _key(self, key: str) -> str:
         """A key of a tool's own making may be a number; names such as "line1" are kept."""
@@ -211,6 +211,10 @@ class Confidential:
 
 def _all_masked(text: str) -> str:
     return MARK if text.strip() else text
+
+
+#: What leaves no number standing; the other way to hide knows some numbers only.
+_EVERY_NUMBER = (numbers_masked, _all_masked)
 
 
 def _time(value: object, otherwise: int) -> int:
