@@ -56,7 +56,7 @@ async def _from_outside(
     addresses = await origin.addresses_of(*origin.host_and_port(base))
     yield origin.judge_origin(base, addresses, rehearsal=rehearsal)
     if not addresses:
-        yield left_out("tls, http, websocket, signature", "the public origin's host has no address")
+        yield left_out("tls, http, websocket, signature, clock", "the public origin's host has no address")
         return
     yield (secured := await origin.check_tls(base))
     if secured.level == "failed":
