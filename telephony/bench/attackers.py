@@ -82,7 +82,7 @@ class Attacker:
         return self.request(path, b"", *more, *headers, method="GET")
 
     async def socket(self, *frames: bytes, again_s: float = 0.0, headers: tuple[str, ...] = ()) -> None:
-        """A socket that is admitted, and then sends these frames: once, or with a pause again and again."""
+        """A socket that is admitted, and then sends these frames; the last one, with a pause, again and again."""
         call_sid = "CA" + secrets.token_hex(16)
         token = await self.token(call_sid)
         reader, writer = await self.open()
@@ -91,12 +91,11 @@ class Attacker:
             await reader.readuntil(b"\r\n\r\n")
             data = b"".join(frames).replace(b"CALLSID", call_sid.encode())
             closing = asyncio.ensure_future(reader.read(-1))
-            while not closing.done():
-                writer.write(data)
-                await writer.drain()
-                if not again_s:
-                    break
+            writer.write(data)
+            await writer.drain()
+            while again_s and not closing.done():
                 await asyncio.wait({closing}, timeout=again_s)
+                writer.write(frames[-1])
             await closing
         finally:
             writer.transport.abort()

@@ -82,6 +82,7 @@ async def measure_hostile(
         "log_lines": log.count("\n"),
         "failed": counts.get("calls failed: ours", 0) + counts.get("connection closed: server error", 0),
         "tracebacks": log.count("Traceback"),
+        "first_traceback": log[max(0, log.find("Traceback") - 300) :][:4000] if "Traceback" in log else "",
     }
 
 

@@ -54,7 +54,7 @@ MAX_GAP_MS = 10_000
 MAX_FAULTS = 50
 #: Fifty frames a second, a mark five times a second, keys; carriers of 10 ms frames send twice as many. A stall of ten
 #: seconds brings what it held up at once.
-MAX_MESSAGES_AT_ONCE = 2000
+MAX_MESSAGES_AT_ONCE = 1000
 MAX_MESSAGES_PER_S = 200
 #: Nobody presses more keys than this: a stall may bring many at once, a long call many in all.
 MAX_KEYS_AT_ONCE = 500

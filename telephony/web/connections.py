@@ -48,8 +48,8 @@ _TIME_S = {Phase.REQUEST: REQUEST_S, Phase.DISMISSED: DISMISSED_S, Phase.CUT: CU
 class Wire(Protocol):
     """What can be done to a connection from outside."""
 
-    def cut(self) -> None:
-        """Close it now; what was not sent is lost."""
+    def cut(self, reason: str) -> None:
+        """Close it now, and tell why; what was not sent is lost. "" as reason: nothing is wrong with it."""
 
     def cancel(self) -> None:
         """It was cut, and whatever serves it still runs: end that."""
@@ -114,7 +114,7 @@ class ConnectionBook:
         if connection.phase is not Phase.CUT and connection in self._by_phase[connection.phase]:
             self.counts[f"connection closed: {reason}"] += 1
             self.move(connection, Phase.CUT)
-            connection.wire.cut()
+            connection.wire.cut(reason)
 
     def move(self, connection: Connection, phase: Phase) -> None:
         """It has come so far. One that was cut, or has ended, stays so."""
@@ -138,7 +138,7 @@ class ConnectionBook:
         """The service stops: who has not asked for anything yet will not be answered."""
         for connection in list(self._by_phase[Phase.HEAD]):
             self.move(connection, Phase.CUT)
-            connection.wire.cut()
+            connection.wire.cut("")
 
     def _due(self, phase: Phase) -> list[Connection]:
         now_s = self._now_s()

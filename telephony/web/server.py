@@ -31,15 +31,16 @@ log = logging.getLogger("offhook.server")
 
 #: Waiting to be accepted; each costs the kernel little, and us a descriptor for a moment.
 BACKLOG = 1024
-#: So much of a peer is read at once before others have their turn: the smallest WebSocket frames come to some hundred,
-#: a few milliseconds of work.
+#: So much of a peer is read at once before others have their turn. Of a WebSocket: two ordinary messages, or some
+#: eighty of the smallest frames, which are two milliseconds of work.
 PIECE_BYTES = 2048
+PIECE_OF_FRAMES_BYTES = 512
 #: What a peer may send: a 16 kHz call sends 45 kB/s, ten seconds of it at once after a stall.
 MAX_BYTES_AT_ONCE = 1024 * 1024
 MAX_BYTES_PER_S = 128 * 1024
-#: As many WebSocket frames: twice what a line forgives in messages (media_stream/line.py), for pings and pieces.
-MAX_FRAMES_AT_ONCE = 4000
-MAX_FRAMES_PER_S = 400
+#: And WebSocket frames: more than a line forgives in messages (media_stream/line.py), for pings and pieces.
+MAX_FRAMES_AT_ONCE = 1500
+MAX_FRAMES_PER_S = 250
 SWEEP_S = 0.5
 
 
@@ -65,7 +66,7 @@ class Server:
         except Exception:
             self.book.counts["connection closed: server error"] += 1
             log.warning("a connection was ended: the server failed on it", exc_info=True, extra=event("socket.server"))
-            front.cut()
+            front.cut("")
         finally:
             self.tasks.discard(task)
             self.book.ended(front.connection)
@@ -112,7 +113,10 @@ class Front(asyncio.Protocol):
 
     # --- Wire -------------------------------------------------------------------------------------------------------
 
-    def cut(self) -> None:
+    def cut(self, reason: str) -> None:
+        if reason:
+            name = f"refused.connection.{reason.replace(' ', '-')}"
+            log.warning("a connection was closed: %s", reason, extra=event(name, source=self._peer()))
         self.transport.abort()
 
     def cancel(self) -> None:
@@ -127,7 +131,8 @@ class Front(asyncio.Protocol):
     def _refuse(self, problem: BadHead) -> None:
         """Say so, where it is a peer that speaks HTTP, and close. What it still sends is not read."""
         book = self._server.book
-        log.warning("a connection was refused: %s", problem, extra=event("refused.head", source=self._peer()))
+        name = f"refused.connection.{problem.reason.replace(' ', '-')}"
+        log.warning("a connection was refused: %s", problem, extra=event(name, source=self._peer()))
         status = f"HTTP/1.1 {problem.status} Refused\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
         book.counts[f"connection closed: {problem.reason}"] += 1
         self.connection.dismiss()
@@ -149,7 +154,6 @@ class Front(asyncio.Protocol):
         await self._server.serve(self, reader, writer)
 
     def _on_too_much(self) -> None:
-        log.warning("a peer sent more than it may", extra=event("socket.too-much-data", source=self._peer()))
         self._server.book.close(self.connection, "too much data")
 
     def _peer(self) -> str:
@@ -191,7 +195,8 @@ class PacedReader(asyncio.StreamReader):
         self._frames_left = Allowance(MAX_FRAMES_AT_ONCE, MAX_FRAMES_PER_S, loop.time)
 
     async def read(self, n: int = -1) -> bytes:
-        data = await super().read(PIECE_BYTES if n < 0 else min(n, PIECE_BYTES))
+        piece = PIECE_BYTES if self._frames is None or self._head_bytes else PIECE_OF_FRAMES_BYTES
+        data = await super().read(piece)
         enough = self._bytes_left.use(len(data))
         if self._frames is not None:
             begun = self._frames.feed(data[self._head_bytes :])
@@ -200,7 +205,7 @@ class PacedReader(asyncio.StreamReader):
         if not enough:
             self._on_too_much()
             return b""
-        if len(data) == PIECE_BYTES:
+        if len(data) == piece:
             await asyncio.sleep(0)  # there is more: whoever sends without pause waits for all others between
         return data
 

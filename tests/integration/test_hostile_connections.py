@@ -113,13 +113,17 @@ CASES: list[tuple[str, bytes, str, bytes]] = [
 
 
 @pytest.mark.parametrize(("sent", "reason", "answer"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-async def test_what_is_no_request_is_closed_and_named(quiet: Service, sent: bytes, reason: str, answer: bytes) -> None:
+async def test_what_is_no_request_is_closed_and_named(
+    quiet: Service, caplog: pytest.LogCaptureFixture, sent: bytes, reason: str, answer: bytes
+) -> None:
     reader, writer = await connect(quiet)
     writer.write(sent)
     assert (await until_closed(reader)).startswith(answer)
     writer.close()
     await settled(quiet)
     assert quiet.host.counts[f"connection closed: {reason}"] == 1
+    events = [getattr(record, "event", "") for record in caplog.records]
+    assert events.count(f"refused.connection.{reason.replace(' ', '-')}") == 1
     await answers(quiet)
 
 

@@ -34,7 +34,8 @@ class FakeWire:
         self.spoken = spoken
         self.cuts = self.cancels = 0
 
-    def cut(self) -> None:
+    def cut(self, reason: str) -> None:
+        assert reason in REASONS
         self.cuts += 1
 
     def cancel(self) -> None:
