@@ -117,7 +117,10 @@ def hostile(
     if result["void"]:
         console.print("[bold]void[/bold]: the callers could not keep time beside the attackers on these cores")
     before, peak, after = result["before"], result["peak"], result["after"]
-    console.print(f"memory {before['memory_mib']} MiB, at most {peak['memory_mib']}, afterwards {after['memory_mib']}")
+    console.print(
+        f"memory {result['fresh']['memory_mib']} MiB fresh, {before['memory_mib']} after a first volley; "
+        f"at most {peak['memory_mib']}, afterwards {after['memory_mib']}"
+    )
     console.print(f"descriptors {before['descriptors']}, at most {peak['descriptors']}, then {after['descriptors']}")
     console.print(f"all that the attackers had was gone after {result['settled_after_s']} s")
     for name in ("threads", "tasks", "calls", "reservations", "connections"):

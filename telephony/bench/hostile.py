@@ -26,6 +26,7 @@ from telephony.bench.service import BenchService, bench_service, pin, server_and
 
 #: The attackers are at work before the calls begin, and until they are over.
 LEAD_S = 12.0
+FIRST_VOLLEY_S = 20.0
 #: What connections, reservations and calls of attackers have when these are gone, at the latest.
 SETTLE_S = 60.0
 PROCESSES = 2
@@ -43,7 +44,10 @@ async def measure_hostile(
     with tempfile.TemporaryDirectory(prefix="offhook-bench-") as folder:
         async with bench_service(AGENTS["synthetic"], Path(folder), cores=server_cores) as service:
             await measure_step(service, script, 1)  # what the first call makes once and for all
-            before = await _left(service)
+            fresh = await _left(service)
+            # A first volley makes the threads and fills the allocator's pools; what a second one adds would be a leak.
+            await _attack(service, hostile, FIRST_VOLLEY_S)
+            before = await _settled(service)
             alone = await measure_step(service, script, calls)
             on_part("alone", alone)
             seconds = LEAD_S + alone["seconds"] + 5.0
@@ -73,6 +77,7 @@ async def measure_hostile(
         "alone": alone,
         "beside": beside,
         "void": beside["caller_late_p99_ms"] > CALLER_LATE_MS,
+        "fresh": fresh,
         "before": before,
         "peak": {"memory_mib": peak.memory_mib, "descriptors": peak.descriptors},
         "after": after,
