@@ -19,7 +19,7 @@ from agent.continuation import Continuation
 from agent.definition import AgentDefinition
 from agent.dialogue import Dialogue, Leave, SaidAll, Say
 from agent.errors import EngineError
-from agent.line import Decision, HangUp, LineInfo, SendDigits, Transfer
+from agent.line import Decision, HangUp, LineInfo, SendDigits, Transfer, decision_fields
 from agent.llm.base import LlmEngine
 from agent.record import CallRecord
 from agent.speech.clauses import ClauseSplitter
@@ -232,8 +232,7 @@ class TextCall:
         return Answer(text, decision, digits=self._dialogue.asks.length)
 
     def _leave(self, decision: Decision) -> None:
-        fields = {name: getattr(decision, name) for name in decision.__slots__}
-        self._journal("leave", decision={"type": type(decision).__name__, **fields})
+        self._journal("leave", decision=decision_fields(decision))
         if not isinstance(decision, SendDigits):  # after which the conversation goes on
             self._ended_by = f"agent: {type(decision).__name__.lower()}"
 

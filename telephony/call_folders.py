@@ -21,6 +21,8 @@ from agent.summary import parse_journal, summarise
 
 UNENDED_KEPT_S = 3600
 """A call without call.json may be running; it is left alone for so long after the last word in its journal."""
+MAY_COME_BACK_S = 900
+"""A call whose stream has ended may be out on a transfer, or between two workers, and needs what was said before."""
 RUNNING_QUIET_S = 300
 """A call without call.json whose files have not changed for so long has crashed: a running one writes sooner, for the
 longest silence an agent may allow (no_input_ms) is two minutes."""
@@ -36,6 +38,10 @@ class StoredCall:
     caller: str
     ended_at: dt.datetime
     running: bool
+    crashed: bool = False
+    """Some stream has no call.json: what is known of its end is when its journal last changed."""
+    retain_days: int | None = None
+    """As the newest stream's own journal says."""
 
     @property
     def name(self) -> str:
@@ -56,7 +62,10 @@ def stored_calls(root: Path, now: dt.datetime) -> list[StoredCall]:
         folders = tuple(root / stream["folder"] for stream in found)
         ended_at = max(_moment(stream["ended_at"]) for stream in found)
         running = any(_may_be_running(stream, root / stream["folder"], now) for stream in found)
-        calls.append(StoredCall(folders, str(found[0].get("caller") or ""), ended_at, running))
+        crashed = any(stream.get("rebuilt") is True for stream in found)
+        days = found[-1].get("retain_days")
+        days = days if isinstance(days, int) and not isinstance(days, bool) and days >= 0 else None
+        calls.append(StoredCall(folders, str(found[0].get("caller") or ""), ended_at, running, crashed, days))
     return sorted(calls, key=lambda call: call.ended_at)
 
 
@@ -106,21 +115,17 @@ def show_call(root: Path, name: str) -> dict[str, Any]:
 def prune(root: Path, now: dt.datetime, default_days: int) -> list[str]:
     """Remove the calls whose days are over; returns their names. `now` has a zone.
 
-    A call is kept `retain_days` from its end, as its own journal says, or else `default_days`. Running calls stay, and
-    so does a folder that cannot be removed.
+    A call is kept `retain_days` from the end of its last stream, as its own journal says, or else `default_days`, and
+    always for as long as it may still come back. Running calls stay, and so does a folder that cannot be removed.
     """
     gone = []
-    for folder in _folders(root):
-        call = _read(folder)
-        days = call.get("retain_days")
-        if isinstance(days, bool) or not isinstance(days, int) or days < 0:
-            days = default_days
-        kept_s = days * 86_400 if not call.get("rebuilt") else max(days * 86_400, UNENDED_KEPT_S)
-        if (now - _moment(call["ended_at"])).total_seconds() < kept_s:
+    for call in stored_calls(root, now):
+        days = default_days if call.retain_days is None else call.retain_days
+        kept_s = max(days * 86_400, UNENDED_KEPT_S if call.crashed else MAY_COME_BACK_S)
+        if call.running or (now - call.ended_at).total_seconds() < kept_s:
             continue
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            gone.append(folder.name)
+        remove([call])
+        gone += [folder.name for folder in call.folders if not folder.exists()]
     return gone
 
 

@@ -20,7 +20,10 @@ from telephony.bench.latency import AGENTS, measure_latency
 from telephony.bench.understanding import measure_understanding
 
 bench_app = typer.Typer(
-    no_args_is_help=True, help="Measure: latency, capacity, understanding. Each starts its own service."
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # as the root command's
+    help="Measure: latency, capacity, understanding, hostile peers. Each starts its own service.",
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]

@@ -262,7 +262,8 @@ async def test_calls_are_kept_for_their_own_days(root: Path) -> None:
     ages: dict[str, tuple[float, object]] = {
         "kept": (6.9, 7),
         "over": (7.1, 7),
-        "at-once": (0.01, 0),
+        "at-once": (0.02, 0),
+        "may-come-back": (0.005, 0),
         "default-kept": (29, None),
         "default-over": (31, None),
         "odd": (31, "forever"),
@@ -273,16 +274,26 @@ async def test_calls_are_kept_for_their_own_days(root: Path) -> None:
         ended(await make_call(root, call_id=name, mode="journal"), days_ago, retain_days=retain_days)
     ended(root / "CA1", 1)
     assert sorted(prune(root, NOW, 30)) == ["at-once", "default-over", "odd", "over"]
-    assert sorted(os.listdir(root)) == ["CA1", "default-kept", "kept", "negative", "tomorrow"]
+    assert sorted(os.listdir(root)) == ["CA1", "default-kept", "kept", "may-come-back", "negative", "tomorrow"]
 
 
 @pytest.mark.parametrize(("quiet_s", "stays"), [(60, True), (30 * 86_400 - 60, True), (30 * 86_400 + 60, False)])
 def test_a_call_without_an_end_is_kept_by_its_journal(root: Path, quiet_s: float, stays: bool) -> None:
     (root / "CA1" / "call.json").unlink()
     last = (NOW - dt.timedelta(seconds=quiet_s)).timestamp()
-    os.utime(root / "CA1" / "journal.jsonl", (last, last))
+    for file in (root / "CA1").iterdir():
+        os.utime(file, (last, last))
     prune(root, NOW, 1)  # the journal's own 30 days go before
     assert (root / "CA1").exists() is stays
+
+
+async def test_a_call_on_its_second_stream_keeps_its_first(root: Path) -> None:
+    ended(await make_call(root, call_id="CA7", mode="journal"), 1, retain_days=0)
+    second = await make_call(root, call_id="CA7", mode="journal")
+    ended(second, 0.001, retain_days=0)
+    assert prune(root, NOW, 30) == []
+    ended(second, 1, retain_days=0)
+    assert sorted(prune(root, NOW, 30)) == ["CA7", "CA7-2"]
 
 
 def test_a_running_call_is_never_pruned(root: Path) -> None:
