@@ -10,6 +10,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import logging
 import os
 import random
 import secrets
@@ -252,6 +253,7 @@ def main() -> None:
     """URL NUMBER SECONDS PAUSE_S SEED; the token stands in the environment. Prints what was tried, as JSON."""
     url, number, seconds, pause_s, seed = sys.argv[1:6]
     os.nice(15)  # the good callers beside us must keep time
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of writing to those who have left
     done = asyncio.run(attack(url, os.environ[TOKEN_VARIABLE], int(number), float(seconds), float(pause_s), int(seed)))
     sys.stdout.write(json.dumps(done))
 
