@@ -7,7 +7,6 @@ takes time is a task in the call's one TaskGroup. The floor (agent/turns/floor.p
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.context import CallContext
@@ -31,6 +30,7 @@ from agent.line import (
 from agent.record import CallRecord
 from agent.replies import Replies
 from agent.trace import TurnTrace
+from agent.turns.ending import Ending
 from agent.turns.endpointing import EndOfTurn, SilenceEndpointer
 from agent.turns.floor import Floor, FloorKeeper, Move
 from agent.turns.gate import GateEvent, SpeechBegan, SpeechGate
@@ -46,8 +46,6 @@ TICK_S = 0.1
 NOISE_MS = 350
 #: So often in a row the caller is asked to say it again; then a person is tried, or the call ended: not silence.
 MAX_NOT_UNDERSTOOD = 3
-#: When the call must end: for so long nobody is cut short; then what is still to be said is left unsaid.
-WIND_UP_S = 8.0
 #: What cuts a call off so often may be something in the call itself, and would cut it, and others, off again.
 MAX_CUT_OFFS = 2
 #: A recogniser that fails so often in a row is beyond help.
@@ -56,15 +54,6 @@ MAX_DEAF = 2
 
 class _CallOver(Exception):
     """Ends the task group: the line is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class _WindUp:
-    """How the call is to end, and until when it may wait for a moment that cuts nobody short."""
-
-    phrase: str
-    decision: Decision
-    until_s: float
 
 
 class CallSession:
@@ -129,7 +118,7 @@ class CallSession:
         self._deaf = 0
         self._over = False
         self._began_s = ctx.now_s()
-        self._winding_up: _WindUp | None = None
+        self._ending: Ending | None = None
         self._ended_by = "cancelled"
 
     # --- the call ---------------------------------------------------------------------------------------------------
@@ -171,9 +160,8 @@ class CallSession:
 
     def wind_up(self, reason: str, phrase: str = "") -> None:
         """The call must end: say `phrase` (else phrases.closing) as soon as nobody is cut short by it, and hang up."""
-        if self._winding_up is None and self._floor.floor is not Floor.LEAVING and not self._over:
-            until_s = self._ctx.now_s() + WIND_UP_S
-            self._winding_up = _WindUp(phrase or self._agent.phrases.closing, HangUp(reason), until_s)
+        if self._ending is None and self._floor.floor is not Floor.LEAVING and not self._over:
+            self._ending = Ending.begun(phrase or self._agent.phrases.closing, reason, self._ctx.now_s())
             self._journal("wind_up", reason=reason)
             self._replies.finish()
 
@@ -323,8 +311,8 @@ class CallSession:
         if self._floor.floor is Floor.AGENT:
             self._replies.interrupt()
         self._journal("turn.committed", turn=turn, text=text, confidence=confidence, source=source)
-        if self._winding_up is not None:
-            self._say_goodbye(self._winding_up)
+        if self._ending is not None:
+            self._say_goodbye(self._ending)
             return
         self._floor.move(Move.COMMITTED)
         self._not_understood = 0
@@ -393,15 +381,13 @@ class CallSession:
             now_s = self._ctx.now_s()
             if now_s - self._began_s > self._agent.max_call_s:
                 self.wind_up("call too long", self._agent.phrases.time_up)
-            ending = self._winding_up
-            if ending is None:
+            if self._ending is None:
                 self._look_at_silence(media_ms)
-            elif self._floor.floor is Floor.OPEN or now_s > ending.until_s:
-                self._say_goodbye(ending)
+            elif self._ending.due(self._floor.floor, now_s):
+                self._say_goodbye(self._ending)
 
-    def _say_goodbye(self, ending: _WindUp) -> None:
-        if self._floor.floor is not Floor.LEAVING:
-            self._replies.say_last(self._turn, ending.phrase, ending.decision)
+    def _say_goodbye(self, ending: Ending) -> None:
+        self._replies.say_last(self._turn, ending.phrase, HangUp(ending.reason))
 
     def _look_at_silence(self, media_ms: int) -> None:
         if self._floor.floor is not Floor.OPEN or self._keypad.pending:
