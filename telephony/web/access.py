@@ -11,6 +11,7 @@ import binascii
 import hmac
 import ipaddress
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import SecretStr
@@ -22,6 +23,15 @@ OPERATOR = "operator"
 CHALLENGE = 'Basic realm="offhook", charset="UTF-8"'
 
 Scope = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An HTTP answer that tells nothing of the page."""
+
+    status: int
+    message: str
+    headers: Mapping[str, str]
 
 
 class Access:
@@ -42,9 +52,13 @@ class Access:
         given = _password(scope["headers"])
         return given is not None and hmac.compare_digest(given, self._token)
 
-    def challenges(self) -> bool:
-        """Whether asking for a password may help: else a refusal is final."""
-        return self._token is not None
+    def refusal(self, scope: Scope) -> Refusal | None:
+        """What to answer whoever may not; None for who may."""
+        if self.allows(scope):
+            return None
+        if self._token is not None:
+            return Refusal(401, "The operator's pages need a password.", {"WWW-Authenticate": CHALLENGE})
+        return Refusal(403, "The operator's pages are for this machine only, unless OFFHOOK_OPERATOR_TOKEN is set.", {})
 
     def same_origin(self, scope: Scope) -> bool:
         """Whether the page that asks is ours: a browser names the page's origin in `Origin` (RFC 6454), programs send

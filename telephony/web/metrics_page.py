@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from quart import Blueprint, Response, request
 
-from telephony.web.access import CHALLENGE, Access
+from telephony.web.access import Access
 from telephony.web.metrics import ServiceMetrics
 
 METRICS_PATH = "/metrics"
@@ -17,12 +17,12 @@ def metrics_blueprint(metrics: ServiceMetrics, access: Access) -> Blueprint:
 
     @blueprint.get(METRICS_PATH)
     async def page() -> Response:
-        if access.allows(request.scope):
-            headers = {"Cache-Control": "no-store"}
-            return Response(metrics.render(), content_type=CONTENT_TYPE_PLAIN_0_0_4, headers=headers)
-        if access.challenges():
-            return Response("a password is needed\n", 401, {"WWW-Authenticate": CHALLENGE}, content_type="text/plain")
-        return Response("for this machine only, unless OFFHOOK_OPERATOR_TOKEN is set\n", 403, content_type="text/plain")
+        refusal = access.refusal(request.scope)
+        if refusal is not None:
+            text = refusal.message + "\n"
+            return Response(text, refusal.status, dict(refusal.headers), content_type="text/plain")
+        headers = {"Cache-Control": "no-store"}
+        return Response(metrics.render(), content_type=CONTENT_TYPE_PLAIN_0_0_4, headers=headers)
 
     @blueprint.after_app_request
     async def count(response: Response) -> Response:

@@ -25,7 +25,7 @@ from werkzeug.exceptions import HTTPException
 from telephony.admission import Admission
 from telephony.tokens import TokenDesk, TokenRefused
 from telephony.twilio.twiml import MEDIA_PATH
-from telephony.web.access import CHALLENGE, Access
+from telephony.web.access import Access
 from telephony.web.call_feed import CallFeed
 
 STATIC = Path(__file__).parent / "static"
@@ -133,11 +133,10 @@ def phone_blueprint(phone: Phone, access: Access) -> Blueprint:
 
     @blueprint.before_request
     async def guard() -> Response | None:
-        if request.path.startswith("/phone/events/") or access.allows(request.scope):
+        if request.path.startswith("/phone/events/"):
             return None  # an event stream has its own token: a browser sends no headers along with it
-        if access.challenges():
-            return _problem(401, "The operator's pages need a password.", {"WWW-Authenticate": CHALLENGE})
-        return _problem(403, "The browser phone is for this machine only, unless OFFHOOK_OPERATOR_TOKEN is set.")
+        refusal = access.refusal(request.scope)
+        return _problem(refusal.status, refusal.message, dict(refusal.headers)) if refusal is not None else None
 
     @blueprint.after_request
     async def strict(response: Response) -> Response:

@@ -82,7 +82,15 @@ def test_without_a_token_only_this_machine_is_let_in() -> None:
     access = _access(token=None)
     assert access.allows(_scope("127.0.0.1:8080"))
     assert not access.allows(_scope("agent.example.com", authorization=_basic("operator", "")))
-    assert not access.challenges()
+    refusal = access.refusal(_scope("agent.example.com"))
+    assert refusal is not None
+    assert (refusal.status, refusal.headers) == (403, {})
+
+
+def test_with_a_token_a_stranger_is_asked_for_it() -> None:
+    refusal = _access().refusal(_scope("agent.example.com"))
+    assert refusal is not None
+    assert (refusal.status, list(refusal.headers)) == (401, ["WWW-Authenticate"])
 
 
 @pytest.mark.parametrize(
