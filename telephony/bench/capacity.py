@@ -77,6 +77,7 @@ def verdict(step: dict[str, Any], single: dict[str, Any]) -> str:
 async def measure_step(service: BenchService, script: Script, number: int) -> dict[str, Any]:
     """So many calls at once: what their callers heard, and what it took."""
     before_cpu_s, loop = service.cpu_s(), asyncio.get_running_loop()
+    before_waited_s = service.waited_s()
     began_s = loop.time()
 
     async def one(delay_s: float) -> CallReport:
@@ -99,6 +100,7 @@ async def measure_step(service: BenchService, script: Script, number: int) -> di
         "worst_gap_ms": max(report.ear.worst_gap_ms for report in reports),
         "caller_late_p99_ms": max(report.pacing.p99_ms for report in reports),
         "cpu_s_per_call_s": round((service.cpu_s() - before_cpu_s) / max(0.001, call_s), 4),
+        "waited_for_core_s": round(service.waited_s() - before_waited_s, 2),
         "memory_mib": round(service.memory_mib(), 1),
         "errors": sorted({error for report in reports for error in report.errors})[:5],
     }

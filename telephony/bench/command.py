@@ -113,7 +113,7 @@ def hostile(
             f"{part:7s} {step['served']} of {step['calls']} calls served  "
             f"p50 {voice['p50_ms']} p95 {voice['p95_ms']} ms  "
             f"late {step['late_share']:.4%} worst gap {step['worst_gap_ms']} ms  "
-            f"callers late {step['caller_late_p99_ms']} ms"
+            f"callers late {step['caller_late_p99_ms']} ms  waited for its core {step['waited_for_core_s']} s"
         )
 
     result = asyncio.run(measure_hostile(calls, attackers, turns=turns, on_part=show))

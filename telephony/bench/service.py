@@ -41,6 +41,10 @@ class BenchService:
         """Resident memory. Linux only."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE_BYTES / 2**20
 
+    def waited_s(self) -> float:
+        """How long the service's loop was ready to run and had no core, because others had it. Linux only."""
+        return int(Path(f"/proc/{self.pid}/task/{self.pid}/schedstat").read_text().split()[1]) / 1e9
+
     def descriptors(self) -> int:
         """Open files and sockets. Linux only."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))
