@@ -37,6 +37,8 @@ Listener = Callable[[dict[str, object]], None]
 JOURNAL_VERSION = 1
 FLUSH_EVERY_S = 0.4
 """With the writing itself, under the half second that a crash may cost."""
+PRESSING = frozenset(("turn.committed", "tool.called", "tool.returned"))
+"""What a call that comes back after a crash must know, or it would ask again for what it was told."""
 DISK_WITHIN_S = 10.0
 """A disk (or a network file system) that takes longer has failed."""
 CLOSE_WITHIN_S = 5.0
@@ -76,6 +78,7 @@ class CallRecord:
         self._n = 0
         self._media_ms = 0
         self._listeners: tuple[Listener, ...] = ()
+        self._pressing = asyncio.Event()
         self._closed = False
         self._closing: asyncio.Future[str | None] | None = None
         self.folder: Path | None = store.folder if store else None
@@ -115,6 +118,8 @@ class CallRecord:
             self._store.withdrawn.extend(self._confidential.withdrawn())
         if self._keeping and self._store is not None:
             self._store.lines.append(_encode(line))
+            if kind in PRESSING:
+                self._pressing.set()
         if self._listeners:
             self._tell(line)
 
@@ -141,9 +146,13 @@ class CallRecord:
         return lambda: self._deafen(callback)
 
     async def run(self) -> None:
-        """Flush to disk every FLUSH_EVERY_S. Ends when cancelled, or when there is nothing (more) to keep."""
+        """Flush to disk every FLUSH_EVERY_S, and at once what PRESSING names. Ends when cancelled, or when there is
+        nothing (more) to keep."""
         while self._keeping and not self._closed:
-            await asyncio.sleep(FLUSH_EVERY_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH_EVERY_S):
+                    await self._pressing.wait()
+            self._pressing.clear()
             await self.flush()
 
     async def close(self, summary_extra: Mapping[str, object] | None = None) -> None:

@@ -14,17 +14,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from agent.errors import LocalError
-from agent.tomlfile import key_lines
+from agent.tomlfile import did_you_mean, key_lines
 from telephony.logs.lines import LogFormat
 from telephony.logs.mask import hide
 
@@ -52,10 +53,27 @@ class Route(BaseModel):
     """In mode gather: so many documents a call may take, the first among them; 0 = as many as it likes. A Twilio trial
     account allows 10 (twilio.com/docs/usage/trials/try-out-voice)."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _keys(cls, value: object) -> object:
+        for key in value if isinstance(value, Mapping) else ():
+            if key not in cls.model_fields:
+                raise ValueError(f"{key!r} is not known; {did_you_mean(str(key), cls.model_fields)}")
+        return value
+
+    @model_validator(mode="after")
+    def _hops_are_gathered(self) -> Route:
+        if self.max_hops and self.mode != "gather":
+            raise ValueError('max_hops belongs to mode = "gather": a stream takes no documents')
+        return self
+
 
 #: What a person or password manager makes; anything shorter can be guessed over the network.
 MIN_OPERATOR_TOKEN = 16
-_NUMBER = re.compile(r"\+?[0-9*#]{2,20}|sips?:[^\s@]+@[^\s@]+")
+#: What a carrier calls a number of its own: E.164 with its "+", or a SIP address.
+_NUMBER = re.compile(r"\+[0-9]{3,15}|sips?:[^\s@]+@[^\s@]+")
+#: A variable so like one of ours was meant to be it.
+_LIKE = 0.85
 
 
 class Settings(BaseSettings):
@@ -188,7 +206,8 @@ def called_number(written: object) -> str:
     plain = _plain_number(str(written))
     if not _NUMBER.fullmatch(plain):
         raise ValueError(
-            f'{written!r} is no number or address: write it as the carrier does, "+15550100" or "sip:desk@example.org"'
+            f"{written!r} is no number or address: write it as the carrier does, with + and country code as in "
+            '"+15550100", or as "sip:desk@example.org"'
         )
     return plain
 
@@ -236,10 +255,15 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
         model_config = SettingsConfigDict(toml_file=path)
 
     given = {name: value for name, value in overrides.items() if value is not None}
+    _check_environment()
     try:
         settings = FromFile(**given)
     except ValidationError as error:
         raise LocalError(_explain(error, path or Path(CONFIG_FILE), keys, set(given))) from None
+    except SettingsError:
+        raise LocalError(
+            """OFFHOOK_NUMBERS is no JSON: write it like '{"+15550100": "parcel-desk"}', or list [numbers] in a file"""
+        ) from None
     for name in SECRETS:
         if (secret := getattr(settings, name)) is not None:
             hide(secret.get_secret_value())
@@ -250,6 +274,16 @@ def variable_of(name: str) -> str | None:
     """The environment variable that gives this setting, as it is spelt there; None if none does (or it is empty)."""
     wanted = SECRETS.get(name, f"{PREFIX}{name}".upper())
     return next((name for name, value in os.environ.items() if name.upper() == wanted and value), None)
+
+
+def _check_environment() -> None:
+    """A variable that is nearly one of ours was misspelt; what else begins with OFFHOOK_ may be somebody else's."""
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | set(SECRETS.values()) | {f"{PREFIX}CONFIG"}
+    for name in os.environ:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=_LIKE)
+            if near:
+                raise LocalError(f"the environment sets {name}, which is not known; did you mean {near[0]}?")
 
 
 def _check_file(path: Path) -> set[str]:

@@ -18,6 +18,7 @@ from hypercorn.typing import ASGIFramework
 
 from agent.errors import LocalError
 from telephony.auth import auth_token, worker_secret
+from telephony.logs.context import event
 from telephony.logs.setup import tell_suppressed
 from telephony.settings import Settings
 from telephony.twilio.signatures import SignatureCheck
@@ -30,7 +31,7 @@ from telephony.web.host import CallHost, open_host
 from telephony.web.loop_watch import LoopWatch
 from telephony.web.metrics import ServiceMetrics
 from telephony.web.server import open_server
-from telephony.web.supervisor import Supervisor, inherited_socket
+from telephony.web.supervisor import Supervisor, inherited_socket, parent_pipe
 
 log = logging.getLogger("offhook.server")
 
@@ -155,9 +156,16 @@ async def serve(settings: Settings, main: Callable[[Service], Awaitable[int | No
         stopping.set()
         status = 130 if number is signal.SIGINT else 0
 
+    def on_parent_gone(pipe: int) -> None:
+        loop.remove_reader(pipe)
+        log.error("the supervisor is gone: this worker stops, too", extra=event("supervisor.gone"))
+        on_signal(signal.SIGTERM)
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal, number)
+    if (pipe := parent_pipe()) is not None:
+        loop.add_reader(pipe, on_parent_gone, pipe)
     try:
         async with open_service(settings, hurry) as service:
             # What is loaded stays to the end: without it, Python's collector looks through all of it every now and then

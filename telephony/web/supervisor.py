@@ -21,6 +21,8 @@ log = logging.getLogger("offhook.supervisor")
 
 #: How a worker of ours is told which descriptor to listen on.
 LISTEN_FD = "OFFHOOK_LISTEN_FD"
+#: And where it sees that its supervisor is gone: the end of a pipe into which nobody writes.
+PARENT_FD = "OFFHOOK_PARENT_FD"
 #: systemd's socket activation (sd_listen_fds(3)): the first descriptor it passes.
 SYSTEMD_FIRST_FD = 3
 #: A worker that dies sooner than this after its start would die again at once.
@@ -40,6 +42,11 @@ def inherited_socket(environment: Mapping[str, str] = os.environ) -> socket.sock
     return None
 
 
+def parent_pipe(environment: Mapping[str, str] = os.environ) -> int | None:
+    """A descriptor that becomes readable when our supervisor is gone; None if there is none."""
+    return int(environment[PARENT_FD]) if environment.get(PARENT_FD, "").isdecimal() else None
+
+
 class Supervisor:
     """Keeps one worker running. `run()` blocks until a signal ends it, and gives the last worker's exit status."""
 
@@ -53,9 +60,12 @@ class Supervisor:
     def run(self) -> int:
         """Start workers until SIGTERM or SIGINT, which the worker gets too; the first must find its settings right."""
         handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        self._life, held = os.pipe()  # the other end closes with this process, however it ends
         try:
             return self._keep_running()
         finally:
+            os.close(self._life)
+            os.close(held)
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
@@ -76,11 +86,10 @@ class Supervisor:
             wait_s = min(2 * wait_s, BACK_OFF_S[1])
 
     def _one_worker(self) -> int:
-        fd = self._listening.fileno()
+        fd, life = self._listening.fileno(), self._life
+        environment = {**os.environ, LISTEN_FD: str(fd), PARENT_FD: str(life)}
         # A session of its own: Ctrl-C in a terminal reaches the worker through us alone, once.
-        self._worker = subprocess.Popen(
-            self._command, pass_fds=(fd,), env={**os.environ, LISTEN_FD: str(fd)}, start_new_session=True
-        )
+        self._worker = subprocess.Popen(self._command, pass_fds=(fd, life), env=environment, start_new_session=True)
         if self._stopping.is_set():  # the signal came before there was a worker to get it
             self._worker.terminate()
         log.info("worker %d has been started", self._worker.pid)

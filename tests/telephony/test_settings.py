@@ -189,7 +189,9 @@ def test_numbers_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -
     [
         ('"my phone" = "sales"', "line 1: numbers: 'my phone' is no number or address"),
         ('"+15550100" = { mode = "smoke" }', "line 2: numbers +15550100 mode = 'smoke': input should be 'stream' or"),
-        ('"+15550100" = { agnet = "x" }', "line 2: numbers +15550100 agnet = 'x': extra inputs are not permitted"),
+        ('"+15550100" = { agnet = "x" }', "line 2: numbers +15550100: 'agnet' is not known; did you mean 'agent'?"),
+        ('"5550100" = "sales"', "'5550100' is no number or address: write it as the carrier does, with + and country"),
+        ('"+15550100" = { max_hops = 10 }', 'line 2: numbers +15550100: max_hops belongs to mode = "gather"'),
         ('[numbers."+15550100"]\nmode = "smoke"', "line 3: numbers +15550100 mode = 'smoke': input"),
     ],
 )
@@ -213,4 +215,20 @@ def test_the_operators_token_is_long_and_never_shown(monkeypatch: pytest.MonkeyP
 def test_the_operators_token_does_not_stand_in_a_file() -> None:
     Path("offhook.toml").write_text('operator_token = "a-long-enough-secret"\n')
     with pytest.raises(LocalError, match="set OFFHOOK_OPERATOR_TOKEN there instead"):
+        load_settings()
+
+
+def test_numbers_that_are_no_json_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_NUMBERS", "+15550100=parcel-desk")
+    with pytest.raises(LocalError, match="OFFHOOK_NUMBERS is no JSON: write it like"):
+        load_settings()
+
+
+def test_a_misspelt_variable_is_told_and_somebody_elses_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFHOOK_IMAGE_TAG", "7")
+    load_settings()
+    monkeypatch.setenv("OFFHOOK_PUBLIC_ORGIN", "https://agent.example.com")
+    with pytest.raises(
+        LocalError, match="sets OFFHOOK_PUBLIC_ORGIN, which is not known; did you mean OFFHOOK_PUBLIC_ORIGIN"
+    ):
         load_settings()

@@ -17,8 +17,9 @@ from telephony.web.supervisor import LISTEN_FD, inherited_socket
 
 #: Answers each connection with its own pid; "die" ends it, "stop" is a graceful end.
 WORKER = """
-import os, signal, sys
-from telephony.web.supervisor import inherited_socket
+import os, signal, sys, threading
+from telephony.web.supervisor import inherited_socket, parent_pipe
+threading.Thread(target=lambda: (os.read(parent_pipe(), 1), os._exit(0)), daemon=True).start()
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
 if os.path.exists("broken"):
     sys.exit(2)
@@ -71,8 +72,12 @@ def supervised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Supe
     monkeypatch.chdir(tmp_path)
     running = _start()
     yield running
-    running.process.kill()
-    running.process.wait()
+    running.process.terminate()
+    try:
+        running.process.wait(5)
+    except subprocess.TimeoutExpired:
+        running.process.kill()
+        running.process.wait()
 
 
 def test_a_worker_that_dies_is_replaced_and_nobody_is_refused(supervised: Supervised) -> None:
@@ -111,6 +116,19 @@ def test_settings_broken_later_are_tried_until_they_are_mended(supervised: Super
     assert supervised.process.poll() is None
     Path("broken").unlink()
     assert supervised.ask() != ""
+
+
+def test_a_supervisor_that_dies_takes_its_worker_with_it(supervised: Supervised) -> None:
+    worker = int(supervised.ask())
+    supervised.process.kill()
+    supervised.process.wait()
+    for _ in range(200):
+        stat = Path(f"/proc/{worker}/stat")
+        if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z":
+            break
+        time.sleep(0.02)
+    else:
+        pytest.fail("the worker lives on, and holds the port")
 
 
 def test_systemds_socket_is_taken_only_by_whom_it_was_passed_to() -> None:
