@@ -162,10 +162,20 @@ class _Gathered:
             self.counts["tool_failures"] += event.get("ok") is False
 
     def transcript(self) -> list[dict[str, Any]]:
-        """Both sides, in the order of time."""
+        """Both sides, in the order of time, and no answer before what it answers.
+
+        Keys are a turn at once with "#", and a phrase that is ready plays at once: by the two clocks (what has been
+        heard of the caller, what has been played) it may begin a few milliseconds earlier.
+        """
         lines = [_caller_line(turn) for turn in self.turns.values() if turn["text"] is not None]
+        asked_ms = {line["turn"]: line["start_ms"] for line in lines}
         lines += [_agent_line(event, self.turn_of.get(str(event.get("utterance")))) for event in self.heard.values()]
-        return sorted(lines, key=lambda line: (line["start_ms"], line["who"] == "agent"))
+
+        def place(line: dict[str, Any]) -> tuple[int, bool]:
+            agent = line["who"] == "agent"
+            return max(line["start_ms"], asked_ms.get(line["turn"], 0) if agent else 0), agent
+
+        return sorted(lines, key=place)
 
 
 def _new_turn(number: int) -> dict[str, Any]:

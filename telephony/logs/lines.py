@@ -41,9 +41,10 @@ def json_line(record: logging.LogRecord) -> str:
 
 def text_line(record: logging.LogRecord) -> str:
     """One line for people. A traceback follows in lines that begin with "  | ", as no other line does."""
-    call, event = _call(record), getattr(record, "event", "")
-    about = "".join((f" [{_plain(_text(call))}]" if call else "", f" {_plain(_text(event))}" if event else ""))
-    line = f"{_time(record)} {record.levelname:<7} {_plain(record.name)}{about}: {_plain(message_of(record))}"
+    call, event, message = _text(_call(record)), getattr(record, "event", ""), message_of(record)
+    # Most lines about a call name it in their words: once is enough.
+    about = "".join((f" [{_plain(call)}]" if call not in message else "", f" {_plain(_text(event))}" if event else ""))
+    line = f"{_time(record)} {record.levelname:<7} {_plain(record.name)}{about}: {_plain(message)}"
     traceback = traceback_of(record)
     return "\n".join([line, *(f"  | {_plain(part)}" for part in traceback.splitlines())])
 

@@ -106,6 +106,23 @@ def test_a_turn_of_keys_has_no_speech() -> None:
     assert (line["start_ms"], line["end_ms"], line["text"]) == (500, 500, "4711")
 
 
+@pytest.mark.parametrize("start_ms", [480, 500, 520])
+@pytest.mark.parametrize("text", ["4711", "•"])
+def test_keys_come_before_what_answers_them(start_ms: int, text: str) -> None:
+    """Also where the answer began by its own clock before the "#" did by the caller's."""
+    heard: dict[str, Any] = {"said": "Two.", "text": "Two.", "complete": True, "end_ms": 900}
+    events = [
+        event("turn.committed", 100, turn=1, text="one", source="voice"),
+        event("agent.clause", 110, utterance=1, turn=1, text="One."),
+        event("agent.heard", 470, utterance=1, **{**heard, "text": "One.", "start_ms": 120, "end_ms": 470}),
+        event("turn.committed", 500, turn=2, text=text, source="keys"),
+        event("agent.clause", 500, utterance=2, turn=2, text="Two."),
+        event("agent.heard", 900, utterance=2, start_ms=start_ms, **heard),
+    ]
+    assert [line["text"] for line in summarise(events)["transcript"]] == ["one", "One.", text, "Two."]
+    assert summarise(events)["transcript"][-1]["start_ms"] == start_ms
+
+
 @given(cut=st.integers(0, 10_000))
 def test_a_journal_cut_off_anywhere_is_still_summarised(cut: int) -> None:
     data = "\n".join(json.dumps(line) for line in CALL).encode()

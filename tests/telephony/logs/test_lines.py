@@ -107,6 +107,19 @@ def test_text_keeps_to_its_line_too(text: str, value: str) -> None:
     assert all(part.startswith("  | ") and part.isprintable() for part in rest)
 
 
+@pytest.mark.parametrize(
+    ("message", "call", "told"),
+    [
+        ("call CA1 begins", "CA1", "offhook.x call.started: call CA1 begins"),
+        ("the disk is full", "CA1", "offhook.x [CA1] call.started: the disk is full"),
+        ("the disk is full", "", "offhook.x call.started: the disk is full"),
+    ],
+)
+def test_a_text_line_names_its_call_once(message: str, call: str, told: str) -> None:
+    line = text_line(record(message, call=call, event="call.started"))
+    assert line.partition(" WARNING ")[2] == told
+
+
 def test_a_mistaken_log_call_is_still_a_line() -> None:
     mistaken = logging.LogRecord("offhook.x", logging.WARNING, "f.py", 1, "%d of %d", ("x",), None)
     assert json.loads(json_line(mistaken))["message"] == "'%d of %d' with ('x',)"
