@@ -6,11 +6,14 @@ import importlib
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.errors import OffhookError
+
+if TYPE_CHECKING:
+    from telephony.settings import Settings
 
 app = typer.Typer(
     name="offhook",
@@ -57,6 +60,7 @@ def serve(
         options = {"config": config, "agent": agent, "host": host, "port": port, "public-origin": public_origin}
         given = [f"--{name}={value}" for name, value in options.items() if value is not None]
         raise typer.Exit(server.supervise(settings, [sys.executable, "-m", "telephony.cli", "serve", *given]))
+    _warn_of_token(settings)
 
     async def tell(service: server.Service) -> None:
         reached = settings.public_origin or service.url
@@ -68,6 +72,19 @@ def serve(
             typer.echo(told)
 
     raise typer.Exit(server.run_loop(server.serve(settings, tell)))
+
+
+def _warn_of_token(settings: Settings) -> None:
+    """What the doctor would say of the token, for whoever does not ask it."""
+    from telephony.doctor.machine import judge_token
+
+    token = settings.twilio_auth_token
+    finding = judge_token(token.get_secret_value() if token is not None else None, settings.public_origin)
+    log = logging.getLogger("offhook")
+    if finding.level in ("warning", "failed"):
+        log.warning("%s: %s", finding.said, finding.mend)
+    elif token is not None and not settings.public_origin:
+        log.info("TWILIO_AUTH_TOKEN is set, but no OFFHOOK_PUBLIC_ORIGIN: only this machine may call")
 
 
 @app.command()

@@ -55,12 +55,13 @@ class Supervisor:
         self._listening = listening
         self._command = list(command)
         self._worker: subprocess.Popen[bytes] | None = None
+        self._life = -1  # a pipe that ends with this process, while it runs
         self._stopping = threading.Event()
 
     def run(self) -> int:
         """Start workers until SIGTERM or SIGINT, which the worker gets too; the first must find its settings right."""
         handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
-        self._life, held = os.pipe()  # the other end closes with this process, however it ends
+        self._life, held = os.pipe()
         try:
             return self._keep_running()
         finally:
