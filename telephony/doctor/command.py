@@ -26,7 +26,7 @@ _MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "failed": ("F
 
 @doctor_app.command(help="Is everything in order for calls to come in? Status 1 if something is not.")
 def doctor(
-    code: Annotated[int | None, typer.Argument(help="One of Twilio's error codes, to be explained.")] = None,
+    code: Annotated[str | None, typer.Argument(help="One of Twilio's error codes, to be explained: 31920.")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="The settings file; else offhook.toml.")] = None,
     public_origin: Annotated[
         str | None, typer.Option("--public-origin", help="Where the carrier reaches us: https://agent.example.com")
@@ -39,7 +39,12 @@ def doctor(
 ) -> None:
     """The command line."""
     if code is not None:
-        raise typer.Exit(_explain(code, as_json=as_json))
+        if not (code.isascii() and code.isdecimal() and len(code) < 10):
+            raise LocalError(
+                f"{plain(code)[:40]!r} is no error code: write its number, as in `offhook doctor 31920`; "
+                "without one the doctor looks at this machine"
+            )
+        raise typer.Exit(_explain(int(code), as_json=as_json))
     try:
         settings = load_settings(config, public_origin=public_origin)
     except LocalError as error:

@@ -73,7 +73,7 @@ async def _from_outside(
         if token is None:
             yield left_out("signature", "no token to sign with")
         else:
-            yield reach.judge_webhook(await visitor.webhook(token), base)
+            yield reach.judge_webhook(await visitor.webhook(token), base, page)
     if isinstance(page, Answer) and "date" in page.headers:
         whose = "the public answer's (another machine's behind a tunnel or balancer, else this one's own)"
         yield machine.judge_clock(page.age_s, whose)

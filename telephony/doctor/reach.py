@@ -16,12 +16,11 @@ from telephony.doctor.finding import Finding, failed, ok, warning
 from telephony.doctor.refusals import Answer, NoAnswer, explain
 from telephony.twilio.signatures import signed_urls
 from telephony.twilio.twiml import MEDIA_PATH, STATUS_PATH
+from telephony.web.media_socket import DOCTOR_PROBE
 
 DEADLINE_S = 10.0
 #: More of a body is not looked at.
 _BODY_BYTES = 2048
-#: No token of any service: the gate refuses it before anything else.
-BAD_TOKEN = "offhook-doctor-asks-for-a-refusal"
 #: The status that the doctor's webhook reports. The service counts it as "other", and does nothing about it.
 DOCTOR_STATUS = "doctor"
 
@@ -38,14 +37,14 @@ class Visitor:
         return await self._ask("GET", path, {})
 
     async def upgrade(self) -> Answer | NoAnswer:
-        """Ask for a media socket with a token that no service gave."""
+        """Ask for a media socket with a token that no service gave; the service's log says that it was the doctor."""
         headers = {
             "Upgrade": "websocket",
             "Connection": "Upgrade",
             "Sec-WebSocket-Version": "13",
             "Sec-WebSocket-Key": base64.b64encode(secrets.token_bytes(16)).decode(),
         }
-        return await self._ask("GET", MEDIA_PATH + BAD_TOKEN, headers)
+        return await self._ask("GET", MEDIA_PATH + DOCTOR_PROBE, headers)
 
     async def webhook(self, token: str) -> Answer | NoAnswer:
         """A status callback of a call that is none, signed as Twilio signs."""
@@ -126,18 +125,26 @@ def judge_upgrade(answer: Answer | NoAnswer, instance: str, base: str) -> Findin
     return failed(check, f"{url}: {said}", mend)
 
 
-def judge_webhook(answer: Answer | NoAnswer, base: str) -> Finding:
-    """A rightly signed status callback must be taken. The details are the exact strings."""
+def judge_webhook(answer: Answer | NoAnswer, base: str, page: Answer | NoAnswer | None = None) -> Finding:
+    """A rightly signed status callback must be taken. The details are the exact strings: those that the service tries
+    are made of the doctor's settings, the service may have others. `page` is /healthz's answer from outside."""
     check = "signature"
     url = base + STATUS_PATH
     signed = f"signed over: {url}"
-    tried = tuple(f"the service tries: {text}" for text in signed_urls(url))
+    tried = tuple(f"with these settings it would try: {text}" for text in signed_urls(url))
     if isinstance(answer, NoAnswer):
         return failed(check, f"POST {url}: {answer.why}", "see the log of proxy and service", signed)
     if answer.status == 204 and answer.instance is not None:
         return ok(check, f"a webhook signed over {url} was taken", signed, *tried)
     if answer.status == 403 and answer.instance is not None:
         said = f"the service refused a webhook signed over {url}"
+        if isinstance(page, Answer) and page.seen[0] != "public":
+            said += f": requests reach it with another Host than {base}, and its signatures are about that one"
+            mend = (
+                "keep the Host header (proxy_set_header Host $http_host), and start service and doctor with the same "
+                "OFFHOOK_PUBLIC_ORIGIN, port included"
+            )
+            return failed(check, said, mend, signed, *tried)
         mend = (
             "its token or its public origin is another than the doctor's: start both with the same TWILIO_AUTH_TOKEN "
             "and OFFHOOK_PUBLIC_ORIGIN; the service's log line 'the signature does not fit' shows what it tried"

@@ -37,6 +37,8 @@ CLOSE_S = 2.0
 #: A 20 ms message has about 300 characters, 16 kHz ones 1000; the longest rightful one (`start`, with its parameters)
 #: some thousands.
 MAX_MESSAGE_CHARS = 64 * 1024
+#: What `offhook doctor` gives for a token, to see it refused: the log says so, or it would look like an attack.
+DOCTOR_PROBE = "offhook-doctor-probe"
 #: A peer that goes on after so many does not speak this protocol. Nothing that we know sends even one.
 MAX_BINARY_FRAMES = 50
 
@@ -90,6 +92,11 @@ class MediaGate:
             await self._refuse(scope, send, 404)
             return
         token = raw_path[len(MEDIA_PATH) :].decode("latin-1").removesuffix("/")
+        if token == DOCTOR_PROBE:
+            why = event("refused.probe", source=source_of(scope))
+            log.info("offhook doctor tried whether a media socket without a token is refused: it is", extra=why)
+            await self._refuse(scope, send, 403)
+            return
         try:
             call_sid = self._host.verify_token(token)
             self._host.note_upgrade(scope, call_sid)

@@ -223,8 +223,8 @@ async def test_the_doctor_finds_all_in_order(behind: Behind) -> None:
     signed = f"{behind.nginx.origin}/twilio/status"
     assert found["signature"].details == (
         f"signed over: {signed}",
-        "the service tries: https://localhost/twilio/status",
-        f"the service tries: {signed}",
+        "with these settings it would try: https://localhost/twilio/status",
+        f"with these settings it would try: {signed}",
     )
     assert behind.service.host.counts["refused: signature"] == 0
     assert TOKEN not in str(found)

@@ -10,7 +10,6 @@ import pytest
 
 from telephony.cli import run
 from telephony.doctor.examine import examine
-from telephony.doctor.reach import BAD_TOKEN
 from telephony.settings import load_settings
 from tests.integration.conftest import AGENT, StartService, clean_environment, start_service  # noqa: F401
 from tests.integration.nginx import free_port
@@ -80,6 +79,7 @@ async def test_a_service_on_this_machine(
     start_service: StartService,  # noqa: F811
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO")
     service = await start_service()
     settings = load_settings(port=service.port)
     found = {finding.check: finding async for finding in examine(settings)}
@@ -89,4 +89,20 @@ async def test_a_service_on_this_machine(
     assert found["signature"].details[0] == f"signed over: http://127.0.0.1:{service.port}/twilio/status"
     assert service.host.counts["call other"] == 1
     assert service.host.counts["refused: signature"] == 0
-    assert BAD_TOKEN not in caplog.text
+    assert [record.getMessage() for record in caplog.records if record.name == "offhook.media"] == [
+        "offhook doctor tried whether a media socket without a token is refused: it is"
+    ]
+    assert not [record for record in caplog.records if record.levelname == "WARNING"], (
+        "nothing that looks like an attack"
+    )
+    assert service.host.counts["socket refused: forged"] == 0
+
+
+@pytest.mark.parametrize("code", ["hello", "31920x", "\u0663", "9" * 5000, "\x1b[2J"])
+def test_what_is_no_code_is_told_in_our_words(code: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", code]) == 2
+    err = capfd.readouterr().err
+    assert err.startswith("offhook: '")
+    assert "is no error code: write its number, as in `offhook doctor 31920`" in err
+    assert err.count("\n") == 1
+    assert "\x1b" not in err

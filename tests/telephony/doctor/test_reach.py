@@ -94,9 +94,18 @@ def test_a_webhook(answer: Answer | NoAnswer, level: str, said: str) -> None:
     assert found.details[0] == "signed over: https://agent.example.com/twilio/status"
     if isinstance(answer, Answer) and answer.instance and answer.status in (204, 403):
         assert found.details[1:] == (
-            "the service tries: https://agent.example.com/twilio/status",
-            "the service tries: https://agent.example.com:443/twilio/status",
+            "with these settings it would try: https://agent.example.com/twilio/status",
+            "with these settings it would try: https://agent.example.com:443/twilio/status",
         )
+
+
+@pytest.mark.parametrize(("seen", "named"), [("public", False), ("other", True), ("local, via", True)])
+def test_a_refused_signature_is_laid_to_the_host_that_the_page_came_with(seen: str, named: bool) -> None:
+    found = judge_webhook(Answer(403, OURS), BASE, page(seen))
+    assert found.level == "failed"
+    assert ("with another Host than https://agent.example.com" in found.said) is named
+    assert ("Host header" in found.mend) is named
+    assert judge_webhook(Answer(204, OURS), BASE, page(seen)).level == "ok"
 
 
 @pytest.mark.parametrize("asked", ["page", "upgrade", "webhook"])
