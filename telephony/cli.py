@@ -78,12 +78,13 @@ def _warn_of_token(settings: Settings) -> None:
     """What the doctor would say of the token, for whoever does not ask it."""
     from telephony.doctor.machine import judge_token
 
-    token = settings.twilio_auth_token
-    finding = judge_token(token.get_secret_value() if token is not None else None, settings.public_origin)
+    if settings.twilio_auth_token is None:
+        return  # which is in order, or is refused at once
+    finding = judge_token(settings.twilio_auth_token.get_secret_value(), settings.public_origin)
     log = logging.getLogger("offhook")
     if finding.level in ("warning", "failed"):
         log.warning("%s: %s", finding.said, finding.mend)
-    elif token is not None and not settings.public_origin:
+    elif not settings.public_origin:
         log.info("TWILIO_AUTH_TOKEN is set, but no OFFHOOK_PUBLIC_ORIGIN: only this machine may call")
 
 
