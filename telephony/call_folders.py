@@ -6,6 +6,7 @@ outside, so only a name that `folder_name` would have made, of a folder that hol
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import re
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import LocalError
-from agent.recording.folder import JOURNAL, SUMMARY, folder_name
+from agent.recording.folder import AUDIO, JOURNAL, SUMMARY, folder_name
 from agent.summary import parse_journal, summarise
 
 UNENDED_KEPT_S = 3600
@@ -32,12 +33,15 @@ _SEPARATORS = re.compile(r"[\s().\-/]")
 
 @dataclass(frozen=True, slots=True)
 class StoredCall:
-    """One call on disk: the folders of all its streams, oldest first. `running`: it may not have ended yet."""
+    """One call on disk: the folders of all its streams, oldest first."""
 
     folders: tuple[Path, ...]
     caller: str
     ended_at: dt.datetime
-    running: bool
+    changed_at: dt.datetime
+    """When the newest stream's files were last written to."""
+    running_until: dt.datetime | None = None
+    """It may not have ended yet: until then, if nothing more is written. None: it has ended."""
     crashed: bool = False
     """Some stream has no call.json: what is known of its end is when its journal last changed."""
     retain_days: int | None = None
@@ -47,31 +51,57 @@ class StoredCall:
     def name(self) -> str:
         return self.folders[0].name
 
+    @property
+    def running(self) -> bool:
+        return self.running_until is not None
+
 
 def stored_calls(root: Path, now: dt.datetime) -> list[StoredCall]:
     """All calls under `root`, each with the folders of all its streams (NAME, NAME-2, …), the oldest call first."""
     streams: dict[str, list[dict[str, Any]]] = {}
     for folder in _folders(root):
         stream = _read(folder)
-        call_id = stream.get("call_id")
-        # A name is made of the id, and two ids may give one name: only the same id is the same call.
-        streams.setdefault(call_id if isinstance(call_id, str) and call_id else f"/{folder.name}", []).append(stream)
+        streams.setdefault(_id(stream), []).append(stream)
     calls = []
     for found in streams.values():
-        found.sort(key=lambda stream: (len(stream["folder"]), stream["folder"]))
+        found.sort(key=lambda stream: _stream_order(stream["folder"]))
         folders = tuple(root / stream["folder"] for stream in found)
         ended_at = max(_moment(stream["ended_at"]) for stream in found)
-        running = any(_may_be_running(stream, root / stream["folder"], now) for stream in found)
+        changed_at = _files_changed(folders[-1])
+        until = changed_at + dt.timedelta(seconds=RUNNING_QUIET_S)
+        # An earlier stream is over, however it was left: the call goes on in the next.
+        running = bool(found[-1].get("rebuilt")) and not found[-1].get("ended_by") and until > now
         crashed = any(stream.get("rebuilt") is True for stream in found)
         days = found[-1].get("retain_days")
         days = days if isinstance(days, int) and not isinstance(days, bool) and days >= 0 else None
-        calls.append(StoredCall(folders, str(found[0].get("caller") or ""), ended_at, running, crashed, days))
+        calls.append(
+            StoredCall(
+                folders,
+                str(found[0].get("caller") or ""),
+                ended_at,
+                changed_at,
+                until if running else None,
+                crashed,
+                days,
+            )
+        )
     return sorted(calls, key=lambda call: call.ended_at)
 
 
 def same_number(one: str, other: str) -> bool:
     """Whether two callers are one, however their numbers are set: "+1 (555) 0100" and "+15550100"."""
     return _SEPARATORS.sub("", one).lower() == _SEPARATORS.sub("", other).lower()
+
+
+def same_digits(one: str, other: str) -> bool:
+    """Whether two callers' numbers have the same digits, and so are one number written in two ways, or nearly so."""
+    digits = re.sub(r"[^0-9]", "", other)
+    return len(digits) > 1 and digits == re.sub(r"[^0-9]", "", one) and not re.search("[A-Za-z]", one + other)
+
+
+def named_folder(root: Path) -> str:
+    """A folder of calls, in words."""
+    return f"the folder {root}/"
 
 
 def remove(calls: Iterable[StoredCall]) -> dict[str, str]:
@@ -89,27 +119,50 @@ def remove(calls: Iterable[StoredCall]) -> dict[str, str]:
 
 
 def list_calls(root: Path) -> list[dict[str, Any]]:
-    """The summaries of all calls under `root`, newest first, each with the name of its `folder`."""
+    """The summaries of all calls under `root`, newest first, each with the name of its `folder`, and the names of all
+    its call's `streams`, oldest first."""
     calls = [_read(folder) for folder in _folders(root)]
+    streams: dict[str, list[str]] = {}
+    for call in calls:
+        streams.setdefault(_id(call), []).append(call["folder"])
+    for call in calls:
+        call["streams"] = sorted(streams[_id(call)], key=_stream_order)
     return sorted(calls, key=lambda call: _moment(call["started_at"]), reverse=True)
 
 
 def find_call(root: Path, name: str) -> Path:
-    """The folder of the call of this name, or of the only one whose name begins so. Raises LocalError for all else."""
+    """The folder of this name; else of the only call that has folders whose names begin so, its newest stream.
+
+    Raises LocalError for all else.
+    """
     if folder_name(name) == name:
         if _is_call(root / name):
             return root / name
         begin_so = [folder for folder in _folders(root) if folder.name.startswith(name)]
         if len(begin_so) == 1:
             return begin_so[0]
-        if begin_so:
-            raise LocalError(f"{len(begin_so)} calls in {root} begin with {name!r}: write more of the one you mean")
-    raise LocalError(f"there is no call {name[:80]!r} in {root}: see `offhook calls list`")
+        calls = {_id(_read(folder)) for folder in begin_so}
+        if len(calls) == 1:
+            return max(begin_so, key=lambda folder: _stream_order(folder.name))
+        if calls:
+            where = named_folder(root)
+            raise LocalError(f"{len(calls)} calls in {where} begin with {name!r}: write more of the one you mean")
+    raise LocalError(f"there is no call {name[:80]!r} in {named_folder(root)}: see `offhook calls list`")
 
 
 def show_call(root: Path, name: str) -> dict[str, Any]:
-    """The summary of one call (agent/summary.py), with its `folder`. Raises LocalError if there is none."""
-    return _read(find_call(root, name))
+    """The summary of one call (agent/summary.py), with its `folder` and `streams` as in `list_calls`.
+
+    Raises LocalError if there is none.
+    """
+    call = _read(find_call(root, name))
+    folder = call["folder"]
+    # Of one id all folders have one name, but for the number at its end.
+    first = re.escape(re.sub(r"-[0-9]+$", "", folder))
+    alike = re.compile(rf"(?:{re.escape(folder)}|{first})(?:-[0-9]+)?")
+    streams = [_read(other) for other in _folders(root) if alike.fullmatch(other.name)]
+    names = [stream["folder"] for stream in streams if _id(stream) == _id(call)]
+    return {**call, "streams": sorted(names, key=_stream_order)}
 
 
 def prune(root: Path, now: dt.datetime, default_days: int) -> list[str]:
@@ -135,16 +188,25 @@ def _folders(root: Path) -> list[Path]:
     return [folder for folder in sorted(root.iterdir()) if folder_name(folder.name) == folder.name and _is_call(folder)]
 
 
-def _may_be_running(stream: dict[str, Any], folder: Path, now: dt.datetime) -> bool:
-    if not stream.get("rebuilt"):
-        return False
-    changed_s = []
-    for file in folder.iterdir():
-        try:
-            changed_s.append(file.stat().st_mtime)
-        except FileNotFoundError:
-            continue
-    return now.timestamp() - max(changed_s, default=0.0) < RUNNING_QUIET_S
+def _files_changed(folder: Path) -> dt.datetime:
+    """When a call last wrote into its folder; what others put there (a drawing) does not count."""
+    changed_s = [0.0]
+    for name in (JOURNAL, AUDIO):
+        with contextlib.suppress(OSError):  # there is none, or it was removed by another hand
+            changed_s.append((folder / name).stat().st_mtime)
+    return dt.datetime.fromtimestamp(max(changed_s), dt.UTC)
+
+
+def _stream_order(name: str) -> tuple[int, str]:
+    """By which NAME, NAME-2, …, NAME-10 stand in their order."""
+    return len(name), name
+
+
+def _id(stream: dict[str, Any]) -> str:
+    """What all streams of one call have in common. A name is made of the id, and two ids may give one name: only the
+    same id is the same call."""
+    call_id = stream.get("call_id")
+    return call_id if isinstance(call_id, str) and call_id else f"/{stream['folder']}"
 
 
 def _is_call(folder: Path) -> bool:

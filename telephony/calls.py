@@ -1,33 +1,32 @@
-"""`offhook calls …`: list, show, delete and draw calls, on a terminal.
-
-What callers said is hostile text: it is shown without markup, and without the control characters that move a terminal.
-"""
+"""`offhook calls …`: list, show, delete and draw calls, on a terminal."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console, Group
-from rich.table import Table
-from rich.text import Text
+from rich.console import Console
 
 from agent.errors import LocalError
-from agent.recording.folder import AUDIO
+from agent.recording.folder import replace_file
 from telephony.call_folders import (
     StoredCall,
     find_call,
     list_calls,
+    named_folder,
     remove,
+    same_digits,
     same_number,
     show_call,
     stored_calls,
 )
-from telephony.terminal import ending, plain
+from telephony.call_view import call_view, calls_table
+from telephony.terminal import plain
 
 calls_app = typer.Typer(
     no_args_is_help=True,
@@ -36,9 +35,8 @@ calls_app = typer.Typer(
     help="The calls that were: list, show, delete, draw.",
 )
 
-#: Columns of terminal on which a call's whole line fits, its id of 34 characters included.
-WIDE = 120
-
+#: The status of a deletion that left a call alone, however the calls were chosen.
+LEFT_ALONE = 1
 #: So many folders are named before a deletion.
 MAX_NAMED = 20
 _AGE = re.compile(r"(\d{1,5})([dhm])")
@@ -59,7 +57,7 @@ def list_command(
     root = _root(calls_dir)
     calls = list_calls(root)
     if not calls:
-        typer.echo(f"no calls in {root}")
+        typer.echo(f"no calls in {named_folder(root)}")
         return
     console = Console()
     console.print(calls_table(calls[:number], console.width))
@@ -99,24 +97,32 @@ def delete_command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     calls_dir: CallsDir = None,
 ) -> None:
-    """Delete calls: journal, audio and summary. --caller and --older-than together: calls that both are true of."""
+    """Delete calls: journal, audio and summary. --caller and --older-than together: calls that both are true of.
+
+    Status 1 if a call was left alone because it may be running.
+    """
     if (bool(call_ids) + (caller is not None or older_than is not None) + everything) != 1:
         raise LocalError("say which calls: their ids, or --caller and --older-than, or --all")
     root = _root(calls_dir)
     now = dt.datetime.now(dt.UTC)
-    calls = _chosen(stored_calls(root, now), root, call_ids or [], caller, older_than, now)
-    running = [call for call in calls if call.running]
-    calls = [call for call in calls if not call.running]
-    if running:
-        typer.echo(f"left alone, for they may be running: {', '.join(call.name for call in running)}")
-    if not calls:
-        typer.echo(f"no calls to delete in {root}")
-        raise typer.Exit(2 if call_ids else 0)
+    stored = stored_calls(root, now)
+    chosen = _chosen(stored, root, call_ids or [], caller, older_than, now)
+    calls = [call for call in chosen if not call.running]
+    left = [_why_left(call, now) for call in chosen if call.running]
+    _tell(left, "calls left alone")
+    if calls:
+        _delete(calls, dry_run=dry_run, yes=yes)
+    else:
+        typer.echo(f"no calls to delete in {named_folder(root)}")
+    if caller is not None and not any(same_number(call.caller, caller) for call in stored):
+        _tell(_meant(caller, stored), "numbers")
+    if left:
+        raise typer.Exit(LEFT_ALONE)
+
+
+def _delete(calls: list[StoredCall], *, dry_run: bool, yes: bool) -> None:
     folders = [folder for call in calls for folder in call.folders]
-    for folder in folders[:MAX_NAMED]:
-        typer.echo(f"  {folder}")
-    if len(folders) > MAX_NAMED:
-        typer.echo(f"  … and {len(folders) - MAX_NAMED} more folders")
+    _tell([f"  {folder}" for folder in folders], "folders")
     if dry_run:
         typer.echo(f"{_calls(len(calls))} would be deleted")
         return
@@ -128,6 +134,24 @@ def delete_command(
     if failed:
         told = "; ".join(f"{folder}: {why}" for folder, why in list(failed.items())[:MAX_NAMED])
         raise LocalError(f"{_calls(len(calls) - whole)} could not be deleted whole: {told}")
+
+
+def _tell(lines: list[str], what: str) -> None:
+    for line in lines[:MAX_NAMED]:
+        typer.echo(line)
+    if len(lines) > MAX_NAMED:
+        typer.echo(f"  … and {len(lines) - MAX_NAMED} more {what}")
+
+
+def _why_left(call: StoredCall, now: dt.datetime) -> str:
+    again = f"; try again in {_span(call.running_until - now)}" if call.running_until is not None else ""
+    return f"left alone: {call.name} may be running: its files changed {_span(now - call.changed_at)} ago{again}"
+
+
+def _meant(caller: str, stored: list[StoredCall]) -> list[str]:
+    """Callers whose number has these digits, though it is written otherwise: without its + it is another number."""
+    meant = dict.fromkeys(call.caller for call in stored if same_digits(call.caller, caller))
+    return [f"numbers are written with + and country code: --caller {plain(number)}" for number in meant]
 
 
 def _chosen(
@@ -159,7 +183,17 @@ def _age(text: str) -> dt.timedelta:
 
 
 def _calls(number: int) -> str:
-    return f"{number} call{'' if number == 1 else 's'}"
+    return _number_of(number, "call")
+
+
+def _number_of(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _span(time: dt.timedelta) -> str:
+    """A stretch of time in whole minutes, upwards; a short one in seconds."""
+    seconds = max(1, math.ceil(time.total_seconds()))
+    return _number_of(seconds, "second") if seconds < 90 else _number_of(math.ceil(seconds / 60), "minute")
 
 
 @calls_app.command("draw")
@@ -175,115 +209,15 @@ def draw_command(
 
     folder = find_call(_root(calls_dir), call_id)
     svg = draw_call(folder)
-    output = output or folder / "call.svg"
+    beside = folder / "call.svg"
     try:
-        output.write_text(svg, "utf-8")
+        if output is None:
+            replace_file(beside, svg.encode())  # it holds what was said: for its owner only, as all in this folder
+        else:
+            output.write_text(svg, "utf-8")
     except OSError as error:
-        raise LocalError(f"{output} cannot be written: {error.strerror}") from None
-    typer.echo(f"wrote {output}")
-
-
-def calls_table(calls: list[dict[str, Any]], width: int) -> Table:
-    """One line a call, its id whole. On less than WIDE columns of terminal: what tells calls apart, no more."""
-    wide = width >= WIDE
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("call", no_wrap=True, min_width=max((len(call["folder"]) for call in calls), default=0))
-    table.add_column("started", no_wrap=True)
-    for name in ("length", "turns", "p50"):
-        table.add_column(name, justify="right", no_wrap=True)
-    if wide:
-        for name in ("agent", "caller", "ended by"):
-            table.add_column(name, overflow="fold")
-    for call in calls:
-        p50_ms = _dig(call, "latency", "p50_ms")
-        row = [call["folder"], _when(call)[: None if wide else len("2026-01-31 12:00")], _length(call)]
-        row += [_dig(call, "counts", "turns") or 0, f"{p50_ms} ms" if p50_ms else ""]
-        if wide:
-            row += [call.get("agent", ""), call.get("caller", ""), _ended(call)]
-        table.add_row(*map(_plain, row))
-    return table
-
-
-def call_view(call: dict[str, Any], folder: Path) -> Group:
-    """One call: its facts, its transcript, its tools, its latencies."""
-    facts = Table.grid(padding=(0, 2))
-    for name, value in (
-        ("call", call["folder"]),
-        ("started", f"{_when(call)}, {_length(call)}"),
-        ("agent", call.get("agent", "")),
-        ("from, to", f"{call.get('caller') or '?'} -> {call.get('called') or '?'}"),
-        ("ended by", _ended(call)),
-        ("audio", folder / AUDIO if (folder / AUDIO).exists() else "none kept"),
-    ):
-        facts.add_row(Text(name, "dim"), _plain(value))
-    parts: list[Table | Text] = [facts, Text(), _transcript(call)]
-    if call.get("tools"):
-        parts += [Text(), _tools(call)]
-    latency = call["latency"]
-    if isinstance(latency, dict) and latency.get("n"):
-        figures = "  ".join(f"{name[:-3]} {latency.get(name)} ms" for name in ("p50_ms", "p90_ms", "p95_ms", "max_ms"))
-        parts += [Text(), Text(f"voice to voice, {latency['n']} turns:  {figures}")]
-    return Group(*parts)
-
-
-def _transcript(call: dict[str, Any]) -> Table:
-    waits = {turn.get("turn"): turn.get("voice_to_voice_ms") for turn in call.get("turns", [])}
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(justify="right", style="dim")
-    table.add_column()
-    table.add_column(overflow="fold")
-    table.add_column(justify="right", style="dim")
-    for line in call["transcript"]:
-        caller = line.get("who") == "caller"
-        text = _plain(line.get("text", ""))
-        if not line.get("complete", True):
-            text.append(" [cut off]", "dim")
-        wait_ms = waits.get(line.get("turn")) if caller else None
-        name = Text("caller", "bold") if caller else Text("agent", "bold blue")
-        at_s = line.get("start_ms", 0) / 1000
-        table.add_row(f"{at_s:.1f} s", name, text, f"{wait_ms} ms" if wait_ms is not None else "")
-    return table
-
-
-def _tools(call: dict[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("tool", "arguments", "effect", "ok", "took"):
-        table.add_column(name, overflow="fold")
-    for tool in call["tools"]:
-        ok, took_ms = tool.get("ok"), tool.get("took_ms")
-        table.add_row(
-            _plain(tool.get("name", "")),
-            _plain(json.dumps(tool.get("arguments"), ensure_ascii=False)),
-            _plain(tool.get("effect") or ""),
-            {True: "yes", False: "no"}.get(ok, "?") if isinstance(ok, bool) else "?",
-            f"{took_ms:.0f} ms" if isinstance(took_ms, int | float) else "",
-        )
-    return table
-
-
-def _plain(value: object) -> Text:
-    return Text(plain(value))
-
-
-def _when(call: dict[str, Any]) -> str:
-    return str(call["started_at"])[:19].replace("T", " ")
-
-
-def _length(call: dict[str, Any]) -> str:
-    value = call.get("duration_ms")
-    seconds = round(value / 1000) if isinstance(value, int | float) else 0
-    return f"{seconds // 60}:{seconds % 60:02d}"
-
-
-def _ended(call: dict[str, Any]) -> str:
-    if call.get("ended_by"):
-        return ending(str(call["ended_by"]))
-    return "not ended (running, or cut off)" if call.get("rebuilt") else "unknown"
-
-
-def _dig(call: dict[str, Any], outer: str, inner: str) -> Any:
-    values = call.get(outer)
-    return values.get(inner) if isinstance(values, dict) else None
+        raise LocalError(f"{output or beside} cannot be written: {error.strerror}") from None
+    typer.echo(f"wrote {output or beside}")
 
 
 def _root(calls_dir: Path | None) -> Path:

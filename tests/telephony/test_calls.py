@@ -145,6 +145,16 @@ def test_delete_asks_first(root: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "there is no call 'CA1'" in capsys.readouterr().err
 
 
+def cut_off(folder: Path, quiet_s: float) -> None:
+    """As a stream is that died, or runs: no summary, no end in its journal, its last line written so long ago."""
+    (folder / "call.json").unlink()
+    journal = folder / "journal.jsonl"
+    journal.write_text("".join(line for line in journal.read_text().splitlines(True) if "call.ended" not in line))
+    changed = dt.datetime.now(dt.UTC).timestamp() - quiet_s
+    for file in folder.iterdir():
+        os.utime(file, (changed, changed))
+
+
 async def many(root: Path) -> None:
     """Five calls of three callers, one of them in three streams, one running, one crashed; beside CA1."""
     now = dt.datetime.now(dt.UTC)
@@ -162,10 +172,7 @@ async def many(root: Path) -> None:
             json.dumps({**call, "ended_at": (now - dt.timedelta(days=7.5)).isoformat(), "caller": "+15550188"})
         )
     for name, quiet_s in (("running", 20), ("crashed", 600)):
-        folder = await make_call(root, call_id=name, mode="journal")
-        (folder / "call.json").unlink()
-        changed = (now - dt.timedelta(seconds=quiet_s)).timestamp()
-        os.utime(folder / "journal.jsonl", (changed, changed))
+        cut_off(await make_call(root, call_id=name, mode="journal"), quiet_s)
 
 
 ALL = ["CA1", "crashed", "new", "old", "old-2", "old-3", "other", "running"]
@@ -177,7 +184,10 @@ DELETIONS = [
     (["--older-than", "179h"], ["old", "old-2", "old-3", "other"], "deleted 2 calls\n"),
     (["--older-than", "181h"], ["other"], "deleted 1 call\n"),
     (["--caller", "ANONYMOUS"], ["other"], "deleted 1 call\n"),
-    (["--caller", "+1555"], [], "no calls to delete"),
+    (["--caller", "+1555"], [], "calls/\n"),
+    (["--caller", "15550188"], [], "numbers are written with + and country code: --caller +15550188\n"),
+    (["--caller", "1 (555) 0188", "--older-than", "7d"], [], "country code: --caller +15550188\n"),
+    (["ol"], ["old", "old-2", "old-3"], "deleted 1 call\n"),
     (["--all"], [name for name in ALL if name != "running"], "deleted 5 calls\n"),
     (["--all", "--dry-run"], [], "5 calls would be deleted\n"),
     (["crashed"], ["crashed"], "deleted 1 call\n"),
@@ -191,22 +201,68 @@ async def test_calls_are_deleted_with_all_their_streams(
     await many(root)
     assert sorted(os.listdir(root)) == ALL
     status, output = delete_by(root, *options, "--yes")
-    assert status == 0
+    assert status == (1 if "--all" in options else 0), "1: something was left alone"
     assert told in output
+    assert ("no calls to delete in the folder" in output) is not bool(gone or "--dry-run" in options)
     assert sorted(os.listdir(root)) == [name for name in ALL if name not in gone]
     assert ("running" in output) is ("--all" in options)
 
 
 async def test_a_call_that_may_be_running_is_left_alone_and_named(root: Path) -> None:
     await many(root)
-    status, output = delete_by(root, "running", "--yes")
-    assert status == 2
-    assert "left alone, for they may be running: running" in output
-    await make_call(root, call_id="running", mode="journal")  # its second stream; the first one died
-    (root / "running-2" / "call.json").unlink()
+    for chosen in (["running"], ["run"], ["--all", "--dry-run"]):
+        status, output = delete_by(root, *chosen, "--yes")
+        assert status == 1
+        assert "left alone: running may be running: its files changed 2" in output
+        assert " seconds ago; try again in 5 minutes\n" in output
+    cut_off(await make_call(root, call_id="running", mode="journal"), 200)  # its second stream; the first one died
     os.utime(root / "running" / "journal.jsonl", (1, 1))
+    assert "changed 4 minutes ago; try again in 2 minutes" in delete_by(root, "running", "--yes")[1]
     delete_by(root, "--all", "--yes")
     assert sorted(os.listdir(root)) == ["running", "running-2"], "an earlier stream belongs to the call"
+
+
+@pytest.mark.parametrize("quiet_s", [None, 400.0])
+async def test_a_call_that_went_on_or_has_ended_is_not_running(root: Path, quiet_s: float | None) -> None:
+    """Its first stream was cut off just now; its second one has ended, or has crashed a while ago."""
+    cut_off(root / "CA1", 5)
+    second = await make_call(root, call_id="CA1", mode="journal")
+    if quiet_s is not None:
+        cut_off(second, quiet_s)
+    assert [call.running for call in stored_calls(root, dt.datetime.now(dt.UTC))] == [False]
+    assert delete_by(root, "CA1", "--yes")[0] == 0
+    assert os.listdir(root) == []
+
+
+def test_an_end_in_the_journal_is_an_end_and_a_drawing_is_no_sign_of_life(root: Path) -> None:
+    (root / "CA1" / "call.json").unlink()
+    assert not stored_calls(root, dt.datetime.now(dt.UTC))[0].running, "it ended, and had no time for its summary"
+    (root / "CA1" / "call.json").touch()
+    cut_off(root / "CA1", 400)
+    assert runner.invoke(calls_app, ["draw", "CA1", "--calls-dir", str(root)]).exit_code == 0
+    assert not stored_calls(root, dt.datetime.now(dt.UTC))[0].running
+
+
+async def test_a_call_of_several_streams_is_one_call(root: Path) -> None:
+    for _ in range(2):
+        await make_call(root, call_id="CA1", mode="journal")
+    cut_off(root / "CA1", 400)
+    await make_call(root, call_id="CA1-2", mode="journal")  # another call, of such a name
+    assert find_call(root, "CA1-2").name == "CA1-2", "a whole name is no beginning"
+    (root / "CA1-2-2").rename(root / "XA1-2")
+    assert find_call(root, "C").name == "CA1-3", "the newest of its streams"
+    shown = " ".join(runner.invoke(calls_app, ["show", "CA1", "--calls-dir", str(root)]).output.split())
+    assert "cut off; goes on in …-2" in shown
+    assert "streams CA1 (this one), CA1-2, CA1-3" in shown
+    assert show_call(root, "XA1-2")["streams"] == ["XA1-2"]
+    listed = {call["folder"]: call["streams"] for call in list_calls(root)}
+    assert listed == {**dict.fromkeys(("CA1", "CA1-2", "CA1-3"), ["CA1", "CA1-2", "CA1-3"]), "XA1-2": ["XA1-2"]}
+
+
+def test_a_browsers_call_names_the_agent_that_it_calls(root: Path) -> None:
+    call = json.loads((root / "CA1" / "call.json").read_text())
+    (root / "CA1" / "call.json").write_text(json.dumps({**call, "caller": "browser", "called": ""}))
+    assert "browser -> parcel-desk" in runner.invoke(calls_app, ["show", "CA1", "--calls-dir", str(root)]).output
 
 
 async def test_nothing_is_deleted_before_a_yes(root: Path) -> None:
@@ -313,3 +369,6 @@ def test_draw_writes_a_picture(root: Path, tmp_path: Path, capsys: pytest.Captur
     nowhere = str(tmp_path / "no" / "x.svg")
     assert run(["calls", "draw", "CA1", "-o", nowhere, "--calls-dir", str(root)]) == 2
     assert "cannot be written" in capsys.readouterr().err
+    assert run(["calls", "draw", "CA1", "--calls-dir", str(root)]) == 0
+    assert (root / "CA1" / "call.svg").stat().st_mode & 0o777 == 0o600, "it holds what was said"
+    assert run(["calls", "draw", "CA1", "--calls-dir", str(root)]) == 0, "again"
