@@ -70,6 +70,7 @@ def serve(
             logging.getLogger("offhook").info(told)
         else:
             typer.echo(told)
+            typer.echo(f"the browser phone is {service.url}/phone; Ctrl-C stops the service")
 
     raise typer.Exit(server.run_loop(server.serve(settings, tell)))
 
@@ -136,14 +137,32 @@ def demo(
 
 @agents_app.command("list")
 def list_agents(config: Config = None) -> None:
-    """The agents there are, and their folders."""
-    from agent.agents import agent_folders
+    """The agents there are, those that the settings name among them: their folders, and the numbers they answer."""
     from telephony.settings import load_settings
 
-    folders = agent_folders(load_settings(config).agents_dir)
-    width = max((len(folder.name) for folder in folders), default=0)
-    for folder in folders:
-        typer.echo(f"{folder.name:<{width}}  {folder}")
+    rows = _agents(load_settings(config))
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    for name, folder, numbers in rows:
+        typer.echo(f"{name:<{widths[0]}}  {folder:<{widths[1]}}  {numbers}".rstrip())
+
+
+def _agents(settings: Settings) -> list[tuple[str, str, str]]:
+    """Name (or as the settings write it), folder, numbers."""
+    from agent.agents import agent_folders
+
+    folders = {folder.name: folder for folder in agent_folders(settings.agents_dir)}
+    names = {folder.resolve(): name for name, folder in folders.items()}
+    answers: dict[str, list[str]] = {}
+    rest = "all other numbers" if settings.numbers else "all numbers"
+    routes = [(number, settings.route(number).agent) for number in settings.numbers]
+    for number, written in [*routes, (rest, settings.agent)]:
+        name = written if written in folders else names.setdefault(Path(written).resolve(), written)
+        folders.setdefault(name, Path(written))
+        answers.setdefault(name, []).append(number)
+    return [
+        (name, str(folder) if folder.is_dir() else "there is no such agent", ", ".join(answers.get(name, [])))
+        for name, folder in folders.items()
+    ]
 
 
 @agents_app.command("check")

@@ -19,7 +19,8 @@ _FROM_OUTSIDE = "public origin, tls, http, websocket, signature"
 
 async def examine(settings: Settings, *, rehearsal: bool = False) -> AsyncIterator[Finding]:
     """Look at everything. `rehearsal`: the public origin may be an address of this machine or network."""
-    yield ok("settings", f"public origin {settings.public_origin or 'none'}, {len(settings.numbers)} numbers listed")
+    listed = f"{len(settings.numbers)} number{'' if len(settings.numbers) == 1 else 's'} listed"
+    yield ok("settings", f"public origin {settings.public_origin or 'none'}, {listed}")
     token = settings.twilio_auth_token.get_secret_value() if settings.twilio_auth_token else None
     yield (judged := machine.judge_token(token, settings.public_origin))
     yield machine.check_folder("calls folder", "OFFHOOK_CALLS_DIR", settings.calls_dir)

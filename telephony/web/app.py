@@ -35,6 +35,13 @@ def build_app(host: CallHost, check: SignatureCheck, access: Access, metrics: Se
     app.register_blueprint(metrics_blueprint(metrics, access))
     app.register_blueprint(phone_blueprint(Phone(host, host.agents.names(), now_ms=now_ms), access))
 
+    @app.get("/")
+    async def root() -> Response:
+        if not access.allows(request.scope):
+            return Response(status=404)
+        told = "Offhook answers telephone calls here. A telephone in the browser: /phone\n"
+        return Response(told, content_type="text/plain")
+
     @app.get("/healthz")
     async def healthz() -> Response:
         seen = check.seen(request.scope["headers"])
@@ -59,6 +66,7 @@ def build_asgi(host: CallHost, check: SignatureCheck, access: Access, metrics: S
     """Everything that the server serves."""
     instance = (INSTANCE_HEADER.lower().encode(), host.instance.encode())
     app = build_app(host, check, access, metrics)
-    served = {rule.rule.split("/")[1] for rule in app.url_map.iter_rules()}
+    # Without "/", which is for operators only, and what strangers ask for most.
+    served = {rule.rule.split("/")[1] for rule in app.url_map.iter_rules()} - {""}
     keeper = Doorkeeper(app, host.counts, served, time.monotonic)
     return MediaGate(keeper, host, refusal_headers=(instance,))

@@ -39,5 +39,12 @@ class CallLog:
             call_ms = line.get("call_ms")
             duration_s = round(call_ms / 1000, 1) if isinstance(call_ms, int | float) else 0.0
             fields = event("call.ended", reason=line.get("reason"), duration_s=duration_s, turns=self._turns)
-            message = "call %s is over after %.1f s and %d turns: %s"
-            log.info(message, self._call, duration_s, self._turns, line.get("reason"), extra=fields)
+            turns = f"{self._turns} turn{'' if self._turns == 1 else 's'}"
+            log.info(
+                "call %s is over after %.1f s and %s: %s",
+                self._call,
+                duration_s,
+                turns,
+                line.get("reason"),
+                extra=fields,
+            )

@@ -327,7 +327,8 @@ class CallHost:
         self._room.draining = True
         if self._idle.is_set():
             return
-        log.info("stopping: %d calls may finish within %g s", self._room.calls, drain_s, extra=event("drain.began"))
+        calls = f"{self._room.calls} call{'' if self._room.calls == 1 else 's'}"
+        log.info("stopping: %s may finish within %g s", calls, drain_s, extra=event("drain.began"))
         await self._until_idle(drain_s, hurry)
         if not self._idle.is_set():
             log.warning("stopping: %d calls are told goodbye", self._room.calls, extra=event("drain.goodbye"))

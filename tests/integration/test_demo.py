@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -76,6 +77,8 @@ def serving(folder: Path) -> Iterator[subprocess.Popen[str]]:
     )
     assert process.stdout is not None
     assert "answering calls: test-desk; the number's voice webhook is http://127.0.0.1:" in process.stdout.readline()
+    phone = process.stdout.readline()
+    assert re.fullmatch(r"the browser phone is http://127.0.0.1:[0-9]+/phone; Ctrl-C stops the service\n", phone)
     yield process
     process.kill()
     process.communicate()

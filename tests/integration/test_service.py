@@ -89,6 +89,14 @@ async def test_nonsense_in_place_of_start_ends_that_socket_alone(
     assert (await get(carrier, "/healthz"))[0] == 200
 
 
+async def test_the_root_names_the_service_to_operators_only(service: Service, carrier: ForeignCarrier) -> None:
+    status, told = await get(carrier, "/")
+    assert (status, told) == (200, "Offhook answers telephone calls here. A telephone in the browser: /phone\n")
+    for headers in ({"X-Forwarded-For": "192.0.2.1"}, {"Host": "agent.example.com"}):
+        async with carrier.http.get(f"{service.url}/", headers=headers) as response:
+            assert (response.status, await response.read()) == (404, b"")
+
+
 async def test_an_oversized_message_closes_the_socket(service: Service, carrier: ForeignCarrier) -> None:
     stream = await carrier.open(await carrier.voice(CALL), CALL)
     with contextlib.suppress(ConnectionError):

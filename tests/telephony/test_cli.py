@@ -60,6 +60,25 @@ def test_agents_are_listed_and_checked(capfd: pytest.CaptureFixture[str]) -> Non
     assert "parcel-desk is in order" in capfd.readouterr().out
 
 
+def test_agents_that_numbers_name_are_listed_with_them(capfd: pytest.CaptureFixture[str]) -> None:
+    Path("mine").mkdir()
+    desk = '"./mine"'
+    same = f'{{ agent = "{Path("mine").resolve()}" }}'
+    routes = {"+15550100": desk, "+15550101": same, "+15550102": '"parcel-desk"', "+15550103": '"./gone"'}
+    Path("offhook.toml").write_text("[numbers]\n" + "".join(f'"{key}" = {value}\n' for key, value in routes.items()))
+    assert run(["agents", "list"]) == 0
+    lines = [line.split(None, 1) for line in capfd.readouterr().out.splitlines()]
+    told = dict(lines)
+    assert len(told) == len(lines) == 3
+    assert told["parcel-desk"].split("  ")[-1] == "+15550102, all other numbers"
+    assert told["./mine"].startswith("mine ")
+    assert told["./mine"].endswith(" +15550100, +15550101")
+    assert told["./gone"].startswith("there is no such agent")
+    Path("offhook.toml").unlink()
+    assert run(["agents", "list"]) == 0
+    assert capfd.readouterr().out.endswith("  all numbers\n")
+
+
 def test_a_mistake_in_an_agent_is_told_with_its_line(capfd: pytest.CaptureFixture[str]) -> None:
     folder = Path("mine")
     folder.mkdir()

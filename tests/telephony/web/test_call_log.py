@@ -32,7 +32,7 @@ def test_beginning_errors_and_end_are_told_and_nothing_that_was_said(caplog: pyt
         "call CA1 begins: parcel-desk answers",
         'call CA1: error in stt: engine "x": too late',
         "call CA1: error in call: see call.failed",
-        "call CA1 is over after 12.3 s and 1 turns: agent: hangup",
+        "call CA1 is over after 12.3 s and 1 turn: agent: hangup",
     ]
     last: Any = caplog.records[-1]
     assert (last.event, last.fields) == ("call.ended", {"reason": "agent: hangup", "duration_s": 12.3, "turns": 1})
