@@ -17,6 +17,8 @@ import time
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
+from telephony.logs.context import event
+
 log = logging.getLogger("offhook.supervisor")
 
 #: How a worker of ours is told which descriptor to listen on.
@@ -78,7 +80,9 @@ class Supervisor:
             if self._stopping.is_set() or (first and status == USAGE):
                 return status if status >= 0 else 128 - status  # as a shell tells of a signal
             lived_s, first = time.monotonic() - began_s, False
-            log.error("the worker died (%s) after %.0f s; a new one is started", _cause(status), lived_s)
+            cause = _cause(status)
+            died = event("supervisor.died", cause=cause, lived_s=round(lived_s, 1))
+            log.error("the worker died (%s) after %.0f s; a new one is started", cause, lived_s, extra=died)
             if lived_s > SHORT_LIFE_S:
                 wait_s = BACK_OFF_S[0]
                 continue
@@ -93,7 +97,8 @@ class Supervisor:
         self._worker = subprocess.Popen(self._command, pass_fds=(fd, life), env=environment, start_new_session=True)
         if self._stopping.is_set():  # the signal came before there was a worker to get it
             self._worker.terminate()
-        log.info("worker %d has been started", self._worker.pid)
+        started = event("supervisor.started", worker=self._worker.pid)
+        log.info("worker %d has been started", self._worker.pid, extra=started)
         return self._worker.wait()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

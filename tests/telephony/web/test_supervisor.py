@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -33,9 +34,10 @@ while True:
         connection.sendall(str(os.getpid()).encode())
 """
 PARENT = """
-import logging, socket, sys
+import socket, sys
+from telephony.logs.setup import configure
 from telephony.web.supervisor import Supervisor
-logging.basicConfig(level="INFO")
+configure("info", "json")
 listening = socket.create_server(("127.0.0.1", 0))
 print(listening.getsockname()[1], flush=True)
 sys.exit(Supervisor(listening, [sys.executable, "-c", sys.argv[1]]).run())
@@ -85,6 +87,12 @@ def test_a_worker_that_dies_is_replaced_and_nobody_is_refused(supervised: Superv
     assert supervised.ask(b"die") == ""
     second = supervised.ask()  # at once: waits in the queue until there is a worker
     assert second not in ("", first)
+    supervised.end(signal.SIGTERM)
+    assert supervised.process.stderr is not None
+    told = [json.loads(line) for line in supervised.process.stderr]
+    assert [line["event"] for line in told] == ["supervisor.started", "supervisor.died", "supervisor.started"]
+    assert [line.get("worker") for line in told] == [int(first), None, int(second)]
+    assert told[1]["cause"] == "signal 9"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
