@@ -101,14 +101,33 @@ def call(
     fallback: Annotated[
         str | None, typer.Option("--fallback", metavar="URL", help="The number's fallback URL, should a webhook fail.")
     ] = None,
+    number: Annotated[
+        str | None, typer.Option("--number", help="The number that is called; else +15005550001.")
+    ] = None,
+    caller: Annotated[str | None, typer.Option("--from", help="The number that calls; else +15005550006.")] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Also the TwiML, redirects, and the caller's own pacing.")
+    ] = False,
     config: Config = None,
 ) -> None:
-    """Ring a service as the carrier would. Status 0 if the caller was served, else 1."""
+    """Ring a service as the carrier would. Status 0 if the caller was served (or answered, where nobody can tell here
+    what was understood), else 1."""
     from telephony.sandbox.command import ring
     from telephony.settings import load_settings
     from telephony.web.serve import run_loop
 
-    made = ring(load_settings(config), script, to=to, wav=wav, as_json=as_json, trial=trial, fallback=fallback)
+    made = ring(
+        load_settings(config),
+        script,
+        to=to,
+        wav=wav,
+        as_json=as_json,
+        trial=trial,
+        fallback=fallback,
+        number=number,
+        caller=caller,
+        verbose=verbose,
+    )
     raise typer.Exit(run_loop(made))
 
 

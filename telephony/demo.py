@@ -71,7 +71,7 @@ async def _one_call(service: Service, settings: Settings, wav: Path, console: Co
     said = len(report["spoken"])
     if view.understood < said:  # an apology is an answer to the ear, and no service
         console.print(Text(f"Understood: {view.understood} of the {said} things that the caller said.", "red"))
-    served = bool(report["served"]) and view.understood >= said
+    served = report["verdict"] != "not served" and view.understood >= said
     console.print(Text("The caller was served.", "bold green") if served else Text("NOT served.", "bold red"))
     return served
 
@@ -79,8 +79,9 @@ async def _one_call(service: Service, settings: Settings, wav: Path, console: Co
 async def _caller(service: Service, settings: Settings, wav: Path) -> tuple[dict[str, Any] | None, str]:
     """The report of `offhook call demo`, run as a child; or None, and what it said on stderr."""
     command = [sys.executable, "-m", "telephony.cli", "call", "demo", "--to", service.url, "--wav", str(wav), "--json"]
-    # The caller signs with the token in this service's data folder, wherever that was set.
-    environment = {**os.environ, "OFFHOOK_DATA_DIR": str(settings.data_dir.resolve())}
+    # The caller signs with the token in this service's data folder, and looks for its record, wherever they were set.
+    here = {"OFFHOOK_DATA_DIR": settings.data_dir, "OFFHOOK_CALLS_DIR": settings.calls_dir}
+    environment = {**os.environ, **{name: str(path.resolve()) for name, path in here.items()}}
     pipe = asyncio.subprocess.PIPE
     try:
         child = await asyncio.create_subprocess_exec(

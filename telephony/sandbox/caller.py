@@ -32,10 +32,12 @@ from telephony.sandbox.pace import SAY_MS_PER_WORD, TIME_FACTOR, Pace
 from telephony.sandbox.report import CallReport, ear_report, pacing_report, served, spoken_reports
 from telephony.sandbox.script import Drop, HangUp, Keys, Say, SayWords, Script
 from telephony.sandbox.stream import Streams
-from telephony.sandbox.talker import Talker
+from telephony.sandbox.talker import TURN_BY_TURN, Talker
 from telephony.sandbox.webhooks import Webhooks, new_sid, voice_url, web_address
 
 MAX_CALL_S = 600.0
+CALLED, CALLER = "+15005550001", "+15005550006"
+"""Numbers that Twilio keeps for tests (twilio.com/docs/iam/test-credentials): nobody has them."""
 
 
 class SandboxCall:
@@ -47,8 +49,8 @@ class SandboxCall:
         to: str,
         *,
         auth_token: str,
-        caller: str = "+15005550006",
-        called: str = "+15005550001",
+        caller: str = CALLER,
+        called: str = CALLED,
         noise: bool = True,
         max_call_s: float = MAX_CALL_S,
         fallback_url: str | None = None,
@@ -160,10 +162,15 @@ class SandboxCall:
     def _sum_up(self, streams: Streams) -> None:
         report, talker, legs = self.report, self._talker, streams.legs
         report.errors += talker.errors + self._answerer.errors + self._dials.errors
-        for step in talker.unspoken():
-            if isinstance(step, Say | SayWords | Keys):
-                what = step.text or getattr(step, "digits", "")
-                report.errors.append(f"the call ended before the caller could say {what!r}")
+        cut_out = [one for one in report.conversation if one.by == "notice" and "<Stream>" in one.text]
+        if cut_out and not report.gathers:  # nothing else can have come of the call
+            report.errors.append(f"a trial account carries no media stream: {TURN_BY_TURN}")
+        else:
+            report.errors += [
+                f"the call ended before the caller could say {step.text or getattr(step, 'digits', '')!r}"
+                for step in talker.unspoken()
+                if isinstance(step, Say | SayWords | Keys)
+            ]
         report.errors += [f"no <Dial> came for {plan.to or plan.outcome} of the script" for plan in self._dials.left]
         if (
             not legs
@@ -173,6 +180,7 @@ class SandboxCall:
             report.errors.append("the agent hung up; by the script the caller was to")
         report.warnings += talker.notes + self._answerer.notes
         report.streams = len(legs)
+        report.stream_starts_ms = [round(leg.offset_ms) for leg in legs]
         gaps: list[Gap] = []
         for leg in legs:
             gaps += [Gap(leg.offset_ms + gap.at_ms, gap.gap_ms) for gap in leg.carrier.gaps]

@@ -44,6 +44,11 @@ class DialBook:
         """The entries that no <Dial> has come for."""
         return tuple(self._plans)
 
+    def taken_out(self) -> None:
+        """A <Dial> that the account may not make, and that nobody is called by: its entry is done."""
+        if self._plans:
+            self._plans.popleft()
+
     def call(self, verb: Dial) -> Dialled:
         """What comes of this <Dial>. Nobody answers after its timeout."""
         plan = self._plans.popleft() if self._plans else DialPlan()

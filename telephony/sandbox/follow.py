@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from telephony.sandbox.dial import DialBook
 from telephony.sandbox.faults import Fault
@@ -116,6 +116,8 @@ class Walk:
                 self._note("agent", "digits", digits)
                 await self._pace.wait(sum(PAUSES_S.get(digit, TONE_S) for digit in digits))
             case Notice(instead_of):
+                if instead_of.startswith("<Dial>"):
+                    self._dials.taken_out()
                 self._note("twilio", "notice", f"a trial account cannot use {instead_of}")
             case UnknownVerb(name):
                 self._report.warnings.append(f"TwiML: <{name}> is not followed by the sandbox")
@@ -124,6 +126,8 @@ class Walk:
     async def _connect(self, verb: ConnectStream, url: str) -> GoTo | Ended | None:
         self._note("agent", "stream", "")
         ended, stream_sid = await self._streams.hold(verb, url)
+        if ended == "refused":
+            self._report.conversation[-1] = replace(self._report.conversation[-1], text="refused")
         if ended == "hang up":
             return Ended("caller hung up")
         if ended == "drop" and not self._talker.steps_left:

@@ -87,7 +87,8 @@ class CallReport:
     ended_by: str = ""
     """"agent hung up", "caller hung up", "caller dropped", "rejected", or the error: "error 11200: …", "error: …"."""
     served: bool = False
-    """The agent was heard, answered everything that asked for an answer, and the call ended cleanly."""
+    """The agent was heard, answered everything that asked for an answer, and the call ended cleanly: as far as the ear
+    can tell. Whether the words were understood is in the service's record (telephony/sandbox/understood.py)."""
     greeting_ms: int | None = None
     """Call time of the agent's first audible sample in a stream."""
     spoken: list[SpokenReport] = field(default_factory=list)
@@ -96,6 +97,8 @@ class CallReport:
     conversation: list[Utterance] = field(default_factory=list)
     """What was said and done outside the streams, in order; a stream is one entry of it."""
     streams: int = 0
+    stream_starts_ms: list[int] = field(default_factory=list)
+    """Call time at which each stream began."""
     gathers: int = 0
     hops: int = 0
     """Redirects and actions followed: the documents behind the first, but for the fallback URL's."""

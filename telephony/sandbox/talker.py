@@ -31,6 +31,8 @@ FRAME_MS = 20
 FRAME_BYTES = g711.RATE_HZ * FRAME_MS // 1000
 LAST_WAIT_MS = 600
 """After the last step: so much quiet after the answer, before the caller hangs up."""
+TURN_BY_TURN = 'start the service with OFFHOOK_MODE=gather, or write mode = "gather" at the number (docs/trial.md)'
+"""What makes a service of ours ask with <Gather>."""
 NOISE_AMPLITUDE = 56
 """Uniform noise of this amplitude lies at -60 dBFS (56 / sqrt 3 / 32768)."""
 
@@ -71,6 +73,7 @@ class Talker:
         """"hang up" or "drop", once the caller wants to leave."""
         self.buffer_audible: Callable[[], bool] = lambda: False
         self.cursor = Cursor(script.steps)
+        self._has_sound = any(isinstance(step, Say) for step in script.steps)
         self._entered_ms: float = 0
         self._ear = ear
         self._idle = line_noise() if noise else (g711.silence(FRAME_MS),)
@@ -153,12 +156,7 @@ class Talker:
                 self.ended = "hang up"
             return False
         if isinstance(step, SayWords):
-            if not self._finished(now_ms, AFTER_MS, WAIT_S):  # until then the stream may end, and a <Gather> come
-                return False
-            self.errors.append(
-                f"say_text = {step.text!r} has no sound, and this is a media stream: give the step a recording (say)"
-            )
-            return self._next(now_ms)
+            return self._without_sound(step, now_ms)
         if isinstance(step, Say):
             return self._say(step, now_ms)
         if isinstance(step, Keys):
@@ -191,6 +189,20 @@ class Talker:
         self._next(now_ms)
         self.spoken.append(Spoken(step.text, "voice", start, end, interrupting, not self.cursor.leaves_at_once))
         return False
+
+    def _without_sound(self, step: SayWords, now_ms: float) -> bool:
+        """Words that no stream can carry: who has nothing else to say hangs up, and need not hear the agent out."""
+        problem = f"say_text = {step.text!r} has no sound, and this is a media stream"
+        if not self._has_sound:
+            self.errors.append(f"{problem}: {TURN_BY_TURN}")
+            self.ended = "hang up"
+            while self.steps_left:
+                self.cursor.advance()
+            return False
+        if not self._finished(now_ms, AFTER_MS, WAIT_S):  # until then the stream may end, and a <Gather> come
+            return False
+        self.errors.append(f"{problem}: give the step a recording (say)")
+        return self._next(now_ms)
 
     def _press(self, step: Keys, now_ms: float) -> bool:
         if self._keys_sent == 0:

@@ -21,6 +21,10 @@ from telephony.sandbox.twiml import LARGEST_BYTES
 
 ANSWER_DEADLINE_S = 15.0
 """Twilio waits so long for a voice webhook, whatever its connection overrides say."""
+FIRST_WORDS = 80
+"""So much of a refusal's text is told; a proxy's page tells nothing more."""
+CERT_EXPIRED, HOSTNAME_MISMATCH = 10, 62
+"""OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED and X509_V_ERR_HOSTNAME_MISMATCH (x509_vfy.h)."""
 LARGEST_ANSWER_BYTES = LARGEST_BYTES + 1
 """One more than TwiML may have: what is longer is refused there, and need not be read."""
 
@@ -94,9 +98,10 @@ class Answer:
 class _Failed(Exception):
     """One attempt came to nothing. `kind` is the retry policy's word for it."""
 
-    def __init__(self, kind: str, cause: str) -> None:
+    def __init__(self, kind: str, cause: str, code: int = 11200) -> None:
         super().__init__(cause)
         self.kind = kind
+        self.code = code
 
 
 class Webhooks:
@@ -142,7 +147,7 @@ class Webhooks:
                     except _Failed as failed:
                         if retries == overrides.rc or not overrides.retries(failed.kind):
                             tried = f" (asked {retries + 1} times)" if retries else ""
-                            raise Fault(11200, f"POST {bare}: {failed}{tried}") from None
+                            raise Fault(failed.code, f"POST {bare}: {failed}{tried}") from None
                         retries += 1
                         self.notes.append(f"POST {bare}: {failed}: asked again")
                         await asyncio.sleep(self._retry_pause_s)
@@ -163,10 +168,17 @@ class Webhooks:
                     body += piece
                 text = body.decode("utf-8", "replace")
                 if not 200 <= response.status < 300:
-                    raise _Failed(f"{response.status // 100}xx", f"answered {response.status}: {text[:200]!r}")
+                    words = _first_words(text) if response.content_type == "text/plain" else ""
+                    raise _Failed(f"{response.status // 100}xx", f"answered {response.status}{words}")
                 return Answer(text, (time.monotonic() - begun_s) * 1000)
         except aiohttp.ConnectionTimeoutError:
             raise _Failed("ct", f"no connection in {how.ct} ms") from None
+        except aiohttp.ClientConnectorCertificateError as error:
+            code, why = _untrusted(error.certificate_error)
+            raise _Failed("certificate", f"its certificate is not trusted: {why}", code) from None
+        except aiohttp.ClientConnectorSSLError as error:
+            told = getattr(error.os_error, "reason", "") or error.os_error
+            raise _Failed("tls", f"no TLS there ({told}): does it speak http, not https?", 11220) from None
         except aiohttp.ClientConnectorError as error:
             raise _Failed("ct", str(error)) from None
         except aiohttp.SocketTimeoutError:
@@ -181,3 +193,17 @@ class Webhooks:
         if error:
             more["StreamError"] = error
         await self.post(url, "in-progress", **more)
+
+
+def _first_words(text: str) -> str:
+    """The beginning of a refusal that was written for people."""
+    words = " ".join(text.split())
+    return f": {words[:FIRST_WORDS]!r}" if words else ""
+
+
+def _untrusted(error: Exception) -> tuple[int, str]:
+    """Twilio's code for a certificate that it does not take, and what is wrong with it."""
+    verify = getattr(error, "verify_code", None)
+    why = str(getattr(error, "verify_message", "") or error).rstrip(".")
+    code = 11235 if verify == HOSTNAME_MISMATCH else 11236 if verify == CERT_EXPIRED else 11237
+    return code, why

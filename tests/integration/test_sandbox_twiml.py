@@ -4,22 +4,28 @@ import asyncio
 import io
 import json
 import random
+import ssl
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from pydantic import SecretStr
 from rich.console import Console
 from typer.testing import CliRunner
 
+from agent.errors import LocalError
 from telephony.cli import app
 from telephony.sandbox import caller, command
 from telephony.sandbox.caller import SandboxCall
 from telephony.sandbox.limits import TRIAL
 from telephony.sandbox.report import CallReport
 from telephony.sandbox.script import DialPlan, Drop, HangUp, Keys, Pause, SayWords, Script, Step, WaitForHangUp
+from telephony.sandbox.show import advice, print_report
+from telephony.sandbox.understood import judge
 from telephony.settings import Settings
+from tests.integration.nginx import OPENSSL, free_port, make_certificate
 from tests.integration.twiml_service import TOKEN, TwimlService
 
 ASK = '<Gather input="dtmf speech" action="/turn" actionOnEmptyResult="true"><Say>{}</Say></Gather>'
@@ -401,6 +407,71 @@ async def test_a_trial_removes_streams_and_transfers() -> None:
     assert not report.served
 
 
+async def test_a_transfer_that_a_trial_takes_out_counts_as_met() -> None:
+    service = TwimlService(voice=["<Say>One moment.</Say><Dial>+15550100</Dial>"])
+    plans = (DialPlan(to="+15550100", outcome="busy"), DialPlan(outcome="failed"))
+    report = await ring(service, dial=plans, trial=True)
+    assert report.errors == ["no <Dial> came for failed of the script"]
+
+
+async def test_a_service_in_the_wrong_mode_for_a_trial_is_told_how_to_change_it() -> None:
+    service = TwimlService(voice=['<Connect><Stream url="wss://h/media"/></Connect>'])
+    report = await ring(service, SayWords("hello"), SayWords("bye"), trial=True)
+    (error,) = report.errors
+    assert "a trial account carries no media stream: start the service with OFFHOOK_MODE=gather" in error
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
+async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, tmp_path / "key.pem")
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port := free_port(), ssl=context)
+    async with server, asyncio.timeout(10):
+        call = SandboxCall(Script("s", (LISTEN,)), f"https://localhost:{port}", auth_token=TOKEN)
+        report = await call.run()
+    assert report.error_codes == [11237]
+    assert "its certificate is not trusted: self-signed certificate" in report.errors[0]
+    assert "SSL_CERT_FILE=ca.pem" in advice(report.errors[0])
+    assert "Is the service running" not in advice(report.errors[0])
+
+
+async def test_a_port_without_tls() -> None:
+    service = TwimlService(voice=["<Hangup/>"])
+    async with service.serving(), asyncio.timeout(10):
+        to = service.url.replace("http:", "https:")
+        report = await SandboxCall(Script("s", (LISTEN,)), to, auth_token=TOKEN).run()
+    assert report.error_codes == [11220]
+    assert "http, not https" in report.errors[0]
+
+
+async def test_a_page_instead_of_a_refusal_is_not_told() -> None:
+    async def refuse(request: web.Request) -> web.Response:
+        html = request.path == "/html"
+        return web.Response(
+            status=403,
+            text="<html>" + "x" * 999 if html else "No " + "y" * 999,
+            content_type="text/html" if html else None,
+        )
+
+    app = web.Application()
+    app.router.add_post("/{path}", refuse)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await (site := web.TCPSite(runner, "127.0.0.1", free_port())).start()
+        calls = [
+            SandboxCall(Script("s", (LISTEN,)), f"{site.name}/{path}", auth_token=TOKEN) for path in ("html", "text")
+        ]
+        reports = [await call.run() for call in calls]
+    finally:
+        await runner.cleanup()
+    page, text = (report.errors[0] for report in reports)
+    assert page.endswith("answered 403")
+    assert text.endswith(f"answered 403: {'No ' + 'y' * 77!r}")
+    assert "OFFHOOK_PUBLIC_ORIGIN" in advice(page)
+
+
 async def test_a_trial_waits_five_seconds_and_lasts_ten_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (TRIAL.answer_s, TRIAL.call_s) == (5.0, 600.0)
     long = await ring(TwimlService(voice=['<Pause length="601"/><Say>never</Say>']), trial=True, time_factor=0.0)
@@ -420,7 +491,7 @@ async def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     (tmp_path / "s.toml").write_text("[[step]]\nsay_text = 'hello [red]'\n[[step]]\nwait_for_hang_up = true\n")
     service = TwimlService(voice=[500], fallback=[ASK.format("Who is it?")], turn=["<Say>Goodbye.</Say>"])
     async with service.serving():
-        settings = Settings(twilio_auth_token=SecretStr(TOKEN))
+        settings = Settings(twilio_auth_token=SecretStr(TOKEN), calls_dir=tmp_path)
         code = await command.ring(
             settings,
             str(tmp_path / "s.toml"),
@@ -429,6 +500,9 @@ async def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
             as_json=False,
             trial=True,
             fallback=f"{service.url}/fallback",
+            number="+1 555 0101",
+            caller="+15550102",
+            verbose=True,
         )
     out = capsys.readouterr().out
     assert code == 0
@@ -437,6 +511,14 @@ async def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "agent heard never" not in out
     assert "1 redirects and actions; slowest answer" in out
     assert "warning: error 11200" in out
+    assert out.rstrip().endswith("(what was understood is not known here)")
+    assert {(post.form["To"], post.form["From"]) for post in service.posts} == {("+15550101", "+15550102")}
+
+
+async def test_a_number_that_is_none_is_refused() -> None:
+    settings = Settings(twilio_auth_token=SecretStr(TOKEN))
+    with pytest.raises(LocalError, match="--from: 'nobody' is no number"):
+        await command.ring(settings, "typed", to="http://h", wav=None, as_json=True, caller="nobody")
 
 
 async def test_report_of_a_call_that_was_not_heard() -> None:
@@ -444,7 +526,7 @@ async def test_report_of_a_call_that_was_not_heard() -> None:
         TwimlService(voice=["<Gather><Say>Number?</Say></Gather><Dial>+1</Dial><Connect/>"]), SayWords("x"), LISTEN
     )
     out = io.StringIO()
-    command.print_report(report, Console(file=out, width=120))
+    print_report(report, judge(report, []), Console(file=out, width=120))
     assert "caller: x [not heard]" in out.getvalue()
     assert "agent (dial): +1: completed" in out.getvalue()
     assert "NOT served" in out.getvalue()
@@ -458,7 +540,8 @@ def test_options_reach_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
         return 0
 
     monkeypatch.setattr(command, "ring", ring)
-    result = CliRunner().invoke(app, ["call", "demo", "--trial", "--fallback", "http://h/f", "--json"])
+    numbers = ["--number", "+15550101", "--from", "+15550102", "-v"]
+    result = CliRunner().invoke(app, ["call", "demo", "--trial", "--fallback", "http://h/f", "--json", *numbers])
     assert result.exit_code == 0, result.output
     assert given == {
         "script": "demo",
@@ -467,4 +550,7 @@ def test_options_reach_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
         "as_json": True,
         "trial": True,
         "fallback": "http://h/f",
+        "number": "+15550101",
+        "caller": "+15550102",
+        "verbose": True,
     }

@@ -246,9 +246,17 @@ def test_words_without_a_recording_cannot_be_said_to_a_stream() -> None:
     talker, _, sent, _ = run([SayWords("hello"), HangUp()], [(0, 100)])
     assert talker.ended == "hang up"
     assert LOUD not in sent
+    assert len(talker.errors) == 1
+    assert "say_text = 'hello' has no sound, and this is a media stream: start the service with" in talker.errors[0]
+    assert not talker.steps_left
+
+
+def test_words_among_recordings_are_passed_over_in_a_stream() -> None:
+    talker, _, _, _ = run([SayWords("hello"), Say(clip(100)), HangUp()], [(0, 100)])
     assert talker.errors == [
         "say_text = 'hello' has no sound, and this is a media stream: give the step a recording (say)"
     ]
+    assert len(talker.spoken) == 1
 
 
 @pytest.mark.parametrize(
