@@ -219,6 +219,7 @@ async def test_what_fails_is_told_in_plain_words(start_service: StartService) ->
             await browser.page.click("#call")
             await browser.until("words => document.querySelector('#problem').textContent.includes(words)", 5, words)
             assert await browser.state() == "over"
+            assert await browser.page.inner_text("#call-label") == "Call", "no call began"
 
 
 async def test_a_service_that_dies_and_comes_back(start_service: StartService) -> None:
@@ -248,6 +249,47 @@ async def test_a_service_that_dies_and_comes_back(start_service: StartService) -
             assert words in (await browser.texts(".note.end"))[0]
             await ended(service)
     assert len(calls()) == 4
+
+
+async def test_a_service_that_is_gone_is_not_laid_to_the_browser(start_service: StartService) -> None:
+    service = await start_service()
+    for earlier in (False, True):
+        async with phone(service, [(60, None)]) as browser:
+            if earlier:
+                await call(browser)
+                await browser.page.click("#call")
+                assert await browser.page.inner_text("#call-label") == "Call again"
+                await ended(service)
+            await browser.page.context.set_offline(True)
+            await browser.page.click("#call")
+            await browser.until("document.querySelector('#problem').textContent !== ''", 10)
+            assert await browser.page.inner_text("#problem") == (
+                "The service does not answer. Is `offhook serve` running?"
+            )
+            assert await browser.page.inner_text("#call-label") == "Call", "no call began"
+            browser.complaints.clear()  # Chromium itself notes that nobody answers
+
+
+FITS = """() => {
+  const handset = document.querySelector(".handset");
+  const line = document.querySelector("fieldset").getBoundingClientRect();
+  return document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth
+    && handset.scrollHeight <= handset.clientHeight && handset.scrollWidth <= handset.clientWidth
+    && line.bottom <= innerHeight;
+}"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 757), (1366, 640), (1180, 800), (390, 844)])
+async def test_all_of_the_handset_is_seen_at_once(start_service: StartService, width: int, height: int) -> None:
+    """With a choice of agents, and a problem that holds a long word."""
+    agents = Path(__file__).parents[1] / "agent" / "agents"
+    service = await start_service(numbers={"+15550100": {"agent": str(agents / "opening-hours")}})
+    async with phone(service, [(1, None)], width=width, height=height) as browser:
+        assert await browser.page.locator("#agent option").count() == 2
+        assert await browser.page.evaluate(FITS)
+        tell = "text => Object.assign(document.querySelector('#problem'), { hidden: false, textContent: text })"
+        await browser.page.evaluate(f"text => void ({tell})(text)", f"It cannot be: http://127.0.0.1/{'x' * 40}")
+        assert await browser.page.evaluate(FITS)
 
 
 TWIN = """

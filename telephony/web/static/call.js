@@ -21,6 +21,10 @@ const ACCOUNT_SID = `AC${"0".repeat(32)}`;
 /** What went wrong, in words for whoever sits before the page. */
 export class CallFailed extends Error {}
 
+/** The service, or the proxy before it, is not there. */
+export const GONE = "The service does not answer. Is `offhook serve` running?";
+const PROXY_ALONE = [502, 503, 504];
+
 const MICROPHONE_ERRORS = {
   NotAllowedError: "The browser was not allowed to use the microphone. Allow it (beside the page's address), then call again.",
   NotFoundError: "No microphone was found. Connect one, then call again.",
@@ -46,11 +50,24 @@ async function askForCall(agent) {
     const headers = { "Content-Type": "application/json" };
     response = await fetch("/phone/calls", { method: "POST", headers, body: JSON.stringify({ agent }) });
   } catch {
-    throw new CallFailed("The service cannot be reached. Is it still running?");
+    throw new CallFailed(GONE);
   }
   if (response.ok) return response.json();
   const problem = await response.json().catch(() => ({}));
+  if (!problem.error && PROXY_ALONE.includes(response.status)) throw new CallFailed(GONE);
   throw new CallFailed(problem.error ?? `The service refused the call (status ${response.status}).`);
+}
+
+async function loadWorklets(context) {
+  const addresses = ["capture", "playback"].map((name) => `/phone/static/${name}.worklet.js`);
+  try {
+    await Promise.all(addresses.map((address) => context.audioWorklet.addModule(address)));
+  } catch (error) {
+    // A browser says no more than that it could not load them.
+    const answer = await fetch(addresses[0]).catch(() => null);
+    if (!answer || PROXY_ALONE.includes(answer.status)) throw new CallFailed(GONE);
+    throw error;
+  }
 }
 
 export class Call {
@@ -78,9 +95,7 @@ export class Call {
       this.microphone = await openMicrophone();
       if (this.over) throw new CallFailed("The call was given up.");
       await this.context.resume();
-      await Promise.all(
-        ["capture", "playback"].map((name) => this.context.audioWorklet.addModule(`/phone/static/${name}.worklet.js`)),
-      );
+      await loadWorklets(this.context);
       const { call, media, events } = await askForCall(this.choice.agent);
       if (this.over) throw new CallFailed("The call was given up.");
       this.callSid = call;

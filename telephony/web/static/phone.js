@@ -1,6 +1,6 @@
 /** The browser phone: the page's controls around one call at a time. */
 
-import { Call, CallFailed } from "./call.js";
+import { Call, CallFailed, GONE } from "./call.js";
 import { STAGES, Transcript, element } from "./transcript.js";
 
 const $ = (id) => document.getElementById(id);
@@ -12,6 +12,7 @@ const METER_DB = 50;
 
 let call = null;
 let began = 0;
+let connected = false;
 const levels = { caller: 0, agent: 0 };
 
 const plainName = (name) => (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll("-", " ");
@@ -20,7 +21,7 @@ function show(state, status) {
   document.body.dataset.state = state;
   $("status").textContent = status;
   const busy = state === "ringing" || state === "talking";
-  $("call-label").textContent = busy ? "Hang up" : state === "over" ? "Call again" : "Call";
+  $("call-label").textContent = busy ? "Hang up" : connected ? "Call again" : "Call";
   $("mute").disabled = !busy;
   for (const field of $("choices").elements) field.disabled = busy;
   for (const key of $("keypad").children) key.disabled = state !== "talking";
@@ -39,6 +40,7 @@ async function ring() {
       transcript.take(line);
     },
     connected: () => {
+      connected = true;
       began = performance.now();
       show("talking", "In call");
     },
@@ -48,6 +50,7 @@ async function ring() {
     ended: (why) => over(one, why),
   });
   call = one;
+  connected = false;
   tell("");
   transcript.clear();
   $("empty").hidden = true;
@@ -112,7 +115,7 @@ async function listAgents() {
     $("agent-choice").hidden = agents.length < 2;
     named();
   } catch {
-    tell("The service cannot be reached. Is it still running?");
+    tell(GONE);
   }
 }
 
