@@ -1,42 +1,13 @@
 """A caller's script: what the sandbox's caller says, and when. A TOML file of steps, or one recording.
 
     [[step]]
-    say = "hello.flac"          # WAV or FLAC, any rate, relative to the script; mono is made of several channels
-    text = "Hello"              # what is said: for the report, and what Twilio's recogniser makes of it in a <Gather>
-    after_ms = 300              # speak when the agent has finished and been silent for so long …
-    wait_s = 15                 # … or when nothing has been heard from it for so long
-    interrupt_after_ms = 1000   # or: speak that long into the agent's next answer
+    say = "hello.flac"          # also: say_text, keys, pause_ms, hang_up, drop, wait_for_hang_up
+    after_ms = 300              # when: the agent has finished, and been silent for so long
 
-    [[step]]
-    say_text = "where is my parcel"   # words without a recording: for calls that are served turn by turn (<Gather>);
-    interrupt_after_ms = 1000         # in a media stream there is nothing to play, and the report says so
+    [[dial]]                    # what comes of the agent's transfers, in order
+    outcome = "no-answer"
 
-    [[step]]
-    keys = "4711"               # keypad digits, when the agent has finished; key_gap_ms apart (default 250)
-
-    [[dial]]                    # what comes of the agent's transfers: one entry for each <Dial>, in order
-    to = "+15550100"            # whom it must call, or the report has an error; may be left out
-    outcome = "no-answer"       # or completed (the default, also where no entry is left), busy, failed, canceled
-    after_s = 1.0               # how long it rings; with no-answer, as long as the <Dial> allows
-    talk_s = 1.0                # completed: how long the two then talk
-
-`pause_ms = 500` waits. `hang_up = true` and `drop = true` (the connection is cut, without `stop`) act at once, or, with
-`after_ms`, when the agent has finished; after a drop the carrier asks for the next TwiML if there are steps left.
-`wait_for_hang_up = true` waits for the agent to hang up. After its last step the caller hears the answer, and hangs up.
-If a stream ends while the caller speaks or presses keys, that step is done again from its beginning on the next stream,
-once; so are words that had no answer yet when the stream broke.
-
-In a <Gather> the caller takes a step for each turn; `after_ms` and `wait_s` of `say` and `keys` mean nothing there.
-
-- `say`, `say_text`: SpeechResult is the text, with Confidence 0.9. A <Gather> without "speech" does not hear it.
-- `keys`: Digits are what numDigits, finishOnKey and timeout leave of them; keys after the <Gather>'s end are lost.
-- `interrupt_after_ms`: the caller speaks over what the agent says, unless bargeIn is "false".
-- `pause_ms`: silence after what the agent says. As long as the <Gather>'s timeout or longer, it ends empty; what is
-  left of the pause goes on in the next one.
-- `hang_up`, `drop`: both hang up, and nothing more is requested: at once (before the agent speaks), or with `after_ms`
-  when it has finished.
-- `wait_for_hang_up`: silent, until `wait_s` have passed in which the agent said nothing either.
-- When the script is over, one more <Gather> hears nothing and ends empty; in the next the caller hangs up.
+Every key, and what each step means in a media stream and in a <Gather>: docs/sandbox.md.
 """
 
 from __future__ import annotations
@@ -49,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import LocalError
+from agent.tomlfile import did_you_mean
 from telephony.sandbox.clip import Clip, load_clip
 
 CALLERS = Path(__file__).parent / "callers"
@@ -163,7 +135,10 @@ def load_script(path: Path) -> Script:
     place = _Place(path, source)
     for key in data:
         if key not in ("description", "step", "dial"):
-            raise place.error(None, key, "is not known at the top of a script: use description, [[step]] and [[dial]]")
+            near = did_you_mean(key, ("description", "step", "dial"))
+            raise place.error(
+                None, key, f"is not known at the top of a script: use description, [[step]] and [[dial]]; {near}"
+            )
     description, steps, dial = data.get("description", ""), data.get("step", []), data.get("dial", [])
     if not isinstance(description, str):
         raise place.error(None, "description", "must be a string")
@@ -209,19 +184,24 @@ _ACTIONS: Mapping[str, frozenset[str]] = {
     "drop": frozenset({"after_ms", "wait_s"}),
     "wait_for_hang_up": frozenset({"wait_s"}),
 }
+_OPTIONS = frozenset().union(*_ACTIONS.values())
 
 
 def _step(data: Mapping[str, Any], number: int, place: _Place) -> Step:
     actions = [key for key in data if key in _ACTIONS]
+    for key in () if actions else data:  # without its action, a step's first unknown key is what was misspelt
+        if key not in _OPTIONS:
+            raise place.error(number, key, f"is not known in a step; {did_you_mean(key, [*_ACTIONS, *_OPTIONS])}")
     if len(actions) != 1:
         named = " and ".join(actions) or "none"
         raise place.error(number, None, f"a step has exactly one of {', '.join(_ACTIONS)}; this one has {named}")
     action = actions[0]
-    options = {key: value for key, value in data.items() if key != action}
-    for key, value in options.items():
+    given = {key: value for key, value in data.items() if key != action}
+    for key, value in given.items():
         if key not in _ACTIONS[action]:
             allowed = ", ".join(sorted(_ACTIONS[action])) or "no other key"
-            raise place.error(number, key, f"is not known in a step with {action}: it may have {allowed}")
+            near = f"it may have {allowed}" if key in _OPTIONS else did_you_mean(key, _ACTIONS[action])
+            raise place.error(number, key, f"is not known in a step with {action}: {near}")
         _check_option(key, value, number, place)
     value = data[action]
     if action == "say":
@@ -231,15 +211,15 @@ def _step(data: Mapping[str, Any], number: int, place: _Place) -> Step:
             clip = load_clip(place.path.parent / value)
         except LocalError as error:
             raise place.error(number, "say", f"= {value!r}: {error}") from None
-        return Say(clip, **{"text": Path(value).name, **options})
+        return Say(clip, **{"text": Path(value).name, **given})
     if action == "say_text":
         if not isinstance(value, str) or not value.strip():
             raise place.error(number, "say_text", "must be the words that are said, in quotes")
-        return SayWords(value, **options)
+        return SayWords(value, **given)
     if action == "keys":
         if not isinstance(value, str) or not re.fullmatch(r"[0-9*#A-D]+", value):
             raise place.error(number, "keys", 'must be keypad digits in quotes: "4711", also * # A-D')
-        return Keys(value, **options)
+        return Keys(value, **given)
     if action == "pause_ms":
         if type(value) is not int or not 0 <= value <= 600_000:
             raise place.error(number, "pause_ms", "must be a whole number of milliseconds, 0 to 600000")
@@ -247,8 +227,8 @@ def _step(data: Mapping[str, Any], number: int, place: _Place) -> Step:
     if value is not True:
         raise place.error(number, action, "can only be true: leave the step out otherwise")
     if action == "wait_for_hang_up":
-        return WaitForHangUp(**options)
-    return HangUp(**options) if action == "hang_up" else Drop(**options)
+        return WaitForHangUp(**given)
+    return HangUp(**given) if action == "hang_up" else Drop(**given)
 
 
 def _dial(data: Mapping[str, Any], number: int, place: _Place) -> DialPlan:
@@ -263,7 +243,8 @@ def _dial(data: Mapping[str, Any], number: int, place: _Place) -> DialPlan:
             if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 600:
                 raise place.error(number, key, "must be a number of seconds, 0 to 600", "dial")
         else:
-            raise place.error(number, key, "is not known in [[dial]]: use to, outcome, after_s, talk_s", "dial")
+            near = did_you_mean(key, ("to", "outcome", "after_s", "talk_s"))
+            raise place.error(number, key, f"is not known in [[dial]]; {near}", "dial")
     return DialPlan(**data)
 
 

@@ -123,6 +123,11 @@ def test_dial(folder: Path) -> None:
         ("[[dial]]\ntalk_s = true\n[[step]]\ndrop = true\n", 2, "talk_s must be a number of seconds"),
         ("[[step]]\ndrop = true\n[[dial]]\nwho = 'x'\n", 4, "who is not known in [[dial]]"),
         ("[[step]]\ndrop = false\n", 2, "drop can only be true"),
+        ("steps = 1\n[[step]]\ndrop = true\n", 1, "did you mean 'step'?"),
+        ("[[step]]\nsays = 'a.wav'\n", 2, "says is not known in a step; did you mean 'say'?"),
+        ("[[step]]\nafter_ms = 1\nhangup = true\n", 3, "did you mean 'hang_up'?"),
+        ("[[step]]\nsay = 'a.wav'\nwait = 1\n", 3, "wait is not known in a step with say: did you mean 'wait_s'?"),
+        ("[[step]]\ndrop = true\n[[dial]]\ntalks = 1\n", 4, "talks is not known in [[dial]]; did you mean 'talk_s'?"),
     ],
 )
 def test_mistakes_are_told_with_file_and_line(folder: Path, text: str, line: int, says: str) -> None:
