@@ -17,8 +17,9 @@ from telephony.web.metrics import ServiceMetrics
 from telephony.web.metrics_page import metrics_blueprint
 from telephony.web.phone import Phone, phone_blueprint
 
-#: A webhook's body is sent with its head; a peer that dribbles is cut off.
-BODY_TIMEOUT_S = 10
+#: A webhook's body is sent with its head; a peer that dribbles is cut off. Sooner than connections.BODY_S, so that it
+#: hears why.
+BODY_TIMEOUT_S = 4
 #: In every answer: a name made up at each start, by which `offhook doctor` tells us from a proxy or another service.
 INSTANCE_HEADER = "Offhook-Instance"
 #: In /healthz's answer: how the request came (SignatureCheck.seen).

@@ -1,8 +1,9 @@
 """Connections: who is connected, who must go, and when. Bookkeeping without sockets; the clock is passed in.
 
 A connection is a stranger until the service wants it for longer: a media socket that was admitted, an event stream.
-Strangers have little time and a limited number of places; when these are full, the one that has been silent longest
-makes room. So whoever is quick, as every carrier is, finds a place, however many others hold on to theirs.
+Strangers have little time and a limited number of places; when these are full, the oldest makes room of those whose
+request is not whole, head or body. So whoever is quick, as every carrier is, finds a place, however many others hold on
+to theirs: with 2000 places and 300 newcomers a second, each has seconds, and a carrier needs milliseconds.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from typing import Any, Protocol
 
 #: A carrier sends its head with the connection, or a round trip later.
 HEAD_S = 10.0
-#: From the head to the end of the answer. A webhook is answered within milliseconds; the carrier gives up after 15 s.
+#: From the head to the end of the body: a webhook's comes with its head, or a retransmission later. The app, which
+#: gives up sooner (app.BODY_TIMEOUT_S), answers 408; this ends the connection.
+BODY_S = 6.0
+#: From the whole request to the end of the answer. A webhook is answered within milliseconds; the carrier gives up after 15 s.
 REQUEST_S = 20.0
 #: A media socket whose call is over: close frame, linger, what is still to be sent. Then it is cut.
 DISMISSED_S = 10.0
@@ -24,7 +28,7 @@ CUT_S = 1.0
 MAX_STRANGERS = 2000
 #: Why connections are closed that did not end by themselves, in words for whoever counts.
 REASONS = (
-    *("no request", "half a head", "bad head", "head too big", "HTTP/2", "unanswered", "never left"),
+    *("no request", "half a head", "half a body", "bad head", "head too big", "HTTP/2", "unanswered", "never left"),
     *("too many", "too much data", "server error"),
 )
 
@@ -36,13 +40,14 @@ class Phase(Enum):
     """How far a connection has come."""
 
     HEAD = "head"
+    BODY = "body"
     REQUEST = "request"
     KEPT = "kept"
     DISMISSED = "dismissed"
     CUT = "cut"
 
 
-_TIME_S = {Phase.REQUEST: REQUEST_S, Phase.DISMISSED: DISMISSED_S, Phase.CUT: CUT_S}
+_TIME_S = {Phase.BODY: BODY_S, Phase.REQUEST: REQUEST_S, Phase.DISMISSED: DISMISSED_S, Phase.CUT: CUT_S}
 
 
 class Wire(Protocol):
@@ -68,6 +73,11 @@ class Connection:
         self.wire = wire
         self.phase = Phase.HEAD
 
+    def whole(self) -> None:
+        """The body of its request has come, too."""
+        if self.phase is Phase.BODY:
+            self._book.move(self, Phase.REQUEST)
+
     def keep(self) -> None:
         """The service wants it: it has all the time that it needs."""
         self._book.move(self, Phase.KEPT)
@@ -87,27 +97,41 @@ class ConnectionBook:
         self._max_strangers = max_strangers
         # By phase, each with its deadline. All of a phase have equally long: the first is always the oldest.
         self._by_phase: dict[Phase, dict[Connection, float]] = {phase: {} for phase in Phase}
+        # Whose request is not whole, the oldest first, whether the head is missing or the body: a head that was sent
+        # does not make a peer younger.
+        self._waiting: dict[Connection, None] = {}
 
     def number(self) -> dict[str, int]:
         """Connections by phase, for /readyz."""
         return {phase.value: len(those) for phase, those in self._by_phase.items()}
 
     def opened(self, wire: Wire) -> Connection:
-        """A peer has connected. If there are too many strangers, the one that has been silent longest goes."""
-        heads, requests = self._by_phase[Phase.HEAD], self._by_phase[Phase.REQUEST]
-        if len(heads) + len(requests) >= self._max_strangers:
-            self.close(next(iter(heads or requests)), "too many")
+        """A peer has connected. If there are too many strangers, one of them goes."""
+        if len(self._waiting) + len(self._by_phase[Phase.REQUEST]) >= self._max_strangers:
+            self.close(self._who_goes(), "too many")
         connection = Connection(self, wire)
-        heads[connection] = self._now_s() + HEAD_S
+        self._by_phase[Phase.HEAD][connection] = self._now_s() + HEAD_S
+        self._waiting[connection] = None
         return connection
 
-    def requested(self, connection: Connection) -> None:
-        """Its head is whole."""
-        self.move(connection, Phase.REQUEST)
+    def _who_goes(self) -> Connection:
+        """The oldest whose request is not whole. Of those that are being answered only where they hold more than half
+        of the places: else the newcomers would throw each other out."""
+        requests = self._by_phase[Phase.REQUEST]
+        crowd = requests if len(requests) > self._max_strangers // 2 else self._waiting
+        return next(iter(crowd or requests))
+
+    def requested(self, connection: Connection, *, body_due: bool = False) -> None:
+        """Its head is whole; `body_due`: its body is not, see `Connection.whole`. Bodies have half of the places."""
+        bodies = self._by_phase[Phase.BODY]
+        if body_due and len(bodies) >= max(1, self._max_strangers // 2):
+            self.close(next(iter(bodies)), "too many")
+        self.move(connection, Phase.BODY if body_due else Phase.REQUEST)
 
     def ended(self, connection: Connection) -> None:
         """It is closed, and what served it has ended."""
         self._by_phase[connection.phase].pop(connection, None)
+        self._waiting.pop(connection, None)
 
     def close(self, connection: Connection, reason: str) -> None:
         """Cut it. `reason` is one of REASONS."""
@@ -121,12 +145,16 @@ class ConnectionBook:
         if connection.phase is Phase.CUT or self._by_phase[connection.phase].pop(connection, None) is None:
             return
         connection.phase = phase
+        if phase is not Phase.BODY:
+            self._waiting.pop(connection, None)
         self._by_phase[phase][connection] = self._now_s() + _TIME_S.get(phase, 0.0)
 
     def sweep(self) -> None:
         """Close every connection whose time is over."""
         for connection in self._due(Phase.HEAD):
             self.close(connection, "half a head" if connection.wire.has_spoken() else "no request")
+        for connection in self._due(Phase.BODY):
+            self.close(connection, "half a body")
         for connection in self._due(Phase.REQUEST):
             self.close(connection, "unanswered")
         for connection in self._due(Phase.DISMISSED):

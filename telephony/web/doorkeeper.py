@@ -74,15 +74,23 @@ class Doorkeeper:
             await send({"type": "http.response.body", "body": b""})
             return
 
+        connection = connection_of(scope)
+
+        async def received() -> Any:
+            message = await receive()
+            if connection is not None and message["type"] == "http.request" and not message.get("more_body", False):
+                connection.whole()
+            return message
+
         async def watched(message: Any) -> None:
             if message["type"] == "http.response.start":
                 if 400 <= message["status"] < 500:
                     self._limit.note(address)
-                elif _is_event_stream(message) and (connection := connection_of(scope)) is not None:
+                elif connection is not None and _is_event_stream(message):
                     connection.keep()
             await send(message)
 
-        await self._app(scope, receive, watched)
+        await self._app(scope, received, watched)
 
     def _cannot_be_right(self, scope: AsgiScope) -> bool:
         path: bytes = scope["raw_path"]

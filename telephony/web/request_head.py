@@ -19,6 +19,8 @@ _OTHER_UPGRADE = re.compile(rb"(?i)\nupgrade(?=:(?![ \t]*websocket[ \t]*\r?\n))"
 #: Hypercorn reads these as ASCII, and fails on anything else.
 _FOREIGN_LETTERS = re.compile(rb"(?i)\n(?:connection|sec-websocket-[a-z]*):[^\n]*[\x80-\xff]")
 _UPGRADE = re.compile(rb"(?i)\nupgrade:")
+_LENGTH = re.compile(rb"(?i)\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r?\n")
+_IN_PIECES = re.compile(rb"(?i)\ntransfer-encoding:")
 NOT_TAKEN = b"\nx-offhook-not-taken"
 
 
@@ -56,3 +58,12 @@ def screened(head: bytes) -> bytes:
 def is_upgrade(head: bytes) -> bool:
     """Whether a screened head asks for a WebSocket; what follows it is frames then, or nothing that is taken."""
     return _UPGRADE.search(head) is not None
+
+
+def body_bytes(head: bytes) -> int | None:
+    """How long the body is that a screened head announces; None if only the body's own end tells. Of a head that
+    contradicts itself anything: the server refuses it."""
+    if _IN_PIECES.search(head):
+        return None
+    length = _LENGTH.search(head)
+    return int(length[1]) if length else 0

@@ -25,7 +25,7 @@ from hypercorn.utils import wrap_app
 from telephony.logs.context import event
 from telephony.web.connections import STATE_KEY, Connection, ConnectionBook
 from telephony.web.frames import FrameCounter
-from telephony.web.request_head import BadHead, head_end, is_upgrade, screened
+from telephony.web.request_head import BadHead, body_bytes, head_end, is_upgrade, screened
 
 log = logging.getLogger("offhook.server")
 
@@ -145,7 +145,8 @@ class Front(asyncio.Protocol):
         streams = asyncio.StreamReaderProtocol(reader, self._serve, loop=loop)
         self._handed_over = True
         self._data = bytearray()
-        self._server.book.requested(self.connection)
+        length = body_bytes(head)
+        self._server.book.requested(self.connection, body_due=length is None or len(rest) < length)
         self.transport.set_protocol(streams)
         streams.connection_made(self.transport)
         streams.data_received(head + rest)

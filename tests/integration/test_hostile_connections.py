@@ -102,8 +102,8 @@ CASES: list[tuple[str, bytes, str, bytes]] = [
     ("nothing", b"", "no request", b""),
     ("half a head", b"GET /healthz HT", "half a head", b""),
     ("half an upgrade", upgrade()[:-4], "half a head", b""),
-    ("a body that does not come", POST + b"Content-Length: 1000\r\n\r\nCallSid=", "unanswered", b""),
-    ("a chunk that does not come", POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nCall", "unanswered", b""),
+    ("a body that does not come", POST + b"Content-Length: 1000\r\n\r\nCallSid=", "half a body", b""),
+    ("a chunk that does not come", POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\nCall", "half a body", b""),
     ("a head without end", b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000, "head too big", b"HTTP/1.1 431"),
     ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200), "bad head", b"HTTP/1.1 400"),
     ("garbage", b"\x00\xff garbage \r\n\r\n", "bad head", b"HTTP/1.1 400"),
@@ -169,6 +169,29 @@ async def test_strangers_do_not_keep_anybody_out(
     await answers(service)
     assert service.host.counts["connection closed: too many"] >= 40
     for _, writer in idle:
+        writer.close()
+
+
+async def test_whose_head_comes_late_is_answered_beside_bodies_that_never_come(
+    hurry: None, start_service: StartService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("telephony.web.serve.strangers", lambda limit, max_calls: 60)
+    monkeypatch.setattr(connections, "HEAD_S", 30.0)
+    monkeypatch.setattr(connections, "_TIME_S", dict.fromkeys(connections.Phase, 30.0))
+    service = await start_service()
+    head = POST + b"X-Twilio-Signature: " + b"A" * 27 + b"=\r\nContent-Length: 1000\r\n\r\na"
+    slow = []
+    for _ in range(20):
+        reader, writer = await connect(service)
+        for _ in range(10):
+            slow.append((await connect(service))[1])
+            slow[-1].write(head)
+        await asyncio.sleep(0.01)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert b"200" in await until_closed(reader)
+        writer.close()
+    assert service.host.counts["connection closed: too many"] >= 140
+    for writer in slow:
         writer.close()
 
 

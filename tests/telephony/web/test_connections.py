@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from telephony.web import descriptors
 from telephony.web.connections import (
+    BODY_S,
     CUT_S,
     DISMISSED_S,
     HEAD_S,
@@ -101,7 +102,7 @@ def test_who_is_kept_stays_until_dismissed(clock: Clock, book: ConnectionBook) -
     assert book.counts == {"connection closed: never left": 1}
 
 
-def test_the_oldest_stranger_makes_room_and_whoever_asks_comes_first(book: ConnectionBook) -> None:
+def test_the_oldest_stranger_makes_room_and_whoever_is_answered_comes_first(book: ConnectionBook) -> None:
     wires = [FakeWire() for _ in range(3)]
     connections = [book.opened(wire) for wire in wires]
     book.requested(connections[0])
@@ -113,6 +114,71 @@ def test_the_oldest_stranger_makes_room_and_whoever_asks_comes_first(book: Conne
     book.opened(FakeWire())
     assert [wire.cuts for wire in wires] == [0, 1, 1]
     assert book.counts == {"connection closed: too many": 2}
+
+
+@pytest.mark.parametrize("body_too", [True, False])
+def test_a_newcomer_finds_a_place_whatever_holds_the_others(clock: Clock, body_too: bool) -> None:
+    """Two thousand unfinished bodies, or answers that do not come, and three hundred more a second."""
+    book = ConnectionBook(Counter(), now_s=clock, max_strangers=200)
+    good: list[tuple[float, FakeWire]] = []
+    lost = 0
+    for number in range(2000):
+        clock.s += 1 / 300
+        book.requested(book.opened(FakeWire(spoken=True)), body_due=body_too)
+        if number % 50 == 0:
+            good.append((clock.s, FakeWire()))
+            book.opened(good[-1][1])
+        while good and clock.s - good[0][0] > 0.2:
+            lost += good.pop(0)[1].cuts
+    assert lost == 0, "whose head takes a fifth of a second"
+    assert book.number()["body"] <= 100
+
+
+def test_a_silent_connection_is_not_spared_for_having_sent_a_head(clock: Clock) -> None:
+    """Both kinds at once: the older goes, so that each newcomer has as long as the next."""
+    book = ConnectionBook(Counter(), now_s=clock, max_strangers=10)
+    wires = [FakeWire() for _ in range(10)]
+    for number, wire in enumerate(wires):
+        connection = book.opened(wire)
+        if number % 3 == 0:
+            book.requested(connection, body_due=True)
+    for number in range(10):
+        book.opened(FakeWire())
+        assert [wire.cuts for wire in wires] == [1] * (number + 1) + [0] * (9 - number)
+
+
+def test_a_body_that_does_not_come_is_not_waited_for_as_an_answer_is(clock: Clock, book: ConnectionBook) -> None:
+    slow, whole = FakeWire(), FakeWire()
+    connection = book.opened(whole)
+    book.requested(connection, body_due=True)
+    connection.whole()
+    connection.whole()
+    book.requested(book.opened(slow), body_due=True)
+    assert connection.phase is Phase.REQUEST
+    clock.s = BODY_S
+    book.sweep()
+    assert (slow.cuts, whole.cuts) == (1, 0)
+    assert book.counts == {"connection closed: half a body": 1}
+    clock.s = REQUEST_S
+    book.sweep()
+    assert whole.cuts == 1
+    assert BODY_S < REQUEST_S / 2
+
+
+def test_only_a_request_becomes_whole(book: ConnectionBook) -> None:
+    silent, kept = book.opened(FakeWire()), book.opened(FakeWire())
+    kept.keep()
+    silent.whole()
+    kept.whole()
+    assert (silent.phase, kept.phase) == (Phase.HEAD, Phase.KEPT)
+
+
+def test_bodies_have_half_of_the_places(book: ConnectionBook) -> None:
+    wires = [FakeWire() for _ in range(2)]
+    for wire in wires:
+        book.requested(book.opened(wire), body_due=True)
+    assert [wire.cuts for wire in wires] == [1, 0], "of three places"
+    assert book.counts == {"connection closed: too many": 1}
 
 
 def test_one_that_has_ended_is_forgotten(clock: Clock, book: ConnectionBook) -> None:
@@ -134,7 +200,9 @@ def test_the_app_finds_its_connection(book: ConnectionBook) -> None:
 
 
 steps = st.lists(
-    st.tuples(st.sampled_from(["open", "ask", "keep", "dismiss", "end", "wait", "sweep"]), st.integers(0, 5)),
+    st.tuples(
+        st.sampled_from(["open", "ask", "post", "whole", "keep", "dismiss", "end", "wait", "sweep"]), st.integers(0, 5)
+    ),
     max_size=80,
 )
 
@@ -154,14 +222,21 @@ def test_nothing_stays_for_ever_but_what_is_kept(steps: list[tuple[str, int]]) -
         elif step == "sweep":
             book.sweep()
         elif which < len(connections):
-            act = {"ask": book.requested, "keep": lambda c: c.keep(), "dismiss": lambda c: c.dismiss()}
-            act.get(step, book.ended)(connections[which])
+            connection = connections[which]
+            if step in ("ask", "post"):
+                if connection.phase is Phase.HEAD:
+                    book.requested(connection, body_due=step == "post")
+            elif step == "end":
+                book.ended(connection)
+            else:
+                getattr(connection, step)()
         number = book.number()
-        assert number["head"] + number["request"] <= 3
+        assert number["head"] + number["body"] + number["request"] <= 3
+        assert number["body"] <= 1
     clock.s += 1000
     book.sweep()
     number = book.number()
-    assert number["head"] == number["request"] == number["dismissed"] == 0
+    assert number["head"] == number["body"] == number["request"] == number["dismissed"] == 0
     assert set(book.counts) <= {f"connection closed: {reason}" for reason in REASONS}
     assert all(wire.cuts <= 1 for wire in wires)
 

@@ -128,6 +128,36 @@ async def test_an_event_stream_has_all_the_time_it_needs(fx: Fixture) -> None:
     assert connection.phase is Phase.KEPT
 
 
+async def test_a_request_is_whole_when_the_last_of_its_body_is_read() -> None:
+    class Wire:
+        def cut(self, reason: str) -> None: ...
+        def cancel(self) -> None: ...
+        def has_spoken(self) -> bool:
+            return True
+
+    phases = []
+    book = ConnectionBook(Counter(), now_s=Clock())
+    connection = book.opened(Wire())
+    book.requested(connection, body_due=True)
+    body = [{"type": "http.request", "body": b"a", "more_body": True}, {"type": "http.request", "body": b"b"}]
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while body:
+            phases.append(connection.phase)
+            await receive()
+        phases.append(connection.phase)
+
+    async def receive() -> Any:
+        return body.pop(0)
+
+    async def send(message: Any) -> None: ...
+
+    keeper = Doorkeeper(app, Counter(), ["twilio"], Clock())
+    scope = {"type": "http", "raw_path": b"/twilio/voice", "method": "POST", "client": None, "headers": []}
+    await keeper({**scope, "state": {STATE_KEY: connection}}, receive, send)
+    assert phases == [Phase.BODY, Phase.BODY, Phase.REQUEST]
+
+
 def test_addresses_are_forgotten() -> None:
     clock = Clock()
     limit = RefusalLimit(clock)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telephony.web.request_head import MAX_HEAD_BYTES, NOT_TAKEN, BadHead, head_end, screened
+from telephony.web.request_head import MAX_HEAD_BYTES, NOT_TAKEN, BadHead, body_bytes, head_end, screened
 
 GET = b"GET /media/x HTTP/1.1\r\nHost: a\r\n"
 
@@ -142,3 +142,19 @@ def test_h11_never_sees_an_offer_and_misses_nothing_else(lines: list[bytes], lin
         if name != b"sec-websocket-extensions" and not (name == b"upgrade" and value.lower() != b"websocket")
     ]
     assert kept == rest
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (b"", 0),
+        (b"Content-Length: 0\r\n", 0),
+        (b"content-length:1000\r\n", 1000),
+        (b"CONTENT-LENGTH: \t7 \n", 7),
+        (b"X-Content-Length: 7\r\n", 0),
+        (b"Transfer-Encoding: chunked\r\n", None),
+        (b"Content-Length: 0\r\nTransfer-Encoding: chunked\r\n", None),
+    ],
+)
+def test_the_body_that_is_announced(lines: bytes, expected: int | None) -> None:
+    assert body_bytes(GET + lines + b"\r\n") == expected
