@@ -18,7 +18,8 @@ HEAD_S = 10.0
 #: From the head to the end of the body: a webhook's comes with its head, or a retransmission later. The app, which
 #: gives up sooner (app.BODY_TIMEOUT_S), answers 408; this ends the connection.
 BODY_S = 6.0
-#: From the whole request to the end of the answer. A webhook is answered within milliseconds; the carrier gives up after 15 s.
+#: From the whole request to the end of the answer. A webhook is answered within milliseconds; the carrier gives up
+#: after 15 s.
 REQUEST_S = 20.0
 #: A media socket whose call is over: close frame, linger, what is still to be sent. Then it is cut.
 DISMISSED_S = 10.0
