@@ -112,7 +112,7 @@ def delete_command(
     _tell(left, "calls left alone")
     if calls:
         _delete(calls, dry_run=dry_run, yes=yes)
-    else:
+    elif not left:
         typer.echo(f"no calls to delete in {named_folder(root)}")
     if caller is not None and not any(same_number(call.caller, caller) for call in stored):
         _tell(_meant(caller, stored), "numbers")

@@ -215,6 +215,7 @@ async def test_a_call_that_may_be_running_is_left_alone_and_named(root: Path) ->
         assert status == 1
         assert "left alone: running may be running: its files changed 2" in output
         assert " seconds ago; try again in 5 minutes\n" in output
+        assert "no calls" not in output
     cut_off(await make_call(root, call_id="running", mode="journal"), 200)  # its second stream; the first one died
     os.utime(root / "running" / "journal.jsonl", (1, 1))
     assert "changed 4 minutes ago; try again in 2 minutes" in delete_by(root, "running", "--yes")[1]
