@@ -12,8 +12,6 @@ from agent.line import Decision
 
 #: The action webhook follows the close of the stream within seconds; a retried one within a minute.
 DECISION_LIFETIME_MS = 5 * 60_000
-#: No call of Twilio's lasts longer than four hours; its count of returns must live as long.
-RETURNS_LIFETIME_MS = 4 * 3600_000
 #: More calls than this do not end within those times on one worker; the oldest make room.
 MAX_CALLS = 20_000
 
@@ -25,13 +23,12 @@ class _Entry:
 
 
 class DecisionBook:
-    """Decisions by call, each given out once, and the count of each call's returns to the agent."""
+    """Decisions by call, each given out once."""
 
     def __init__(self, *, now_ms: Callable[[], int], max_calls: int = MAX_CALLS) -> None:
         self._now_ms = now_ms
         self._max_calls = max_calls
         self._decisions: dict[str, _Entry] = {}
-        self._returns: dict[str, tuple[int, int]] = {}
 
     def put(self, call_sid: str, decision: Decision) -> None:
         """The call goes on like this. A later decision replaces an earlier one."""
@@ -48,13 +45,3 @@ class DecisionBook:
     def forget(self, call_sid: str) -> None:
         """A new stream of this call begins: what an earlier one decided no longer holds."""
         self._decisions.pop(call_sid, None)
-
-    def count_return(self, call_sid: str) -> int:
-        """One more return of this call to the agent; how many it has had, with this one."""
-        now_ms = self._now_ms()
-        count, until_ms = self._returns.pop(call_sid, (0, 0))
-        count = count + 1 if until_ms > now_ms else 1
-        self._returns[call_sid] = (count, now_ms + RETURNS_LIFETIME_MS)
-        while len(self._returns) > self._max_calls:
-            del self._returns[next(iter(self._returns))]
-        return count

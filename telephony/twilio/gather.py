@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from twilio.twiml.voice_response import VoiceResponse
 from werkzeug.datastructures import MultiDict
 
 from agent.line import Decision, HangUp, SendDigits, Transfer
+from telephony.twilio.progress import Step
 from telephony.twilio.signatures import Origin
 from telephony.twilio.twiml import AFTER_DIAL_PATH, ASK_AGAIN, GATHER_MORE_PATH, GATHER_PATH, add_dial, xml_text
 
@@ -53,6 +54,8 @@ class GatherRequest:
     text: str = ""
     by_keys: bool = False
     confidence: float | None = None
+    answers: int | None = None
+    """The number of the document that asked; None where none did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ class Document:
     language: str = ""
     hints: str = ""
     timeout_s: int = 5
+    number: int = field(default=0, compare=False)
+    """How many documents the call has had, with this one."""
 
 
 class TurnDesk(Protocol):
@@ -80,8 +85,9 @@ class TurnDesk(Protocol):
         """The carrier says that the call is over."""
 
 
-def read_request(what: What, form: MultiDict[str, str], key: str) -> GatherRequest:
-    """A signed form as a request. What the recogniser heard is data: without control characters, and bounded."""
+def read_request(what: What, form: MultiDict[str, str], key: str, step: Step | None = None) -> GatherRequest:
+    """A signed form as a request, asked for by the document at `step`. What the recogniser heard is data: without
+    control characters, and bounded."""
     keys = _KEYS.sub("", form.get("Digits", ""))[:MAX_KEYS]
     heard = form.get("SpeechResult", "")
     return GatherRequest(
@@ -93,6 +99,7 @@ def read_request(what: What, form: MultiDict[str, str], key: str) -> GatherReque
         text=keys or _plain(heard),
         by_keys=bool(keys),
         confidence=None if keys else _confidence(form.get("Confidence", "")),
+        answers=int(step.nonce, 16) if step is not None else None,
     )
 
 
@@ -110,10 +117,12 @@ def hints_of(phrases: Iterable[str]) -> str:
     return ",".join(hints)
 
 
-def document_twiml(origin: Origin, document: Document) -> str:
-    """The TwiML of one document. Its addresses are absolute."""
+def document_twiml(origin: Origin, document: Document, *, returns: int = 0) -> str:
+    """The TwiML of one document. Its addresses are absolute, and say which document they stand in, and how often the
+    call had come back by then."""
     response = VoiceResponse()
     decision = document.decision
+    tail = Step(0, returns, f"{document.number:08x}").query + ASK_AGAIN
     if isinstance(decision, HangUp):
         _say(response, document)
         response.hangup()
@@ -121,7 +130,7 @@ def document_twiml(origin: Origin, document: Document) -> str:
         _say(response, document)
         # Where no document may follow, the carrier must not ask for one when nobody answers. Where one may, it is asked
         # for even if the <Dial> was taken out (a trial account): what stands behind an action is else never reached.
-        back = origin.http(AFTER_DIAL_PATH) + ASK_AGAIN
+        back = origin.http(AFTER_DIAL_PATH) + tail
         add_dial(response, decision.to, None if document.last else back)
         if document.last:
             response.hangup()
@@ -129,21 +138,21 @@ def document_twiml(origin: Origin, document: Document) -> str:
             response.redirect(back, method="POST")
     elif document.more:
         _say(response, document)
-        response.redirect(origin.http(GATHER_MORE_PATH) + ASK_AGAIN, method="POST")
+        response.redirect(origin.http(GATHER_MORE_PATH) + tail, method="POST")
     elif isinstance(decision, SendDigits):
         _say(response, document)
         response.play(digits=decision.digits)
-        _gather(response, origin, document)
+        _gather(response, origin.http(GATHER_PATH) + tail, document)
     else:
-        _say(_gather(response, origin, document), document)
+        _say(_gather(response, origin.http(GATHER_PATH) + tail, document), document)
     return str(response)
 
 
-def _gather(response: VoiceResponse, origin: Origin, document: Document) -> VoiceResponse:
+def _gather(response: VoiceResponse, action: str, document: Document) -> VoiceResponse:
     # An end of speech by itself ("auto") wants no speechModel; silence is told too: the agent answers it.
     return response.gather(
         input="speech dtmf",
-        action=origin.http(GATHER_PATH) + ASK_AGAIN,
+        action=action,
         method="POST",
         timeout=document.timeout_s,
         speech_timeout="auto",

@@ -11,8 +11,8 @@ from werkzeug.datastructures import MultiDict
 from telephony.logs.context import event
 from telephony.settings import Route
 from telephony.twilio import twiml
-from telephony.twilio.decisions import DecisionBook
 from telephony.twilio.gather import TurnDesk, What, document_twiml, read_request
+from telephony.twilio.progress import ProgressBook, Step
 from telephony.twilio.signatures import Origin
 
 log = logging.getLogger("offhook.twilio")
@@ -31,7 +31,7 @@ class GatherHooks:
     def __init__(
         self,
         desk: TurnDesk,
-        decisions: DecisionBook,
+        progress: ProgressBook,
         route: Callable[[str], Route],
         counts: Counter[str],
         *,
@@ -39,7 +39,7 @@ class GatherHooks:
     ) -> None:
         """`max_returns`: so often a call may come back from transfers that nobody answered."""
         self._desk = desk
-        self._decisions = decisions
+        self._progress = progress
         self._route = route
         self.counts = counts
         self._max_returns = max_returns
@@ -53,27 +53,28 @@ class GatherHooks:
         self.counts["voice"] += 1
         return await self._document("voice", origin, form, retry_key)
 
-    async def turn(self, origin: Origin, form: Form, retry_key: str) -> str:
+    async def turn(self, origin: Origin, form: Form, step: Step | None, retry_key: str) -> str:
         """The caller has spoken, pressed keys, or been silent."""
         self.counts["gather"] += 1
-        return await self._document("turn", origin, form, retry_key)
+        return await self._asked("turn", origin, form, step, retry_key)
 
-    async def more(self, origin: Origin, form: Form, retry_key: str) -> str:
+    async def more(self, origin: Origin, form: Form, step: Step | None, retry_key: str) -> str:
         """The rest of an answer that was not ready in time."""
         self.counts["gather"] += 1
-        return await self._document("more", origin, form, retry_key)
+        return await self._asked("more", origin, form, step, retry_key)
 
-    async def after_dial(self, origin: Origin, form: Form, retry_key: str) -> str:
+    async def after_dial(self, origin: Origin, form: Form, step: Step | None, retry_key: str) -> str:
         """A transfer is over: hang up if somebody answered, else the conversation goes on."""
         self.counts["after-dial"] += 1
         if form.get("DialCallStatus") in ("completed", "answered"):
+            self._progress.end(form["CallSid"])
             return twiml.nothing() if form.get("CallStatus") in OVER else twiml.hang_up()
         self.counts["return"] += 1
-        if self._decisions.count_return(f"return {form['CallSid']}") > self._max_returns:
-            message = "call %s: given up after %d attempts"
-            log.error(message, form["CallSid"], self._max_returns, extra=event("call.given_up"))
+        if step is not None and step.returns >= self._max_returns:
+            message = "call %s: given up, it has come back too often"
+            log.error(message, form["CallSid"], extra=event("call.given_up"))
             return twiml.hang_up(twiml.TROUBLE)
-        return await self._document("nobody answered", origin, form, retry_key)
+        return await self._asked("nobody answered", origin, form, step, retry_key)
 
     async def fallback(self, origin: Origin, form: Form, retry_key: str) -> str:
         """One of our documents could not be had: it is given again, or the call goes on from its journal."""
@@ -88,9 +89,30 @@ class GatherHooks:
         if form.get("CallStatus") in OVER:
             self._desk.hung_up(form["CallSid"])
 
-    async def _document(self, what: What, origin: Origin, form: Form, retry_key: str) -> str:
+    async def _asked(self, what: What, origin: Origin, form: Form, step: Step | None, retry_key: str) -> str:
+        """A request for which some document of ours must have asked."""
+        if step is None:
+            return self._replayed(form)
+        returns = step.returns + (what == "nobody answered")
+        return await self._document(what, origin, form, retry_key, step, returns)
+
+    async def _document(
+        self, what: What, origin: Origin, form: Form, retry_key: str, step: Step | None = None, returns: int = 0
+    ) -> str:
+        call_sid = form["CallSid"]
         if form.get("CallStatus") in OVER:
-            self._desk.hung_up(form["CallSid"])
+            self._progress.end(call_sid)
+            self._desk.hung_up(call_sid)
             return twiml.nothing()
-        document = await self._desk.document(read_request(what, form, retry_key))
-        return twiml.hang_up(twiml.BUSY) if document is None else document_twiml(origin, document)
+        if self._progress.is_over(call_sid):
+            return self._replayed(form)
+        document = await self._desk.document(read_request(what, form, retry_key, step))
+        if document is None:
+            return twiml.hang_up(twiml.BUSY)
+        return document_twiml(origin, document, returns=returns)
+
+    def _replayed(self, form: Form) -> str:
+        self.counts["refused: replay"] += 1
+        message = "call %s: a signed request of it came again, or for a call that is over"
+        log.warning(message, form["CallSid"], extra=event("refused.replay"))
+        return twiml.hang_up()

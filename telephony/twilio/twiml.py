@@ -1,4 +1,4 @@
-"""TwiML: what we tell the carrier to do with a call. Built with twilio's own helper; URLs absolute, never a query."""
+"""TwiML: what we tell the carrier to do with a call. Built with twilio's own helper; its addresses are absolute."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 
 from twilio.twiml.voice_response import Connect, VoiceResponse
 
+from telephony.twilio.progress import Step
 from telephony.twilio.signatures import Origin
 
 VOICE_PATH = "/twilio/voice"
@@ -34,12 +35,12 @@ TROUBLE = "I'm sorry, we are having trouble. Please call again in a few minutes.
 ASK_AGAIN = "#rc=5&rp=ct,rt,5xx"
 
 
-def connect(origin: Origin, token: str, *, caller: str, called: str, first_digits: str = "") -> str:
+def connect(origin: Origin, token: str, step: Step, *, caller: str, called: str, first_digits: str = "") -> str:
     """Join the call to the agent, perhaps after sending keys. Afterwards the carrier asks AFTER_PATH."""
     response = VoiceResponse()
     if first_digits:
         response.play(digits=first_digits)
-    joined = Connect(action=origin.http(AFTER_PATH) + ASK_AGAIN)
+    joined = Connect(action=origin.http(AFTER_PATH) + step.query + ASK_AGAIN)
     stream = joined.stream(url=origin.socket(MEDIA_PATH + token), status_callback=origin.http(STREAM_STATUS_PATH))
     stream.parameter(name="caller", value=xml_text(caller))
     stream.parameter(name="called", value=xml_text(called))
@@ -61,10 +62,10 @@ def nothing() -> str:
     return str(VoiceResponse())
 
 
-def dial(origin: Origin, to: str) -> str:
+def dial(origin: Origin, to: str, step: Step) -> str:
     """Hand the call to a phone number or SIP URI; the carrier asks AFTER_DIAL_PATH how to go on."""
     response = VoiceResponse()
-    add_dial(response, to, origin.http(AFTER_DIAL_PATH) + ASK_AGAIN)
+    add_dial(response, to, origin.http(AFTER_DIAL_PATH) + step.query + ASK_AGAIN)
     return str(response)
 
 

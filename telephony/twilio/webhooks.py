@@ -22,7 +22,8 @@ from telephony.tokens import is_call_sid
 from telephony.twilio import twiml
 from telephony.twilio.decisions import DecisionBook
 from telephony.twilio.gather import TurnDesk
-from telephony.twilio.gather_hooks import GatherHooks
+from telephony.twilio.gather_hooks import OVER, GatherHooks
+from telephony.twilio.progress import ProgressBook, Step, read_step
 from telephony.twilio.signatures import NotSigned, Origin, SignatureCheck
 
 log = logging.getLogger("offhook.twilio")
@@ -38,7 +39,10 @@ MAX_RETURNS = 20
 _ANSWER_LIFETIME_MS = 60_000
 _MAX_ANSWERS = 2_000
 #: Why webhook requests are refused, in words for whoever counts.
-REFUSALS = ("unsigned", "signature", "no CallSid", "body too large", "body too slow", "not a form", "too many fields")
+REFUSALS = (
+    *("unsigned", "signature", "replay", "no CallSid"),
+    *("body too large", "body too slow", "not a form", "too many fields"),
+)
 #: What CallStatus, DialCallStatus and StreamEvent can say; anything else is counted as "other".
 _CALL_STATUSES = frozenset(
     ("queued", "initiated", "ringing", "in-progress", "completed", "busy", "failed", "no-answer", "canceled")
@@ -54,6 +58,9 @@ class Desk(Protocol):
     def admit(self, call_sid: str, admission: Admission) -> str | None:
         """Keep room for this call and give the token of its media socket; None, and counted, where there is none."""
 
+    def is_live(self, call_sid: str) -> bool:
+        """Whether a stream of this call is served now."""
+
 
 class TwilioWebhooks:
     """The answers, as TwiML. No HTTP in here: a checked form comes in, text goes out."""
@@ -62,6 +69,7 @@ class TwilioWebhooks:
         self,
         desk: Desk,
         decisions: DecisionBook,
+        progress: ProgressBook,
         route: Callable[[str], Route],
         *,
         now_ms: Callable[[], int],
@@ -71,28 +79,34 @@ class TwilioWebhooks:
         self._desk = desk
         self._route = route
         self._decisions = decisions
+        self._progress = progress
         self._now_ms = now_ms
         self._answers: dict[tuple[str, str, str], tuple[int, str]] = {}
         self.counts: Counter[str] = Counter()
         self.gather = (
-            GatherHooks(turns, decisions, route, self.counts, max_returns=MAX_RETURNS) if turns is not None else None
+            GatherHooks(turns, progress, route, self.counts, max_returns=MAX_RETURNS) if turns is not None else None
         )
 
     def voice(self, origin: Origin, form: Form) -> str:
         """A call has come in. A retry for the same call is answered alike, with a fresh token."""
         self.counts["voice"] += 1
-        return self._connect(origin, form)
+        call_sid = form["CallSid"]
+        # No carrier asks so of a call that is in its stream, or over: somebody sends again what he has read.
+        if self._desk.is_live(call_sid) or self._progress.is_over(call_sid):
+            return self._replayed(form)
+        return self._connect(origin, form, self._progress.begin(call_sid))
 
-    def after(self, origin: Origin, form: Form, retry_key: str = "") -> str:
+    def after(self, origin: Origin, form: Form, step: Step | None, retry_key: str = "") -> str:
         """The stream is over: go on as the session has decided, or bring the call back if it could not decide.
 
-        `retry_key` is the carrier's idempotency token: the retry of an answered request gets that same answer.
+        `step` stands in the address that was asked. `retry_key` is the carrier's idempotency token: the retry of an
+        answered request gets that same answer.
         """
-        return self._once("after", form, retry_key, lambda: self._after(origin, form))
+        return self._once("after", form, retry_key, lambda: self._current(form, step, self._after, origin))
 
-    def after_dial(self, origin: Origin, form: Form, retry_key: str = "") -> str:
+    def after_dial(self, origin: Origin, form: Form, step: Step | None, retry_key: str = "") -> str:
         """A transfer is over: hang up if somebody answered, else bring the caller back to the agent."""
-        return self._once("after-dial", form, retry_key, lambda: self._after_dial(origin, form))
+        return self._once("after-dial", form, retry_key, lambda: self._current(form, step, self._after_dial, origin))
 
     def fallback(self, origin: Origin, form: Form, retry_key: str = "") -> str:
         """One of our documents could not be had, and the carrier asks at the number's fallback address."""
@@ -102,6 +116,8 @@ class TwilioWebhooks:
         """The call has a new status."""
         status = form.get("CallStatus", "")
         self.counts[f"call {status if status in _CALL_STATUSES else 'other'}"] += 1
+        if status in OVER:
+            self._progress.end(form["CallSid"])
         if self.gather is not None:
             self.gather.status(form)
         log.info("call %s: status %r", form["CallSid"], status[:40], extra=event("carrier.status"))
@@ -117,49 +133,70 @@ class TwilioWebhooks:
         else:
             log.info("call %s: %r", form["CallSid"], told[:40], extra=event("carrier.stream"))
 
-    def _after(self, origin: Origin, form: Form) -> str:
+    def _current(
+        self, form: Form, step: Step | None, answer: Callable[[Origin, Form, Step], str], origin: Origin
+    ) -> str:
+        """Answer what the call's latest document asks; an older one's question has been answered."""
+        call_sid = form["CallSid"]
+        if step is None or self._progress.is_over(call_sid) or not self._progress.is_current(call_sid, step):
+            return self._replayed(form)
+        if form.get("CallStatus") in OVER:
+            self._decisions.forget(call_sid)
+            self._progress.end(call_sid)
+            return twiml.nothing()
+        return answer(origin, form, step)
+
+    def _replayed(self, form: Form) -> str:
+        self.counts["refused: replay"] += 1
+        message = "call %s: a signed request of it came again, or for a call that is over"
+        log.warning(message, form["CallSid"], extra=event("refused.replay"))
+        return twiml.hang_up()
+
+    def _after(self, origin: Origin, form: Form, step: Step) -> str:
         call_sid = form["CallSid"]
         decision = self._decisions.take(call_sid)
-        if form.get("CallStatus") == "completed":
-            return twiml.nothing()
         if isinstance(decision, HangUp):
+            self._progress.end(call_sid)
             return twiml.hang_up()
         if isinstance(decision, Transfer):
-            return twiml.dial(origin, decision.to)
+            return twiml.dial(origin, decision.to, self._progress.go_on(call_sid, step))
         if isinstance(decision, SendDigits):
-            return self._return(origin, form, "digits sent", digits=decision.digits)
+            return self._return(origin, form, step, "digits sent", digits=decision.digits)
         log.warning("call %s: its stream ended without a decision", call_sid, extra=event("call.undecided"))
-        return self._return(origin, form, "cut off")
+        return self._return(origin, form, step, "cut off")
 
-    def _after_dial(self, origin: Origin, form: Form) -> str:
-        if form.get("CallStatus") == "completed":
-            return twiml.nothing()
+    def _after_dial(self, origin: Origin, form: Form, step: Step) -> str:
         if form.get("DialCallStatus") in ("completed", "answered"):
+            self._progress.end(form["CallSid"])
             return twiml.hang_up()
-        return self._return(origin, form, "nobody answered")
+        return self._return(origin, form, step, "nobody answered")
 
     def _fallback(self, origin: Origin, form: Form) -> str:
         problem, where = form.get("ErrorCode", ""), form.get("ErrorUrl", "")
         note = event("carrier.error", code=problem[:20])
         log.warning("call %s: the carrier had error %r with %r", form["CallSid"], problem[:20], where[:200], extra=note)
-        if form.get("CallStatus") == "completed":
+        if form.get("CallStatus") in OVER:
             return twiml.nothing()
-        return self._return(origin, form, "cut off")
+        if self._desk.is_live(form["CallSid"]) or self._progress.is_over(form["CallSid"]):
+            return self._replayed(form)
+        return self._return(origin, form, None, "cut off")
 
-    def _return(self, origin: Origin, form: Form, why: Reason, *, digits: str = "") -> str:
-        kind, most = ("revival", MAX_REVIVALS) if why == "cut off" else ("return", MAX_RETURNS)
-        self.counts[kind] += 1
-        if self._decisions.count_return(f"{kind} {form['CallSid']}") > most:
-            log.error("call %s: given up after %d attempts", form["CallSid"], most, extra=event("call.given_up"))
+    def _return(self, origin: Origin, form: Form, step: Step | None, why: Reason, *, digits: str = "") -> str:
+        cut_off = why == "cut off"
+        self.counts["revival" if cut_off else "return"] += 1
+        step = self._progress.come_back(form["CallSid"], step, cut_off=cut_off)
+        if step.revivals > MAX_REVIVALS or step.returns > MAX_RETURNS:
+            message = "call %s: given up, it has come back too often"
+            log.error(message, form["CallSid"], extra=event("call.given_up"))
             return twiml.hang_up(twiml.TROUBLE)
-        return self._connect(origin, form, why, digits=digits)
+        return self._connect(origin, form, step, why, digits=digits)
 
-    def _connect(self, origin: Origin, form: Form, why: Reason | None = None, *, digits: str = "") -> str:
+    def _connect(self, origin: Origin, form: Form, step: Step, why: Reason | None = None, *, digits: str = "") -> str:
         caller, called = form.get("From", ""), form.get("To", "")
         token = self._desk.admit(form["CallSid"], Admission(self._route(called).agent, caller, called, why))
         if token is None:
             return twiml.hang_up(twiml.BUSY)
-        return twiml.connect(origin, token, caller=caller, called=called, first_digits=digits)
+        return twiml.connect(origin, token, step, caller=caller, called=called, first_digits=digits)
 
     def _once(self, what: str, form: Form, retry_key: str, answer: Callable[[], str]) -> str:
         self.counts[what] += 1
@@ -220,6 +257,9 @@ def twilio_blueprint(hooks: TwilioWebhooks, check: SignatureCheck) -> Blueprint:
     def retry_key() -> str:
         return str(request.headers.get("I-Twilio-Idempotency-Token", ""))[:128]
 
+    def step() -> Step | None:
+        return read_step(request.scope["query_string"])
+
     def by_turns(form: Form) -> GatherHooks | None:
         return hooks.gather if hooks.gather is not None and hooks.gather.serves(form) else None
 
@@ -232,14 +272,14 @@ def twilio_blueprint(hooks: TwilioWebhooks, check: SignatureCheck) -> Blueprint:
 
     @routes.post(twiml.AFTER_PATH)
     async def after() -> Response:
-        return xml(hooks.after(*await signed(), retry_key()))
+        return xml(hooks.after(*await signed(), step(), retry_key()))
 
     @routes.post(twiml.AFTER_DIAL_PATH)
     async def after_dial() -> Response:
         origin, form = await signed()
         if (gather := by_turns(form)) is not None:
-            return xml(await gather.after_dial(origin, form, retry_key()))
-        return xml(hooks.after_dial(origin, form, retry_key()))
+            return xml(await gather.after_dial(origin, form, step(), retry_key()))
+        return xml(hooks.after_dial(origin, form, step(), retry_key()))
 
     @routes.post(twiml.FALLBACK_PATH)
     async def fallback() -> Response:
@@ -253,11 +293,11 @@ def twilio_blueprint(hooks: TwilioWebhooks, check: SignatureCheck) -> Blueprint:
 
         @routes.post(twiml.GATHER_PATH)
         async def gather_turn() -> Response:
-            return xml(await gathering.turn(*await signed(), retry_key()))
+            return xml(await gathering.turn(*await signed(), step(), retry_key()))
 
         @routes.post(twiml.GATHER_MORE_PATH)
         async def gather_more() -> Response:
-            return xml(await gathering.more(*await signed(), retry_key()))
+            return xml(await gathering.more(*await signed(), step(), retry_key()))
 
     @routes.post(twiml.STATUS_PATH)
     async def status() -> Response:

@@ -128,6 +128,7 @@ FAMILIES = (
             "late_answer": "gather late answer",
             "overdue": "gather overdue",
             "abandoned": "gather abandoned",
+            "stale": "gather stale",
         },
     ),
     Family("offhook_socket_binary_frames", "Binary frames, which are ignored.", "", {"": "socket binary frames"}),

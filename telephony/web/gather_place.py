@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agent.continuation import DAMAGE, number_of
 from agent.line import Decision, HangUp, SendDigits, Transfer, decision_fields
 from agent.masking import MARK
 from telephony.twilio.gather import Document, GatherRequest
@@ -41,10 +42,10 @@ def request_line(request: GatherRequest) -> dict[str, object]:
     return {"source": request.what, "id": request.key}
 
 
-def document_line(request: GatherRequest, number: int, document: Document) -> dict[str, object]:
+def document_line(request: GatherRequest, document: Document) -> dict[str, object]:
     """The fields of a DOCUMENT line."""
     decision = document.decision
-    line: dict[str, object] = {**request_line(request), "number": number, "text": document.text}
+    line: dict[str, object] = {**request_line(request), "number": document.number, "text": document.text}
     line |= {"more": document.more, "last": document.last, "digits": document.digits}
     return line | ({"decision": decision_fields(decision)} if decision is not None else {})
 
@@ -56,7 +57,7 @@ def place_of(journals: Iterable[Iterable[Mapping[str, Any]]]) -> Place:
         for event in events:
             try:
                 place = _take(place, event)
-            except (KeyError, TypeError, ValueError):
+            except DAMAGE:
                 continue
     return place
 
@@ -67,7 +68,7 @@ def _take(place: Place, event: Mapping[str, Any]) -> Place:
         return Place(place.documents, asked, place.answered, place.document)
     if event["kind"] == DOCUMENT:
         answered = (str(event["source"]), str(event["id"]))
-        return Place(int(event["number"]), None, answered, _document(event))
+        return Place(number_of(event["number"]), None, answered, _document(event))
     return place
 
 
@@ -75,7 +76,8 @@ def _document(event: Mapping[str, Any]) -> Document | None:
     text, decision = str(event["text"]), event.get("decision")
     if MARK in text or MARK in str(decision):
         return None
-    return Document(text, _decision(decision), bool(event["more"]), bool(event["last"]), int(event["digits"]))
+    more, last, digits = bool(event["more"]), bool(event["last"]), number_of(event["digits"])
+    return Document(text, _decision(decision), more, last, digits, number=number_of(event["number"]))
 
 
 def _decision(fields: Mapping[str, Any] | None) -> Decision | None:

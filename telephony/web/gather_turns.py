@@ -8,8 +8,9 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from agent.context import CallContext
 from agent.continuation import Continuation, Reason, continue_from
@@ -17,6 +18,7 @@ from agent.history import History
 from agent.line import HangUp, LineInfo, Transfer
 from agent.llm.base import Hinting
 from agent.masking import MARK
+from agent.privacy import Remembered
 from agent.record import CallRecord
 from agent.text_call import Answer, Source, TextCall
 from telephony.admission import Admission
@@ -25,14 +27,14 @@ from telephony.twilio import twiml
 from telephony.twilio.gather import TIMEOUT_S, Document, GatherRequest, hints_of
 from telephony.web.agents import ServedAgent, ServedAgents
 from telephony.web.gather_place import DOCUMENT, REQUEST, Place, document_line, place_of, request_line
-from telephony.web.returns import read_journals
+from telephony.web.returns import Journals, read_earlier
 
 log = logging.getLogger("offhook.calls")
 
 #: No audio is kept; a call's times are counted as those of a telephone line are.
 RATE_HZ = 8000
-#: Reading a call's earlier journals, and writing the newest one before its document leaves, must not make it late.
-READ_JOURNALS_S, WRITE_JOURNAL_S = 1.0, 0.3
+#: Writing the journal before a document leaves must not make it late.
+WRITE_JOURNAL_S = 0.3
 #: A caller listens (about 15 characters a second), is silent, speaks; a call that then does not come is gone.
 IDLE_S, IDLE_S_PER_CHAR, LONGEST_IDLE_S = 120.0, 0.1, 240.0
 #: A carrier asks one thing at a time; retries without a token, and whoever stole one, may do otherwise.
@@ -62,6 +64,12 @@ class House(Protocol):
 
     def tell(self, record: CallRecord) -> None:
         """Let those who listen to calls hear this one's journal."""
+
+    def remember(self, call_sid: str, record: CallRecord) -> None:
+        """The call has left: what of it must not be written is kept while it may come back."""
+
+    def remembered(self, call_sid: str) -> Remembered | None:
+        """What it left before; None if this worker does not know."""
 
 
 @dataclass(slots=True)
@@ -149,25 +157,32 @@ class GatherTurns:
     async def _converse(self, waiting: Waiting) -> None:
         house, request = self._house, waiting.request
         agent, ctx = house.agents.get(self._route.agent), house.new_context()
-        journals = await self._earlier(ctx)
-        before = _continuation(journals, request)
+        (place, before), lost = await read_earlier(ctx, house.calls_dir, self.sid, partial(_before, request))
         house.counts["gather calls"] += before is None
         house.counts["calls continued"] += before is not None
         mode, longest_s = agent.definition.record, min(agent.definition.max_call_s, self._max_call_s)
-        record = CallRecord.open(
-            house.calls_dir, self.sid, mode="journal" if mode == "full" else mode, rate_hz=RATE_HZ, ctx=ctx
+        record = await CallRecord.open_apart(
+            house.calls_dir,
+            self.sid,
+            mode="journal" if mode == "full" else mode,
+            rate_hz=RATE_HZ,
+            ctx=ctx,
+            before=house.remembered(self.sid) or lost,
         )
         house.tell(record)
         who = LineInfo(self.sid, RATE_HZ, request.caller, request.called, kind="gather")
         definition = dataclasses.replace(agent.definition, max_call_s=round(longest_s))
         llm = agent.kit.llm
         hints = hints_of(llm.hints()) if isinstance(llm, Hinting) else ""
-        known = _Known(agent, record, place_of(journals), before, hints)
+        known = _Known(agent, record, place, before, hints)
         async with TextCall(who, definition, llm, record, ctx, agent.data_dir, before) as talk:
             self._talk, self._documents = talk, known.place.documents
             if self._winds_up:
                 talk.wind_up(self._winds_up)
-            await self._answer_all(talk, known, waiting)
+            try:
+                await self._answer_all(talk, known, waiting)
+            finally:
+                house.remember(self.sid, record)
 
     async def _answer_all(self, talk: TextCall, known: _Known, waiting: Waiting) -> None:
         """Answer requests until the call is left, or over."""
@@ -204,8 +219,11 @@ class GatherTurns:
     async def _answer(self, talk: TextCall, known: _Known, waiting: Waiting, *, first: bool) -> Document:
         request = waiting.request
         again = known.place.again(request) if first else None
-        if not first and request.what in ("voice", "fallback", "nobody answered"):
+        if not first and request.what in ("voice", "fallback"):
             again = self._latest
+        if again is None and request.answers not in (None, self._documents):
+            self._house.counts["gather stale"] += 1  # it was asked by an older document, and answered: not twice
+            again = self._latest or known.place.document or TROUBLE
         if again is None:
             number = self._documents + 1
             if last := 0 < self._route.max_hops <= number:
@@ -214,8 +232,8 @@ class GatherTurns:
             within_s = waiting.until_s - asyncio.get_running_loop().time()
             answer = await self._ask(talk, known, request, within_s, first=first)
             self._house.counts["gather late answer"] += answer.more
-            again = Document(answer.text, answer.decision, answer.more, last, answer.digits)
-            talk.note(DOCUMENT, **document_line(request, number, again))
+            again = Document(answer.text, answer.decision, answer.more, last, answer.digits, number=number)
+            talk.note(DOCUMENT, **document_line(request, again))
             self._documents = number
         definition = known.agent.definition
         return dataclasses.replace(
@@ -244,17 +262,13 @@ class GatherTurns:
         source: Source = "keys" if request.by_keys else "speech"
         return await talk.answer(request.text, source, within_s, confidence=request.confidence)
 
-    async def _earlier(self, ctx: CallContext) -> list[list[dict[str, Any]]]:
-        """The journals of this call so far. A slow disk costs the memory, not the call."""
-        try:
-            async with asyncio.timeout(READ_JOURNALS_S):
-                return await ctx.offload(read_journals, self._house.calls_dir, self.sid, cost_ms=5, apart=True)
-        except TimeoutError:
-            log.error("call %s: its earlier journals were not read within %g s", self.sid, READ_JOURNALS_S)
-            return []
+
+def _before(request: GatherRequest, journals: Journals) -> tuple[Place, Continuation | None]:
+    """Where the call stood, and its conversation."""
+    return place_of(journals), _continuation(journals, request)
 
 
-def _continuation(journals: list[list[dict[str, Any]]], request: GatherRequest) -> Continuation | None:
+def _continuation(journals: Journals, request: GatherRequest) -> Continuation | None:
     """What was before; of a call that comes back without a journal, that it comes back: it is not greeted anew."""
     before = continue_from(journals, reason_of(request))
     if before is None and request.what != "voice":

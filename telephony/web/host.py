@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from agent.context import ApartExecutor, LiveContext
-from agent.continuation import Continuation
+from agent.continuation import Continuation, continue_from
 from agent.errors import RemoteError
-from agent.line import Decision, HangUp
+from agent.line import Decision
+from agent.privacy import NOTHING, Remembered
 from agent.record import CallRecord
 from agent.session import CallSession
 from telephony.admission import Admission, AdmissionBook
@@ -31,16 +32,19 @@ from telephony.media_stream.messages import Start
 from telephony.settings import Settings
 from telephony.tokens import TokenDesk, TokenRefused
 from telephony.twilio.decisions import DecisionBook
+from telephony.twilio.progress import ProgressBook
 from telephony.twilio.signatures import SignatureCheck
 from telephony.twilio.webhooks import TwilioWebhooks
 from telephony.web.access import Access
 from telephony.web.agents import ServedAgents, make_private_folder, open_agents
 from telephony.web.connections import ConnectionBook
+from telephony.web.drain import REASON, Drain
 from telephony.web.gather_calls import GatherCalls
 from telephony.web.media_socket import AsgiScope
 from telephony.web.ongoing import SESSION_END_S, OngoingCall, first_line, until_both_end
+from telephony.web.remembered import KEPT_MS, RememberedBook
 from telephony.web.retention import prune_for_ever
-from telephony.web.returns import read_continuation
+from telephony.web.returns import read_earlier
 from telephony.web.room import EXPECTED_FOR_MS, Limits, Room
 
 log = logging.getLogger("offhook.calls")
@@ -49,13 +53,8 @@ log = logging.getLogger("offhook.calls")
 START_DEADLINE_S = 5.0
 #: Beyond the agent's own max_call_s: then the session has failed to end the call itself.
 OVERTIME_S = 30.0
-#: When the service stops: the carrier asks the action webhook within this after its stream was closed.
-LAST_WEBHOOKS_S = 1.0
-
-#: The journals of a call that comes back are read within this, or it is answered as if it were new.
-READ_JOURNALS_S = 1.0
-#: A call that is told goodbye when the service stops has so long to hear it: what is being said is finished before.
-GOODBYE_S = 20.0
+#: A call that comes while the service says goodbye is told so when it has begun.
+GREETED_S = 0.2
 
 #: Why a call finds no place (room.REFUSALS), for the log.
 WHY_NO_PLACE = {
@@ -90,7 +89,8 @@ class CallHost:
         self.calls_dir = settings.calls_dir
         self.decisions = DecisionBook(now_ms=now_ms)
         self.gather = GatherCalls(self, settings.route, max_call_s=settings.max_call_s)
-        self.webhooks = TwilioWebhooks(self, self.decisions, settings.route, now_ms=now_ms, turns=self.gather)
+        progress = ProgressBook(now_ms=now_ms, new_nonce=lambda: secrets.token_hex(4))
+        self.webhooks = TwilioWebhooks(self, self.decisions, progress, settings.route, now_ms=now_ms, turns=self.gather)
         self.signatures: SignatureCheck | None = None
         self.access: Access | None = None
         self.connections: ConnectionBook | None = None
@@ -104,8 +104,8 @@ class CallHost:
         self._tokens = TokenDesk(worker_secret, self.instance, now_ms=now_ms, random_bytes=secrets.token_bytes)
         self._admissions = AdmissionBook(now_ms=now_ms)
         self._calls: dict[str, OngoingCall] = {}
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._remembered = RememberedBook(now_ms=now_ms)
+        self._drain = Drain(self._room, self._calls, self.gather)
         self._listeners: list[Listener] = []
         self._makers: list[Callable[[], Callable[[dict[str, object]], None]]] = []
 
@@ -123,6 +123,10 @@ class CallHost:
         self._admissions.put(call_sid, admission)
         return self._tokens.mint(call_sid)
 
+    def is_live(self, call_sid: str) -> bool:
+        """Whether a stream of this call is served now."""
+        return call_sid in self._calls
+
     def verify_token(self, token: str) -> str:
         """The call that an unspent token would admit. Raises TokenRefused."""
         return self._tokens.verify(token)
@@ -138,7 +142,6 @@ class CallHost:
         except TokenRefused:
             self._room.leave(call_sid)
             raise
-        self._idle.clear()
         return True
 
     def take_place(self, call_sid: str, admission: Admission) -> bool:
@@ -149,8 +152,6 @@ class CallHost:
     def leave_place(self, call_sid: str) -> None:
         """A call, or one of its streams, has ended."""
         self._room.leave(call_sid)
-        if self._room.calls == 0:
-            self._idle.set()
 
     def new_context(self) -> LiveContext:
         """The world, for one call."""
@@ -162,6 +163,15 @@ class CallHost:
             record.listen(partial(listener, record.folder))
         for make in self._makers:
             record.listen(make())
+
+    def remember(self, call_sid: str, record: CallRecord) -> None:
+        """A stream of this call has ended: what of it must not be written is kept while the call may come back."""
+        self._remembered.put(call_sid, record.remembered())
+        asyncio.get_running_loop().call_later(KEPT_MS / 1000 + 0.1, self._remembered.expire)
+
+    def remembered(self, call_sid: str) -> Remembered | None:
+        """What an earlier stream of this call left; None if this worker does not know."""
+        return self._remembered.get(call_sid)
 
     def note_upgrade(self, scope: AsgiScope, call_sid: str) -> None:
         """Count how the upgrade was signed; a wrong signature beside a good token is worth a line in the log.
@@ -277,9 +287,14 @@ class CallHost:
             on_fault=lambda fault: self._note_fault(start.call_sid, fault),
         )
         ctx = self.new_context()
-        before = await self._what_was_before(start.call_sid, admission, ctx)
-        call.record = record = CallRecord.open(
-            self.calls_dir, start.call_sid, mode=definition.record, rate_hz=line.info.sample_rate_hz, ctx=ctx
+        before, remembered = await self._what_was_before(start.call_sid, admission, ctx)
+        call.record = record = await CallRecord.open_apart(
+            self.calls_dir,
+            start.call_sid,
+            mode=definition.record,
+            rate_hz=line.info.sample_rate_hz,
+            ctx=ctx,
+            before=remembered,
         )
         self.tell(record)
         if admission.listener is not None:
@@ -287,26 +302,26 @@ class CallHost:
         self.counts["calls"] += 1
         try:
             call.session = CallSession(line, definition, agent.kit, record, ctx, agent.data_dir, before)
+            if self._drain.says_goodbye:
+                asyncio.get_running_loop().call_later(GREETED_S, call.session.wind_up, REASON)
             await until_both_end(line, call.session)
         except Exception as error:
             record.event("error", line.media_ms, where="host", message=first_line(error))
             raise
         finally:
+            self.remember(start.call_sid, record)
             await record.close()  # the session does it; but it may not have come so far
 
-    async def _what_was_before(self, call_sid: str, admission: Admission, ctx: LiveContext) -> Continuation | None:
-        """Of a call that comes back: where its conversation stood. A slow disk costs the memory, not the call."""
+    async def _what_was_before(
+        self, call_sid: str, admission: Admission, ctx: LiveContext
+    ) -> tuple[Continuation | None, Remembered]:
+        """Of a call that comes back: where its conversation stood, and what must not be written."""
         if admission.returns is None:
-            return None
-        reading = ctx.offload(read_continuation, self.calls_dir, call_sid, admission.returns, cost_ms=5, apart=True)
-        try:
-            async with asyncio.timeout(READ_JOURNALS_S):
-                before = await reading
-        except TimeoutError:
-            log.error("call %s: its earlier journals were not read within %g s", call_sid, READ_JOURNALS_S)
-            return None
+            return None, NOTHING
+        fold = partial(continue_from, reason=admission.returns)
+        before, lost = await read_earlier(ctx, self.calls_dir, call_sid, fold)
         self.counts["calls continued"] += before is not None
-        return before
+        return before, self.remembered(call_sid) or lost
 
     def _note_fault(self, call_sid: str, fault: RemoteError) -> None:
         kind = fault_kind(fault)
@@ -319,45 +334,8 @@ class CallHost:
     # --- the end ----------------------------------------------------------------------------------------------------
 
     async def drain(self, drain_s: float, hurry: asyncio.Event) -> None:
-        """Take no new calls; let those that run finish for `drain_s`, or until `hurry`; then tell each goodbye, or,
-        when `hurry` comes again, end it.
-
-        Takes at most drain_s + GOODBYE_S + SESSION_END_S + LAST_WEBHOOKS_S.
-        """
-        self._room.draining = True
-        if self._idle.is_set():
-            return
-        calls = f"{self._room.calls} call{'' if self._room.calls == 1 else 's'}"
-        log.info("stopping: %s may finish within %g s", calls, drain_s, extra=event("drain.began"))
-        await self._until_idle(drain_s, hurry)
-        if not self._idle.is_set():
-            log.warning("stopping: %d calls are told goodbye", self._room.calls, extra=event("drain.goodbye"))
-            for call in self._calls.values():
-                if call.session is not None:
-                    call.session.wind_up("service stopped")
-            self.gather.wind_up("service stopped")
-            hurry.clear()
-            await self._until_idle(GOODBYE_S, hurry)
-        if not self._idle.is_set():
-            await self._end_calls()
-        await asyncio.sleep(LAST_WEBHOOKS_S)
-
-    async def _until_idle(self, limit_s: float, hurry: asyncio.Event) -> None:
-        waiting = [asyncio.ensure_future(self._idle.wait()), asyncio.ensure_future(hurry.wait())]
-        await asyncio.wait(waiting, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
-        for task in waiting:
-            task.cancel()
-
-    async def _end_calls(self) -> None:
-        log.warning("stopping: %d calls are ended now", self._room.calls, extra=event("drain.cut"))
-        # With a decision: the carrier's next question finds "hang up", not a call to be brought back.
-        await asyncio.gather(*(call.leave(HangUp("service stopped")) for call in list(self._calls.values())))
-        await self.gather.end_all()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SESSION_END_S):
-                await self._idle.wait()
-        for call in list(self._calls.values()):
-            call.end("the service stops")
+        """The service stops: let the calls end (telephony/web/drain.py)."""
+        await self._drain.run(drain_s, hurry)
 
 
 @contextlib.asynccontextmanager

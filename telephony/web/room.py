@@ -73,13 +73,14 @@ class Room:
         """Keep a place for a call that will come in a moment; None, or which of REFUSALS.
 
         Asking again for the same call takes no second place. Only new calls are held to the limits: a retry is not
-        new, nor is a call that `returns` to its agent.
+        new. A call that `returns` to its agent had a place a moment ago, and is in the middle of a conversation: it is
+        refused by nothing.
         """
         free, source = self.free, source[:_MAX_SOURCE_CHARS]
-        if self.draining:
-            return "draining"
         new = not returns and call_sid not in self._source_of and call_sid not in self._recent
-        if free == 0 and call_sid not in self._expected:
+        if self.draining and not returns:
+            return "draining"
+        if free == 0 and not returns and call_sid not in self._expected:
             return "busy"
         if new and (refusal := self._over_limit(source)) is not None:
             return refusal

@@ -31,7 +31,7 @@ from telephony.web.host import CallHost, open_host
 from telephony.web.loop_watch import LoopWatch
 from telephony.web.metrics import ServiceMetrics
 from telephony.web.server import open_server
-from telephony.web.supervisor import Supervisor, inherited_socket, parent_pipe
+from telephony.web.supervisor import SIGNALS, Supervisor, inherited_socket, parent_pipe
 
 log = logging.getLogger("offhook.server")
 
@@ -109,7 +109,7 @@ async def open_service(settings: Settings, hurry: asyncio.Event | None = None) -
             metrics = ServiceMetrics(agent.definition for agent in host.agents.all())
             host.listen_apart(metrics.call_meter)
             host.listen_apart(CallLog)
-            gate = build_asgi(host, check, access, metrics)
+            gate = build_asgi(host, check, access, metrics, max_call_s=settings.max_call_s)
             watch = LoopWatch(metrics.lag.observe, tell_suppressed)
             metrics.observe(
                 state=host.state,
@@ -162,7 +162,7 @@ async def serve(settings: Settings, main: Callable[[Service], Awaitable[int | No
         on_signal(signal.SIGTERM)
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         loop.add_signal_handler(number, on_signal, number)
     if (pipe := parent_pipe()) is not None:
         loop.add_reader(pipe, on_parent_gone, pipe)
@@ -183,7 +183,7 @@ async def serve(settings: Settings, main: Callable[[Service], Awaitable[int | No
                 work.cancel()
                 await asyncio.wait({work})
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in SIGNALS:
             loop.remove_signal_handler(number)
     return status or 0
 

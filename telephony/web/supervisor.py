@@ -31,6 +31,10 @@ SYSTEMD_FIRST_FD = 3
 SHORT_LIFE_S = 10.0
 #: Then the next start waits, each time twice as long, up to the second figure.
 BACK_OFF_S = (0.5, 30.0)
+#: Each ends the service; SIGHUP is what a terminal sends that is closed.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+#: The status of a worker that the system would not start (os.EX_OSERR).
+CANNOT_START = 71
 #: Settings that cannot be served: no restart mends them (telephony/cli.py USAGE).
 USAGE = 2
 
@@ -61,8 +65,9 @@ class Supervisor:
         self._stopping = threading.Event()
 
     def run(self) -> int:
-        """Start workers until SIGTERM or SIGINT, which the worker gets too; the first must find its settings right."""
-        handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        """Start workers until SIGTERM, SIGINT or SIGHUP, which the worker gets too; the first must find its settings
+        right."""
+        handlers = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
         self._life, held = os.pipe()
         try:
             return self._keep_running()
@@ -87,14 +92,18 @@ class Supervisor:
                 wait_s = BACK_OFF_S[0]
                 continue
             if self._stopping.wait(wait_s):
-                return 1
+                return 0
             wait_s = min(2 * wait_s, BACK_OFF_S[1])
 
     def _one_worker(self) -> int:
         fd, life = self._listening.fileno(), self._life
         environment = {**os.environ, LISTEN_FD: str(fd), PARENT_FD: str(life)}
-        # A session of its own: Ctrl-C in a terminal reaches the worker through us alone, once.
-        self._worker = subprocess.Popen(self._command, pass_fds=(fd, life), env=environment, start_new_session=True)
+        try:
+            # A session of its own: Ctrl-C in a terminal reaches the worker through us alone, once.
+            self._worker = subprocess.Popen(self._command, pass_fds=(fd, life), env=environment, start_new_session=True)
+        except OSError as error:  # no memory, no process left: perhaps later
+            log.error("no worker can be started: %s", error.strerror, extra=event("supervisor.failed"))
+            return CANNOT_START
         if self._stopping.is_set():  # the signal came before there was a worker to get it
             self._worker.terminate()
         started = event("supervisor.started", worker=self._worker.pid)

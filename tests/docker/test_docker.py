@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from telephony.settings import load_settings
-from telephony.web.host import GOODBYE_S, LAST_WEBHOOKS_S
+from telephony.web.drain import GOODBYE_S, LAST_WEBHOOKS_S
 from telephony.web.ongoing import SESSION_END_S
 from telephony.web.serve import GRACE_S
 

@@ -28,7 +28,7 @@ from telephony.twilio.gather import (
 from telephony.twilio.signatures import Origin
 
 ORIGIN = Origin("https://agent.example.com")
-AGAIN = "#rc=5&rp=ct,rt,5xx"
+AGAIN = "?at=0.0.00000000#rc=5&rp=ct,rt,5xx"
 BACK = f"https://agent.example.com/twilio/after-dial{AGAIN}"
 
 

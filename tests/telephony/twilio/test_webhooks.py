@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
@@ -16,7 +17,8 @@ from agent.line import Decision, HangUp, SendDigits, Transfer
 from telephony.admission import Admission
 from telephony.settings import Route
 from telephony.twilio import twiml
-from telephony.twilio.decisions import DECISION_LIFETIME_MS, RETURNS_LIFETIME_MS, DecisionBook
+from telephony.twilio.decisions import DECISION_LIFETIME_MS, DecisionBook
+from telephony.twilio.progress import ProgressBook, Step
 from telephony.twilio.signatures import Origin, SignatureCheck
 from telephony.twilio.webhooks import MAX_BODY_BYTES, MAX_RETURNS, MAX_REVIVALS, TwilioWebhooks, twilio_blueprint
 
@@ -36,6 +38,7 @@ class FakeDesk:
     def __init__(self) -> None:
         self.full = False
         self.minted = 0
+        self.live: set[str] = set()
         self.admitted: list[Admission] = []
 
     def admit(self, call_sid: str, admission: Admission) -> str | None:
@@ -45,23 +48,34 @@ class FakeDesk:
         self.admitted.append(admission)
         return f"token-{call_sid}-{self.minted}"
 
+    def is_live(self, call_sid: str) -> bool:
+        return call_sid in self.live
+
 
 class Fixture:
     def __init__(self) -> None:
         self.clock = Clock()
         self.desk = FakeDesk()
         self.book = DecisionBook(now_ms=self.clock)
-        self.hooks = TwilioWebhooks(self.desk, self.book, self.route, now_ms=self.clock)
+        nonces = (f"{number:08x}" for number in itertools.count(1))
+        self.progress = ProgressBook(now_ms=self.clock, new_nonce=lambda: next(nonces))
+        self.hooks = TwilioWebhooks(self.desk, self.book, self.progress, self.route, now_ms=self.clock)
 
     @staticmethod
     def route(called: str) -> Route:
         return Route(agent="sales" if called == "+15550100" else "desk")
 
-    def after(self, retry_key: str = "", **more: str) -> ElementTree.Element:
-        return ElementTree.fromstring(self.hooks.after(ORIGIN, form(**more), retry_key))
+    def step(self, call_sid: str = CALL) -> Step:
+        """Where the call is; a call that was not yet here begins."""
+        return self.progress.latest(call_sid) or self.progress.begin(call_sid)
+
+    def after(self, retry_key: str = "", step: Step | None = None, **more: str) -> ElementTree.Element:
+        fields = form(**more)
+        step = step or self.step(fields["CallSid"])
+        return ElementTree.fromstring(self.hooks.after(ORIGIN, fields, step, retry_key))
 
     def after_dial(self, **more: str) -> ElementTree.Element:
-        return ElementTree.fromstring(self.hooks.after_dial(ORIGIN, form(**more)))
+        return ElementTree.fromstring(self.hooks.after_dial(ORIGIN, form(**more), self.step()))
 
 
 @pytest.fixture
@@ -83,14 +97,14 @@ def test_a_call_is_joined_to_the_agent(fx: Fixture) -> None:
     document = ElementTree.fromstring(fx.hooks.voice(ORIGIN, form(From=caller)))
     assert verbs(document) == ["Connect"]
     connect, stream = document[0], document[0][0]
-    assert connect.attrib == {"action": "https://agent.example.com/twilio/after#rc=5&rp=ct,rt,5xx"}
+    assert connect.attrib == {"action": "https://agent.example.com/twilio/after?at=0.0.00000001#rc=5&rp=ct,rt,5xx"}
     assert stream.attrib == {
         "url": "wss://agent.example.com/media/token-CA1-1",
         "statusCallback": "https://agent.example.com/twilio/stream-status",
     }
     parameters = {parameter.attrib["name"]: parameter.attrib["value"] for parameter in stream}
     assert parameters == {"caller": caller, "called": "+15559990000"}
-    assert "?" not in stream.attrib["url"] + connect.attrib["action"]
+    assert "?" not in stream.attrib["url"], "Twilio does not support a query there"
 
 
 def test_the_called_number_says_which_agent_answers(fx: Fixture) -> None:
@@ -116,7 +130,7 @@ def test_on_this_machine_the_socket_is_plain(fx: Fixture) -> None:
 
 def test_a_retry_is_answered_alike_with_a_fresh_token(fx: Fixture) -> None:
     first, second = fx.hooks.voice(ORIGIN, form()), fx.hooks.voice(ORIGIN, form())
-    assert first.replace("CA1-1", "CA1-2") == second
+    assert first.replace("CA1-1", "CA1-2").replace("00000001", "00000002") == second
 
 
 def test_when_full_the_caller_is_told(fx: Fixture) -> None:
@@ -132,13 +146,15 @@ def test_when_full_the_caller_is_told(fx: Fixture) -> None:
         (HangUp("done"), "<Response><Hangup /></Response>"),
         (
             Transfer("+15550100"),
-            '<Response><Dial action="https://agent.example.com/twilio/after-dial#rc=5&amp;rp=ct,rt,5xx" '
+            '<Response><Dial action="https://agent.example.com/twilio/after-dial?at=0.0.00000002#rc=5&amp;rp=ct,rt,'
+            '5xx" '
             'answerOnBridge="true" timeout="25">'
             "<Number>+15550100</Number></Dial></Response>",
         ),
         (
             Transfer("sip:desk@example.org"),
-            '<Response><Dial action="https://agent.example.com/twilio/after-dial#rc=5&amp;rp=ct,rt,5xx" '
+            '<Response><Dial action="https://agent.example.com/twilio/after-dial?at=0.0.00000002#rc=5&amp;rp=ct,rt,'
+            '5xx" '
             'answerOnBridge="true" timeout="25">'
             "<Sip>sip:desk@example.org</Sip></Dial></Response>",
         ),
@@ -146,7 +162,7 @@ def test_when_full_the_caller_is_told(fx: Fixture) -> None:
 )
 def test_the_decision_is_carried_out(fx: Fixture, decision: Decision, expected: str) -> None:
     fx.book.put(CALL, decision)
-    assert fx.hooks.after(ORIGIN, form()).endswith(expected)
+    assert fx.hooks.after(ORIGIN, form(), fx.step()).endswith(expected)
 
 
 def test_digits_are_sent_and_the_call_comes_back(fx: Fixture) -> None:
@@ -164,7 +180,7 @@ def test_without_a_decision_the_call_is_brought_back_twice_then_let_go(fx: Fixtu
     document = fx.after()
     assert verbs(document) == ["Say", "Hangup"]
     assert document[0].text == twiml.TROUBLE
-    assert verbs(ElementTree.fromstring(fx.hooks.after(ORIGIN, form(CallSid="CA2")))) == ["Connect"]
+    assert verbs(fx.after(CallSid="CA2")) == ["Connect"]
 
 
 def test_a_document_that_could_not_be_had_brings_the_call_back(fx: Fixture, caplog: pytest.LogCaptureFixture) -> None:
@@ -192,12 +208,36 @@ def test_a_call_that_is_over_is_left_alone_and_its_decision_dropped(fx: Fixture,
 
 
 def test_the_retry_of_an_answered_question_gets_the_same_answer(fx: Fixture) -> None:
-    fx.book.put(CALL, HangUp())
-    assert verbs(fx.after("key-1")) == ["Hangup"]
-    assert verbs(fx.after("key-1")) == ["Hangup"]
-    assert verbs(fx.after("key-2")) == ["Connect"], "another question of the same call is no retry"
+    fx.book.put(CALL, Transfer("+1555"))
+    first = fx.step()
+    assert verbs(fx.after("key-1", first)) == ["Dial"]
+    assert verbs(fx.after("key-1", first)) == ["Dial"]
     fx.clock.ms += 60_000
-    assert verbs(fx.after("key-1")) == ["Connect"], "and no answer is kept for ever"
+    assert verbs(fx.after("key-1", first)) == ["Hangup"], "no answer is kept for ever, and the question is an old one"
+
+
+def test_a_request_sent_again_by_somebody_else_changes_nothing(fx: Fixture) -> None:
+    """Whoever has read a signed request may send it as often as he likes, with any idempotency token."""
+    first = fx.step()
+    assert verbs(fx.after("key-1", first)) == ["Connect"]
+    admitted = len(fx.desk.admitted)
+    assert verbs(fx.after("made-up", first)) == ["Hangup"]
+    fx.desk.live.add(CALL)
+    assert verbs(ElementTree.fromstring(fx.hooks.voice(ORIGIN, form()))) == ["Hangup"], "its stream is being served"
+    assert verbs(ElementTree.fromstring(fx.hooks.fallback(ORIGIN, form()))) == ["Hangup"]
+    fx.desk.live.clear()
+    fx.hooks.status(form(CallStatus="completed"))
+    for answer in (fx.hooks.voice(ORIGIN, form()), fx.hooks.fallback(ORIGIN, form())):
+        assert verbs(ElementTree.fromstring(answer)) == ["Hangup"], "the call is over"
+    assert verbs(fx.after("made-up-2", first)) == ["Hangup"]
+    assert len(fx.desk.admitted) == admitted
+    assert fx.hooks.counts["refused: replay"] == 6
+
+
+def test_how_often_a_call_came_back_outlives_the_worker(fx: Fixture) -> None:
+    step = Step(MAX_REVIVALS - 1, 0, "0123abcd")  # as a worker that died had written it
+    assert verbs(fx.after(step=step)) == ["Connect"]
+    assert verbs(fx.after()) == ["Say", "Hangup"]
 
 
 @pytest.mark.parametrize(
@@ -245,17 +285,6 @@ def test_decisions_are_given_once_expire_and_are_bounded() -> None:
     for call in "abc":
         book.put(call, HangUp())
     assert [book.take(call) for call in "abc"] == [None, HangUp(), HangUp()]
-
-
-def test_returns_are_counted_per_call_and_forgotten_in_the_end() -> None:
-    clock = Clock()
-    book = DecisionBook(now_ms=clock, max_calls=2)
-    assert [book.count_return("a"), book.count_return("a"), book.count_return("b")] == [1, 2, 1]
-    clock.ms += RETURNS_LIFETIME_MS
-    assert book.count_return("a") == 1
-    for call in "xyz":
-        book.count_return(call)
-    assert book.count_return("a") == 1
 
 
 # --- over HTTP, in Quart's test client -------------------------------------------------------------------------------

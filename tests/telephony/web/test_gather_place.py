@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -24,7 +25,8 @@ def asked(request: GatherRequest) -> dict[str, Any]:
 
 
 def answered(request: GatherRequest, number: int, document: Document) -> dict[str, Any]:
-    line: dict[str, Any] = json.loads(json.dumps({"kind": DOCUMENT, **document_line(request, number, document)}))
+    numbered = dataclasses.replace(document, number=number)
+    line: dict[str, Any] = json.loads(json.dumps({"kind": DOCUMENT, **document_line(request, numbered)}))
     return line
 
 

@@ -206,7 +206,7 @@ COMPUTED = {
     'f"socket refused: {refusal.reason}"': {f"socket refused: {reason}" for reason in tokens.REFUSALS},
     'f"refused: {refusal}"': {f"refused: {refusal}" for refusal in room.REFUSALS},
     'f"socket protocol: {kind}"': {f"socket protocol: {kind}" for kind in FAULTS},
-    "kind": {"revival", "return"},
+    '"revival" if cut_off else "return"': {"revival", "return"},
     "f'connection closed: {reason}'": {f"connection closed: {reason}" for reason in REASONS},
     "f'connection closed: {problem.reason}'": {f"connection closed: {reason}" for reason in REASONS},
     "f'refused: {kind}'": {f"refused: {kind}" for kind in WEBHOOK_REFUSALS},

@@ -98,6 +98,19 @@ def test_new_calls_in_a_minute(clock: Clock) -> None:
     assert room.reserve("d", "x") is None
 
 
+def test_a_call_that_comes_back_finds_its_place_also_when_all_are_taken_or_the_service_stops(clock: Clock) -> None:
+    room = Room(1, now_ms=clock)
+    assert room.reserve("mine") is None
+    assert room.enter("mine")
+    room.leave("mine")  # out on a transfer
+    assert room.reserve("newcomer") is None
+    assert room.reserve("mine", returns=True) is None
+    room.draining = True
+    assert room.reserve("mine", returns=True) is None
+    assert room.enter("newcomer")
+    assert room.enter("mine")
+
+
 def test_refused_calls_use_nothing_up(clock: Clock) -> None:
     room = Room(1, now_ms=clock, limits=Limits(per_minute=2))
     assert room.reserve("a") is None
@@ -126,7 +139,9 @@ def test_calls_and_promises_never_exceed_the_room(steps: list[tuple[str, str]], 
     clock = Clock()
     room = Room(most, now_ms=clock, limits=limits)
     inside: list[str] = []
+    back = 0  # calls that came back: they had a place before
     for step, call in steps:
+        back += step == "return"
         if step in ("reserve", "return"):
             assert room.reserve(call, "x" if call in "ab" else "y", returns=step == "return") in (None, *REFUSALS)
         elif step == "enter":
@@ -138,8 +153,8 @@ def test_calls_and_promises_never_exceed_the_room(steps: list[tuple[str, str]], 
                 room.leave(call)
         else:
             clock.ms += EXPECTED_FOR_MS // 3
-        assert room.calls == len(inside) <= most
-        assert 0 <= room.free <= most - room.calls
+        assert room.calls == len(inside) <= most + back
+        assert 0 <= room.free <= max(0, most - room.calls)
         assert sum(room._present.values()) == len(set(inside) | set(room._expected)), "each call has one source"
         assert sum(room._recent_from.values()) == len(room._recent)
     for call in inside:
