@@ -51,6 +51,7 @@ def serve(
 ) -> None:
     """Answer calls until Ctrl-C, or SIGTERM; calls that run may finish first."""
     from telephony.logs.setup import configure
+    from telephony.logs.writer import say
     from telephony.settings import load_settings
     from telephony.web import serve as server
 
@@ -69,8 +70,8 @@ def serve(
         if settings.log_format == "json":  # whoever reads the log by machine reads all of it so
             logging.getLogger("offhook").info(told)
         else:
-            typer.echo(told)
-            typer.echo(f"the browser phone is {service.url}/phone; Ctrl-C stops the service")
+            say(told)  # on the event loop: it must not wait for whoever reads it
+            say(f"the browser phone is {service.url}/phone; Ctrl-C stops the service")
 
     raise typer.Exit(server.run_loop(server.serve(settings, tell)))
 

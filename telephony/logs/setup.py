@@ -10,8 +10,10 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from telephony.logs.context import event
 from telephony.logs.flood import WINDOW_S, Flood, Suppressed
 from telephony.logs.lines import LogFormat, json_line, text_line
+from telephony.logs.writer import EXIT_S, line_writer
 
 log = logging.getLogger("offhook")
 
@@ -19,40 +21,75 @@ log = logging.getLogger("offhook")
 FLOODING = ("refused.", "socket.")
 
 
-class OneLineHandler(logging.StreamHandler[TextIO]):
-    """Writes each record as one line, and of a flood only the beginning and the number."""
+class OneLineHandler(logging.Handler):
+    """Writes each record as one line, and of a flood only the beginning and the number.
+
+    The line is made where the record is: there its call is known. It is written by another thread: here nobody waits.
+    """
 
     def __init__(self, stream: TextIO, log_format: LogFormat, now_s: Callable[[], float] = time.monotonic) -> None:
-        super().__init__(stream)
+        super().__init__()
         self._line = json_line if log_format == "json" else text_line
         self._flood = Flood(now_s)
+        self._stream = stream
+        self._writer = line_writer(stream, lambda lost: self._line(_lost(lost)))
+
+    @property
+    def lost_lines(self) -> int:
+        """Lines that were never written."""
+        return self._writer.lost if self._writer is not None else 0
 
     def format(self, record: logging.LogRecord) -> str:
         return self._line(record)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.tell_suppressed()
-        event = getattr(record, "event", "")
-        if isinstance(event, str) and event.startswith(FLOODING):
+        kind = getattr(record, "event", "")
+        if isinstance(kind, str) and kind.startswith(FLOODING):
             fields = getattr(record, "fields", None)
             source = str(fields.get("source", "")) if isinstance(fields, dict) else ""
-            if not self._flood.admit(event, source):
+            if not self._flood.admit(kind, source):
                 return
-        super().emit(record)
+        self._put(record)
 
     def tell_suppressed(self) -> None:
-        """Write one line for each flood whose window is over."""
+        """Write one line for each flood whose window is over, and one if lines were lost."""
         with self.lock or threading.RLock():
             for suppressed in self._flood.due():
-                super().emit(_summary(suppressed))
+                self._put(_summary(suppressed))
+            if self._writer is not None:
+                self._writer.tell_lost()
+
+    def close(self) -> None:
+        """Write what waits, for at most EXIT_S. Python's logging calls it as the program ends."""
+        if self._writer is not None:
+            self._writer.close(EXIT_S)
+        super().close()
+
+    def _put(self, record: logging.LogRecord) -> None:
+        try:
+            line = self._line(record)
+        except Exception as error:  # noqa: BLE001  not handleError: it prints a traceback, and waits for its reader
+            line = self._line(_note(f"a log line of {record.name} could not be made: {type(error).__name__}", {}))
+        if self._writer is not None:
+            self._writer.put(line)
+        else:
+            self._stream.write(line + "\n")  # in memory
 
 
 def _summary(suppressed: Suppressed) -> logging.LogRecord:
     message = f"… and {suppressed.count} more like this in the last {WINDOW_S:g} s"
+    return _note(message, event(suppressed.kind, source=suppressed.source or "anywhere", more=suppressed.count))
+
+
+def _lost(lost: int) -> logging.LogRecord:
+    were = "line was" if lost == 1 else "lines were"
+    return _note(f"{lost} {were} lost: nobody read the log", event("log.lost", lost=lost))
+
+
+def _note(message: str, about: dict[str, Any]) -> logging.LogRecord:
     record = logging.LogRecord("offhook", logging.WARNING, "", 0, message, None, None)
-    record.call = ""  # not the one that happens to be served now
-    record.event = suppressed.kind
-    record.fields = {"source": suppressed.source or "anywhere", "more": suppressed.count}
+    record.__dict__ |= {"call": "", **about}  # not of the call that happens to be served now
     return record
 
 
@@ -81,14 +118,20 @@ def configure(level: str, log_format: LogFormat, stream: TextIO | None = None) -
         logging.captureWarnings(False)
         warnings.showwarning = kept_warnings
         _handler = kept_handler
+        handler.close()
 
     return undo
 
 
 def tell_suppressed() -> None:
-    """To be called every few seconds: what a flood has suppressed is told though nothing else is logged."""
+    """To be called every few seconds: what was suppressed, or lost, is told though nothing else is logged."""
     if _handler is not None:
         _handler.tell_suppressed()
+
+
+def lost_lines() -> int:
+    """Lines that nobody read in time, or that could not be written, since the log was configured."""
+    return _handler.lost_lines if _handler is not None else 0
 
 
 def _on_uncaught(kind: type[BaseException], error: BaseException, traceback: Any) -> None:

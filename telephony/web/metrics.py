@@ -14,12 +14,13 @@ from typing import Any
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from agent.definition import AgentDefinition
 from agent.summary import STAGES
+from telephony.logs.setup import lost_lines
 from telephony.web.count_names import CountsCollector
 
 #: Where answers of a conversation lie; a caller notices a tenth of a second below one second, and little above three.
@@ -109,6 +110,7 @@ class ServiceMetrics:
         self.lag = histogram("loop_lag", "How late the event loop woke up.", LAG_S)
         ProcessCollector(registry=registry)
         registry.register(_Build())
+        registry.register(_Log())
 
     def observe(
         self,
@@ -272,6 +274,13 @@ class _Build(Collector):
     def collect(self) -> Iterator[Metric]:
         build = {"version": version("offhook"), "python": sys.version.split()[0]}
         yield InfoMetricFamily("offhook_build", "This Offhook.", value=build)
+
+
+class _Log(Collector):
+    """What the log could not hold."""
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily("offhook_log_lines_lost", "Log lines that nobody read in time.", value=lost_lines())
 
 
 class _State(Collector):

@@ -33,8 +33,13 @@ class ServiceProcess:
 
 
 @contextlib.asynccontextmanager
-async def service_process(folder: Path, *options: str, **settings: str) -> AsyncIterator[ServiceProcess]:
-    """Start `offhook serve` in `folder`; `settings` without OFFHOOK_. It is ended, and waited for, at the end."""
+async def service_process(
+    folder: Path, *options: str, output: int | None = None, **settings: str
+) -> AsyncIterator[ServiceProcess]:
+    """Start `offhook serve` in `folder`; `settings` without OFFHOOK_. It is ended, and waited for, at the end.
+
+    `output` is a descriptor for what it writes; else that goes into the file `log`.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -51,7 +56,7 @@ async def service_process(folder: Path, *options: str, **settings: str) -> Async
     with (folder / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "telephony.cli", "serve", *options,
-            cwd=folder, env=environment, stdout=log, stderr=log,
+            cwd=folder, env=environment, stdout=output or log, stderr=output or log,
         )  # fmt: skip
     try:
         url = f"http://127.0.0.1:{port}"
