@@ -5,6 +5,7 @@ What the service makes itself lies in data_dir, in files that only their owner m
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import stat
@@ -55,20 +56,31 @@ def kept_secret(path: Path) -> str:
 
 
 def _make_or_read(path: Path) -> str:
+    if not os.path.lexists(path):
+        _make(path)
+    return _read_secret(path)
+
+
+def _make(path: Path) -> None:
+    """Write a secret beside `path`, and give it that name when it is whole; never over another one."""
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # O_EXCL: of two processes that start together, one writes and the other reads what was written.
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _read_secret(path)
+        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(secrets.token_hex(_SECRET_BYTES) + "\n")
+                file.flush()
+                os.fsync(handle)
+            # Of two processes that start together, one gives its secret the name, and the other reads that one.
+            with contextlib.suppress(FileExistsError):
+                os.link(unfinished, path)
+        finally:
+            os.unlink(unfinished)
     except OSError as error:
         raise LocalError(
-            f"{path} cannot be written: {error.strerror}; set OFFHOOK_DATA_DIR to a folder of yours"
+            f"{path} cannot be written: {error.strerror}; make room, or set OFFHOOK_DATA_DIR to a folder of yours"
         ) from None
-    secret = secrets.token_hex(_SECRET_BYTES)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(secret + "\n")
-    return secret
 
 
 def _read_secret(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -153,6 +154,42 @@ def test_a_link_is_not_followed() -> None:
     Path("link").symlink_to("true")
     with pytest.raises(LocalError, match="cannot be read"):
         kept_secret(Path("link"))
+
+
+def test_a_full_disk_leaves_no_half_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path("data/worker-secret")
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        with pytest.raises(LocalError, match="worker-secret cannot be written: No space left on device"):
+            kept_secret(path)
+    assert list(path.parent.iterdir()) == []
+    assert len(kept_secret(path)) == 64
+
+
+def test_of_two_that_start_together_both_have_the_same_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    path, link, theirs = Path("data/worker-secret"), os.link, "ab" * 32
+
+    def beaten(source: object, target: Path) -> None:
+        target.touch(mode=0o600)
+        target.write_text(theirs + "\n")
+        link(str(source), target)
+
+    monkeypatch.setattr(os, "link", beaten)
+    assert kept_secret(path) == theirs
+    assert [file.name for file in path.parent.iterdir()] == ["worker-secret"]
+
+
+def test_a_secret_that_is_there_needs_no_writing(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path("data/worker-secret")
+    secret = kept_secret(path)
+    monkeypatch.delattr(os, "link")
+    path.parent.chmod(0o500)
+    assert kept_secret(path) == secret
+    path.parent.chmod(0o700)
 
 
 def test_a_public_origin_needs_the_real_token(monkeypatch: pytest.MonkeyPatch) -> None:
