@@ -17,6 +17,13 @@ from agent.masking import MARK
 #: Why the call comes back.
 Reason = Literal["cut off", "nobody answered", "digits sent"]
 
+#: A larger number of a turn or an utterance is damage.
+MAX_NUMBER = 1_000_000
+#: A tool's arguments or result nested deeper are damage; and what is read must be writable again.
+MAX_DEPTH = 32
+#: What a damaged event may raise as it is read.
+DAMAGE = (KeyError, TypeError, ValueError, OverflowError)
+
 #: What a model is told of a tool that was at work when the worker died.
 NOT_KNOWN = {"error": "the line broke while this ran: whether it was done is not known; do not run it again unasked"}
 
@@ -72,17 +79,17 @@ class _Folded:
     def take(self, event: Mapping[str, Any]) -> None:
         try:
             self._take(event)
-        except (KeyError, TypeError, ValueError):
+        except DAMAGE:
             return
 
     def _take(self, event: Mapping[str, Any]) -> None:
         kind = event["kind"]
         if isinstance(event.get("turn"), int):
-            self.turn = max(self.turn, event["turn"])
+            self.turn = max(self.turn, number_of(event["turn"]))
         if kind == "call.started":
             self.cut_offs += event.get("continues") == "cut off"
         elif kind == "turn.committed":
-            turn, text = int(event["turn"]), str(event["text"])
+            turn, text = number_of(event["turn"]), str(event["text"])
             self.history.caller_said(turn, text)
             self._turns[turn] = text
         elif kind == "agent.clause":
@@ -90,19 +97,20 @@ class _Folded:
         elif kind == "agent.heard":
             said = self._said(event)
             said.text, said.heard_chars = str(event["said"]), len(str(event["text"]))
-            if event.get("complete") is True and not said.aside and int(event["utterance"]) > self._before_tool:
+            if event.get("complete") is True and not said.aside and number_of(event["utterance"]) > self._before_tool:
                 self._answered = max(self._answered, said.turn)
         elif kind == "agent.asks":
             self.asks = {name: event[name] for name in ("slot", "slot_kind", "sensitive")}
         elif kind == "tool.called":
             # Numbered by stream: ids begin anew in each.
-            call = ToolCall(f"{self.streams}-{event['id']}", str(event["name"]), dict(event["arguments"]))
+            call = ToolCall(f"{self.streams}-{event['id']}", str(event["name"]), dict(_shallow(event["arguments"])))
             self._running[str(event["id"])] = call, event.get("effect") == "read"
             self._before_tool = max(self._utterances, default=0)
-            self._answered = min(self._answered, int(event["turn"]) - 1)
+            self._answered = min(self._answered, number_of(event["turn"]) - 1)
         elif kind == "tool.returned":
+            result = _shallow(event["result"])
             call, _ = self._running.pop(str(event["id"]))
-            self.history.tool_used(call, event["result"])
+            self.history.tool_used(call, result)
 
     def end_stream(self) -> None:
         """What was still open: words that nobody can prove heard, tools that may or may not have been done."""
@@ -127,12 +135,30 @@ class _Folded:
         return ""
 
     def _said(self, event: Mapping[str, Any]) -> AgentSaid:
-        number = int(event["utterance"])
+        number = number_of(event["utterance"])
         if number not in self._utterances:
             aside = bool(event.get("aside", False))
-            mine = self.history.agent_begins(int(event["turn"]), aside=aside)
+            mine = self.history.agent_begins(number_of(event["turn"]), aside=aside)
             self._utterances[number] = self.history.utterance(mine)
         return self._utterances[number]
+
+
+def number_of(value: Any) -> int:
+    """A journal's number of a turn, an utterance or a document. Raises one of DAMAGE if it cannot be one."""
+    number = int(value)
+    if not 0 <= number <= MAX_NUMBER:
+        raise ValueError(f"a number beyond {MAX_NUMBER}")
+    return number
+
+
+def _shallow(value: Any, depth: int = MAX_DEPTH) -> Any:
+    """The value itself. Raises ValueError if it is nested deeper than `depth`."""
+    if isinstance(value, Mapping | list):
+        if depth == 0:
+            raise ValueError(f"nested deeper than {MAX_DEPTH}")
+        for item in value.values() if isinstance(value, Mapping) else value:
+            _shallow(item, depth - 1)
+    return value
 
 
 def _last_sentence(text: str) -> str:

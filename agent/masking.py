@@ -44,14 +44,23 @@ class _Text:
 
 
 class KnownNumbers:
-    """Numbers that must not be written, found again in any spelling. `lengths`: numbers so long always are such."""
+    """Numbers that must not be written, found again in any spelling. `lengths`: numbers so long always are such.
 
-    def __init__(self, lengths: Iterable[int] = ()) -> None:
+    `every`: what is known has been lost, so every number of MIN_DIGITS or more may be one.
+    """
+
+    def __init__(self, lengths: Iterable[int] = (), values: Iterable[str] = (), *, every: bool = False) -> None:
         self._lengths = frozenset(lengths)
-        self._values: list[str] = []
+        self._values = list(values)
+        self._every = every
 
     def __bool__(self) -> bool:
-        return bool(self._lengths or self._values)
+        return bool(self._lengths or self._values or self._every)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The numbers that were added."""
+        return tuple(self._values)
 
     def add(self, digits: str) -> None:
         """Remember a number. One that was said twice in a row ("1 2 3, 1 2 3") is remembered singly as well."""
@@ -73,6 +82,8 @@ class KnownNumbers:
         return read.marked(hidden) if hidden else text
 
     def _holds(self, digits: str) -> bool:
+        if self._every and len(digits) >= MIN_DIGITS:
+            return True
         if any(len(digits) == length or (digits[:length] * 2 == digits) for length in self._lengths):
             return True
         part = len(digits) >= MIN_PART

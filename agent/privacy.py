@@ -13,6 +13,7 @@ recorded by then: it is silenced after all (`withdrawn`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import inf
 from typing import Any
 
@@ -24,25 +25,47 @@ BEFORE_SPEECH_MS = 640
 MAX_SAID = 4096
 
 #: Fields of the journal that are ours: names, never words of the caller or the agent.
-_OURS = frozenset({"id", "name", "engine", "effect", "basis", "source", "where", "slot", "slot_kind"})
+_OURS = frozenset({"call_id", "id", "name", "engine", "effect", "basis", "source", "where", "slot", "slot_kind"})
 #: Fields that hold the caller's and the agent's words, or what tools make of them.
 _WORDS = frozenset({"text", "said", "input", "digit", "arguments", "result"})
 
 Fields = Mapping[str, object]
 
 
-class Confidential:
-    """One call's. Times are media time in milliseconds; call `line` for every journal line, in order."""
+@dataclass(frozen=True, slots=True, repr=False)
+class Remembered:
+    """What one stream of a call hands to the next, in memory only: it holds what must not be written.
 
-    def __init__(self) -> None:
+    `numbers` that were said, `said` (their digits in a row), `slots` that are sensitive. `guarded`: numbers were said
+    and are lost (a crash), so from now on every number of MIN_DIGITS or more is taken for one of them.
+    """
+
+    numbers: tuple[str, ...] = ()
+    said: str = ""
+    slots: frozenset[str] = frozenset()
+    guarded: bool = False
+
+
+NOTHING = Remembered()
+
+
+class Confidential:
+    """One stream's; `before`: what an earlier stream of the call remembered.
+
+    Times are media time in milliseconds; call `line` for every journal line, in order.
+    """
+
+    def __init__(self, before: Remembered = NOTHING) -> None:
         self.quiet_until_ms = -inf
         """Audio that begins before this may have to be silenced; inf while a window is open."""
         self._windows: list[tuple[int, float]] = []
         self._withdrawn: list[tuple[int, int]] = []
-        self._known = KnownNumbers()
-        self._armed = False  # something may have to be masked in this call
-        self._slots: set[str] = set()
-        self._said = ""
+        self._lengths: tuple[int, ...] = ()
+        self._guarded = before.guarded
+        self._known = KnownNumbers((), before.numbers, every=before.guarded)
+        self._armed = before != NOTHING  # something may have to be masked in this call
+        self._slots = set(before.slots)
+        self._said = before.said
         self._wholly = False  # what is asked for is no number: mask all words
         self._asked = False  # the latest question is for something sensitive
         self._heard_out = False
@@ -61,8 +84,9 @@ class Confidential:
             self._on_asks(media_ms, data)
         elif kind == "call.started":
             lengths = data.get("sensitive_lengths")
-            self._known = KnownNumbers(lengths if isinstance(lengths, list) else ())
-            self._armed = bool(self._known)
+            self._lengths = tuple(lengths) if isinstance(lengths, list) else ()
+            self._known = KnownNumbers(self._lengths, self._known.values, every=self._guarded)
+            self._armed = self._armed or bool(self._known)
         if not self._armed:
             return data
         try:
@@ -106,6 +130,10 @@ class Confidential:
             self._heard_out = True
         if self.open and self._heard_out and not (self._asked or self._speech_ms or self._keys):
             self._close(media_ms)
+
+    def remembered(self) -> Remembered:
+        """What the call's next stream must know, if there is one."""
+        return Remembered(self._known.values, self._said, frozenset(self._slots), self._guarded)
 
     def _remember(self, text: str) -> None:
         for digits in numbers_in(text):
@@ -165,7 +193,10 @@ class Confidential:
     def _masked(self, kind: str, data: Fields) -> dict[str, object]:
         # What comes word by word ("four, " "seven, ") shows no number in any one line; such lines hold none at all.
         piece = kind == "engine.result" and data.get("final") is False
-        hide = numbers_masked if self.open or piece else self._known.masked
+        key = kind == "key" and self._guarded  # pressed one by one, a number shows in no line either
+        hide = numbers_masked if self.open or piece or key else self._known.masked
+        if kind == "call.started":  # its numbers are the carrier's, who calls whom, and nobody has said any yet
+            hide = KnownNumbers(self._lengths).masked
         fields: dict[str, object] = {}
         for name, value in data.items():
             if name in _OURS or value is None or isinstance(value, bool | int | float):

@@ -15,21 +15,14 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
-import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from agent.context import CallContext
 from agent.errors import LocalError
-from agent.privacy import Confidential
-from agent.recording.folder import AUDIO, JOURNAL, SUMMARY, create_file, make_folder, replace_file, write_all
-from agent.recording.wav import StereoWav
-from agent.summary import parse_journal, summarise
-
-T = TypeVar("T")
+from agent.privacy import NOTHING, Confidential, Remembered
+from agent.recording.store import CallStore, Opening, plain
 
 RecordMode = Literal["off", "journal", "full"]
 Listener = Callable[[dict[str, object]], None]
@@ -42,6 +35,8 @@ PRESSING = frozenset(("turn.committed", "tool.called", "tool.returned"))
 DISK_WITHIN_S = 10.0
 """A disk (or a network file system) that takes longer has failed."""
 CLOSE_WITHIN_S = 5.0
+OPEN_WITHIN_S = 1.0
+"""The caller waits for it: a disk that takes longer costs the record."""
 FLUSH_COST_MS = 0.5
 """What virtual time charges for a flush."""
 
@@ -60,19 +55,21 @@ def input_hash(*parts: str | bytes) -> str:
 
 
 class CallRecord:
-    """The record of one call. Make it with `open`, run `run()` beside the call, `close()` at its end.
+    """The record of one call. Make it with `open` or `open_apart`, run `run()` beside the call, `close()` at its end.
 
     `event`, `caller_audio` and `agent_audio` are for the event loop's thread; they never block, and do nothing after
     `close`.
     """
 
-    def __init__(self, ctx: CallContext, store: _Store | None, *, audio: bool, rate_hz: int) -> None:
+    def __init__(
+        self, ctx: CallContext, store: CallStore | None, *, audio: bool, rate_hz: int, before: Remembered = NOTHING
+    ) -> None:
         self._ctx = ctx
         self._store = store
         self._keeping = store is not None
         self._audio = audio
         self._rate_hz = rate_hz
-        self._confidential = Confidential()
+        self._confidential = Confidential(before)
         self._opened_s = ctx.now_s()
         self._started_at = ctx.wall_time().isoformat(timespec="milliseconds")
         self._n = 0
@@ -90,14 +87,53 @@ class CallRecord:
 
         `mode`: "off" keeps nothing (listeners still hear), "journal" no audio, "full" everything.
         """
-        if mode == "off":
-            return cls(ctx, None, audio=False, rate_hz=rate_hz)
-        try:
-            store = _Store(make_folder(root, call_id), rate_hz if mode == "full" else None)
-        except (OSError, LocalError) as error:
-            _log.error("call %.80r is not recorded, %s: %s", call_id, root, error)
-            return cls(ctx, None, audio=False, rate_hz=rate_hz)
-        return cls(ctx, store, audio=mode == "full", rate_hz=rate_hz)
+        store: CallStore | None = None
+        if mode != "off":
+            opening = Opening(root, call_id, rate_hz if mode == "full" else None)
+            try:
+                opening.open()
+            except (OSError, LocalError) as error:
+                _log.error("call %.80r is not recorded, %s: %s", call_id, root, error)
+            store = opening.take()
+        return cls(ctx, store, audio=mode == "full" and store is not None, rate_hz=rate_hz)
+
+    @classmethod
+    async def open_apart(
+        cls,
+        root: Path,
+        call_id: str,
+        *,
+        mode: RecordMode,
+        rate_hz: int,
+        ctx: CallContext,
+        before: Remembered = NOTHING,
+    ) -> CallRecord:
+        """As `open`, off the event loop. Of a disk that does not answer within OPEN_WITHIN_S nothing is kept either.
+
+        `before`: what an earlier stream of the call has said that must not be written.
+        """
+        store: CallStore | None = None
+        if mode != "off":
+            opening = Opening(root, call_id, rate_hz if mode == "full" else None)
+            why = ""
+            try:
+                async with asyncio.timeout(OPEN_WITHIN_S):
+                    await ctx.offload(opening.open, cost_ms=FLUSH_COST_MS, apart=True)
+            except TimeoutError:
+                why = f"the disk did not answer within {OPEN_WITHIN_S:g} s"
+            except (OSError, LocalError) as error:
+                why = str(error)
+            except asyncio.CancelledError:
+                if (late := opening.take()) is not None:
+                    late.discard()
+                raise
+            if (store := opening.take()) is None:
+                _log.error("call %.80r is not recorded, %s: %s", call_id, root, why)
+        return cls(ctx, store, audio=mode == "full" and store is not None, rate_hz=rate_hz, before=before)
+
+    def remembered(self) -> Remembered:
+        """What must not be written should the call come back on another stream. For memory only."""
+        return self._confidential.remembered()
 
     def event(self, kind: str, media_ms: int, /, **data: object) -> None:
         """Journal one event at `media_ms`, what is confidential masked; listeners hear it at once.
@@ -211,90 +247,6 @@ class CallRecord:
         self._listeners = tuple(other for other in self._listeners if other is not listener)
 
 
-class _Store:
-    """The record's files, and the buffers before them. The loop appends; one worker thread at a time drains.
-
-    Work that its caller has given up on may still run: the lock keeps it apart from what comes after, and because the
-    buffers are emptied under it, lines stay in order whoever comes first. Descriptors are closed under it too, so that
-    no late write can land in a file that got the same number.
-    """
-
-    def __init__(self, folder: Path, audio_hz: int | None) -> None:
-        self.folder = folder
-        self.lines: deque[str] = deque()
-        self.caller: deque[tuple[int, bytes]] = deque()
-        self.agent: deque[tuple[int, bytes]] = deque()
-        self.withdrawn: deque[tuple[int, int]] = deque()
-        self._lock = threading.Lock()
-        self._wav_fd: int | None = None
-        self._wav: StereoWav | None = None
-        self._failure: str | None = None
-        self._good_bytes = 0
-        self._journal_fd = create_file(folder / JOURNAL)
-        try:
-            if audio_hz is not None:
-                self._wav_fd = create_file(folder / AUDIO)
-                self._wav = StereoWav(self._wav_fd, audio_hz)
-        except OSError:
-            self._close_files()
-            raise
-
-    def drain(self) -> str | None:
-        """Write what is buffered. Returns what went wrong, or None. Blocking."""
-        with self._lock:
-            return self._drain()
-
-    def finish(self, extra: Mapping[str, object]) -> str | None:
-        """Write what is buffered and the summary, and close the files. Blocking; the last call."""
-        with self._lock:
-            failure = self._drain()
-            if self._wav is not None and self._wav.refused:
-                _log.warning("%s: %d pieces of audio were placed out of reach", self.folder, self._wav.refused)
-            self._close_files()
-            try:  # even after a failure: what did reach the disk deserves its summary
-                with (self.folder / JOURNAL).open("rb") as journal:
-                    summary = {**summarise(parse_journal(journal)), **extra}
-                text = json.dumps(summary, indent=1, ensure_ascii=False, default=_plain)
-                replace_file(self.folder / SUMMARY, text.encode("utf-8", "backslashreplace") + b"\n")
-            except OSError as error:
-                failure = failure or f"call.json: {error}"
-            return failure
-
-    def _drain(self) -> str | None:
-        # First: what is withdrawn was given before, so it is among what is taken next, or on the disk.
-        withdrawn = list(_taken(self.withdrawn))
-        lines, caller, agent = list(_taken(self.lines)), list(_taken(self.caller)), list(_taken(self.agent))
-        if self._failure is not None or self._journal_fd < 0:
-            return self._failure
-        try:
-            if lines:
-                data = ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
-                write_all(self._journal_fd, data)
-                self._good_bytes += len(data)
-            if self._wav is not None:
-                self._wav.write(caller, agent)
-                for from_ms, to_ms in withdrawn:
-                    self._wav.silence(from_ms, to_ms)
-        except OSError as error:
-            self._failure = str(error)
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._journal_fd, self._good_bytes)  # no torn line
-        return self._failure
-
-    def _close_files(self) -> None:
-        if self._wav_fd is not None:
-            os.close(self._wav_fd)
-        if self._journal_fd >= 0:
-            os.close(self._journal_fd)
-        self._journal_fd, self._wav_fd, self._wav = -1, None, None
-
-
-def _taken(buffer: deque[T]) -> Iterator[T]:
-    """Everything in a buffer that another thread may be appending to; it is empty after."""
-    while buffer:
-        yield buffer.popleft()
-
-
 def _encode(line: dict[str, object]) -> str:
     """One line of JSON. Lone surrogates pass; they are escaped when the line becomes bytes, which JSON allows."""
     try:
@@ -304,13 +256,4 @@ def _encode(line: dict[str, object]) -> str:
         return _ENCODER.encode({**envelope, "unwritable": str(error), "fields": repr(line)[:2000]})
 
 
-def _plain(value: object) -> object:
-    """What JSON does not know, as something it does."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, set | frozenset | tuple):
-        return list(value)
-    return str(value)
-
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=plain)

@@ -19,6 +19,9 @@ NEWEST_JOURNAL = 1
 STAGES = ("endpointing_ms", "stt_ms", "llm_ms", "clause_ms", "tts_ms", "line_ms")
 """The parts of a turn's voice-to-voice latency, in the order of time; they add up to it."""
 
+#: A time or a number beyond this is damage; a JSON number may have thousands of digits, or be NaN.
+_LARGEST = 1e15
+
 _COUNTED = {
     "turn.committed": "turns",
     "turn.rejected": "rejected_turns",
@@ -40,7 +43,7 @@ def parse_journal(lines: Iterable[str | bytes]) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter: nested without end
             continue
         if not isinstance(event, dict) or not isinstance(event.get("kind"), str):
             continue
@@ -204,6 +207,6 @@ def _agent_line(event: dict[str, Any], turn: int | None) -> dict[str, Any]:
 def _ms(event: dict[str, Any], name: str) -> int | None:
     """A number of the event, whole; None if there is none (a damaged journal may hold anything)."""
     value = event.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
         return None
     return round(value)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf, nan
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.continuation import NOT_KNOWN, Continuation, Reason, continue_from
+from agent.continuation import MAX_DEPTH, MAX_NUMBER, NOT_KNOWN, Continuation, Reason, continue_from
 from agent.llm.base import Message, ToolCall
 
 Event = dict[str, Any]
@@ -146,3 +147,21 @@ def test_how_often_a_call_was_cut_off_is_counted_over_its_streams() -> None:
     again = [{"kind": "call.started", "continues": "cut off"}]
     other = [{"kind": "call.started", "continues": "nobody answered"}]
     assert back(GREETED, again, other, again).cut_offs == 2
+
+
+@pytest.mark.parametrize("number", [inf, -inf, nan, 10**4000, -1, MAX_NUMBER + 1, "x", None, [1]])
+@pytest.mark.parametrize("name", ["turn", "utterance"])
+def test_a_number_that_can_be_none_spoils_its_own_line_only(name: str, number: Any) -> None:
+    found = back([*GREETED, clause(2, 1, "lost") | {name: number}, committed(1, "where is it")])
+    assert texts(found) == [("assistant", "Hello."), ("user", "where is it")]
+    assert found.turn == 1
+    spoilt = [event | {name: number} for event in (*GREETED, called("1", 1), returned("1"))]
+    assert back([*spoilt, committed(1, "hello")]).owed == (1, "hello")
+
+
+def test_what_is_nested_without_end_is_passed_over() -> None:
+    deep: Any = "end"
+    for _ in range(MAX_DEPTH + 1):
+        deep = {"a": [deep]}
+    found = back([committed(1, "hello"), called("1", 1) | {"arguments": deep}, called("2", 1), returned("2", deep)])
+    assert texts(found) == [("user", "hello")]

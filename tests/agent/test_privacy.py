@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.masking import MARK
-from agent.privacy import BEFORE_SPEECH_MS, Confidential
+from agent.privacy import BEFORE_SPEECH_MS, NOTHING, Confidential, Remembered
 from tests.agent.test_masking import spelled
 
 CARD = "4111222233334444"
@@ -20,8 +20,8 @@ CARD = "4111222233334444"
 class Journal:
     """A journal at a given media time, as the record keeps it."""
 
-    def __init__(self, lengths: list[int] | None = None) -> None:
-        self.confidential = Confidential()
+    def __init__(self, lengths: list[int] | None = None, *, confidential: Confidential | None = None) -> None:
+        self.confidential = confidential or Confidential()
         self.now_ms = 0
         self.write("call.started", caller="+15550142", sensitive_lengths=lengths or [])
 
@@ -276,3 +276,68 @@ def test_any_line_in_any_order_is_taken(lines: list[tuple[str, dict[str, Any]]])
         assert masked.keys() == data.keys()
         assert repr(data) == before
         assert len(confidential.silenced(b"\1\1" * 160, at * 100, 8000)) == 320
+
+
+# --- the call comes back on another stream ----------------------------------------------------------------------------
+
+
+def again(before: Remembered) -> Journal:
+    """The call's next stream."""
+    return Journal(confidential=Confidential(before))
+
+
+@pytest.mark.parametrize("how", range(6))
+def test_the_next_stream_knows_the_number(how: int) -> None:
+    journal = again(Journal().after().confidential.remembered())
+    assert not journal.confidential.open
+    masked = journal.turn(1, f"it is {spelled(CARD, how)}")["text"]
+    assert set(masked.removeprefix("it is ")) <= set(f"{MARK} ,-uhUH")
+    assert journal.confidential.open, "and it is silent where the number is said"
+
+
+def test_the_next_stream_knows_parts_of_the_number_and_the_name_of_its_slot_and_not_more() -> None:
+    journal = again(Journal().after().confidential.remembered())
+    assert journal.write("call.started", caller="+1" + CARD, call_id=CARD, sensitive_lengths=[]) == {
+        "caller": "+1" + CARD,
+        "call_id": CARD,
+        "sensitive_lengths": [],
+    }
+    assert journal.turn(1, "room 101")["text"] == "room 101"
+    assert journal.write("tool.called", name="pay", arguments={"card": "x"})["arguments"] == {"card": MARK}
+    assert journal.turn(2, "it ends with 4444")["text"] == f"it ends with {MARK}"
+
+
+def test_what_is_remembered_goes_from_stream_to_stream_and_shows_itself_nowhere() -> None:
+    first = Journal().after().confidential.remembered()
+    third = again(again(first).confidential.remembered()).confidential.remembered()
+    assert third == first
+    assert CARD in third.numbers
+    assert CARD not in repr(third)
+    assert Confidential().remembered() == NOTHING
+
+
+def test_a_stream_that_knows_nothing_leaves_lines_as_they_are() -> None:
+    journal = again(NOTHING)
+    data = {"text": f"it is {CARD}"}
+    assert journal.confidential.line("note", 0, data) is data
+
+
+@pytest.mark.parametrize("text", ["4111", "four one one", "it was 4111 2222", "one hundred and one"])
+def test_where_the_numbers_are_lost_every_longer_number_is_one(text: str) -> None:
+    journal = again(Remembered(guarded=True))
+    assert journal.write("call.started", caller="+15550142", call_id="CA1")["caller"] == "+15550142"
+    journal.now_ms = 5000
+    masked = journal.turn(1, text)["text"]
+    assert MARK in masked
+    assert not any(digit in masked for digit in "124")
+    assert "one" not in masked
+    assert journal.windows == [(5000 - BEFORE_SPEECH_MS, inf)]
+    journal.write("reply.heard")
+    assert not journal.confidential.open
+    assert journal.turn(2, "two of 12 parcels")["text"] == "two of 12 parcels"
+    assert journal.write("key", digit="4")["digit"] == MARK
+    assert journal.write("engine.request", input="pay 4111", input_hash="abc") == {
+        "input": f"pay {MARK}",
+        "input_hash": "",
+    }
+    assert again(journal.confidential.remembered()).turn(3, "999")["text"] == MARK

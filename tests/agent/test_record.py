@@ -10,18 +10,25 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
 import soundfile
 
 from agent import record as record_module
+from agent.context import LiveContext
 from agent.errors import LocalError
 from agent.record import CallRecord, input_hash
 from agent.recording.folder import folder_name
 from tests.agent.support import make_context
+
+T = TypeVar("T")
 
 
 def journal(folder: Path | None) -> list[dict[str, object]]:
@@ -353,3 +360,80 @@ def test_input_hash_names_the_input_part_by_part() -> None:
     assert len({input_hash("ab"), input_hash("a", "b"), input_hash("", "ab"), input_hash()}) == 4
     assert len(input_hash("x")) == 16
     assert input_hash("\ud800")
+
+
+class HangingDisk(LiveContext):
+    """Work apart waits until `back` is set: a disk that hangs, and one day comes back."""
+
+    def __init__(self) -> None:
+        super().__init__(ThreadPoolExecutor(2), seed=1)
+        self.back = threading.Event()
+        self.served = threading.Event()
+
+    async def offload(self, work: Callable[..., T], *args: object, cost_ms: float, apart: bool = False) -> T:
+        def late() -> T:
+            self.back.wait(10)
+            try:
+                return work(*args)
+            finally:
+                self.served.set()
+
+        return await super().offload(late, cost_ms=cost_ms, apart=apart)
+
+
+async def test_a_disk_that_hangs_as_a_call_begins_costs_the_record_and_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert record_module.OPEN_WITHIN_S <= 1.0
+    monkeypatch.setattr(record_module, "OPEN_WITHIN_S", 0.05)
+    ctx = HangingDisk()
+    files = len(os.listdir("/proc/self/fd"))
+    opening = asyncio.create_task(CallRecord.open_apart(tmp_path, "CA1", mode="full", rate_hz=8000, ctx=ctx))
+    ticks = 0
+    while not opening.done():
+        await asyncio.sleep(0.005)
+        ticks += 1
+    record = await opening
+    assert ticks >= 3, "the loop stood still"
+    assert record.folder is None
+    assert "'CA1' is not recorded" in caplog.text
+    assert "did not answer within" in caplog.text
+    heard: list[object] = []
+    record.listen(lambda line: heard.append(line["kind"]))
+    record.event("tick", 0)
+    record.caller_audio(tone(160, 1), 0)
+    await record.close()
+    assert heard == ["tick"]
+
+    ctx.back.set()  # what comes too late removes itself
+    assert await asyncio.to_thread(ctx.served.wait, 5)
+    assert list(tmp_path.iterdir()) == []
+    assert len(os.listdir("/proc/self/fd")) == files
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_call_that_ends_while_its_record_is_opened_leaves_no_file_open(tmp_path: Path) -> None:
+    ctx = HangingDisk()
+    files = len(os.listdir("/proc/self/fd"))
+    opening = asyncio.create_task(CallRecord.open_apart(tmp_path, "CA1", mode="full", rate_hz=8000, ctx=ctx))
+    await asyncio.sleep(0.02)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    ctx.back.set()
+    assert await asyncio.to_thread(ctx.served.wait, 5)
+    assert list(tmp_path.iterdir()) == []
+    assert len(os.listdir("/proc/self/fd")) == files
+
+
+async def test_opened_apart_is_opened_all_the_same(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    record = await CallRecord.open_apart(tmp_path, "CA1", mode="full", rate_hz=8000, ctx=make_context())
+    record.event("tick", 20)
+    await record.close()
+    assert [event["kind"] for event in journal(record.folder)] == ["tick"]
+    (tmp_path / "file").touch()
+    record = await CallRecord.open_apart(tmp_path / "file", "CA1", mode="full", rate_hz=8000, ctx=make_context())
+    assert record.folder is None
+    assert "is not recorded" in caplog.text
+    record = await CallRecord.open_apart(tmp_path, "CA2", mode="off", rate_hz=8000, ctx=make_context())
+    assert record.folder is None

@@ -167,3 +167,13 @@ def test_percentile_by_nearest_rank(values: list[int], percent: float, expected:
 
 def test_latency_of_no_turns() -> None:
     assert latency_figures([]) == {"n": 0, "p50_ms": None, "p90_ms": None, "p95_ms": None, "max_ms": None}
+
+
+@pytest.mark.parametrize("line", [b"[" * 50_000, b'{"a":' * 50_000, b'{"kind":"tick","n":' + b"1" * 5000 + b"}"])
+def test_a_line_nested_or_long_without_end_is_passed_over(line: bytes) -> None:
+    assert list(parse_journal([line, b'{"kind":"tick","v":1}'])) == [{"kind": "tick", "v": 1}]
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan"), 10**400, -(10**400)])
+def test_a_number_that_is_no_time_is_none(number: float) -> None:
+    assert summarise([{"kind": "tick", "media_ms": number}, {"kind": "turn.committed", "turn": number}])["turns"] == []

@@ -18,6 +18,7 @@ from agent.definition import AgentDefinition, Phrases
 from agent.errors import EngineError
 from agent.line import HangUp, SendDigits, Transfer
 from agent.llm.base import ToolCall
+from agent.privacy import Remembered
 from agent.record import CallRecord
 from agent.tools.base import Leaving, Tool, ToolContext
 from agent.tools.builtin import BUILTIN_TOOLS
@@ -67,6 +68,7 @@ class House:
         self.inside: Counter[str] = Counter()
         self.admitted: list[Admission] = []
         self.full = False
+        self.kept: dict[str, Remembered] = {}
         self.told: list[dict[str, Any]] = []
 
     def take_place(self, call_sid: str, admission: Admission) -> bool:
@@ -83,6 +85,12 @@ class House:
 
     def tell(self, record: CallRecord) -> None:
         record.listen(self.told.append)
+
+    def remember(self, call_sid: str, record: CallRecord) -> None:
+        self.kept[call_sid] = record.remembered()
+
+    def remembered(self, call_sid: str) -> Remembered | None:
+        return self.kept.get(call_sid)
 
 
 class Fixture:
@@ -243,10 +251,17 @@ def test_two_requests_at_once_are_both_in_time(tmp_path: Path) -> None:
     play(fx, scene)
 
 
-def test_a_disk_that_hangs_makes_nothing_late_but_a_crowd(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("works", "overdue"), [(0, False), (2, True)], ids=["from the start", "once it is opened"])
+def test_a_disk_that_hangs_makes_nothing_late_but_a_crowd(tmp_path: Path, works: int, overdue: bool) -> None:
+    """One that hangs from the start gets no journal, and then nothing waits for it any more."""
+    done = 0
+
     class Hanging(VirtualContext):
         async def offload(self, work: Any, *args: object, cost_ms: float, apart: bool = False) -> Any:
-            await asyncio.sleep(100)
+            nonlocal done
+            done += 1
+            if done > works:
+                await asyncio.sleep(100)
             return await super().offload(work, *args, cost_ms=cost_ms, apart=apart)
 
     fx = Fixture(tmp_path, [[4.6, "Yes. ", 4.6, "More."]])
@@ -260,12 +275,13 @@ def test_a_disk_that_hangs_makes_nothing_late_but_a_crowd(tmp_path: Path) -> Non
             assert now() - began_s < 4.0
         crowd = await asyncio.gather(*(fx.ask("more") for _ in range(MAX_WAITING)))
         assert crowd[0].more
-        assert crowd[-1].text == twiml.TROUBLE
+        assert (crowd[-1].text == twiml.TROUBLE) is overdue
         await fx.calls.end_all()
         await asyncio.sleep(300)
 
     play(fx, scene)
-    assert fx.house.counts["gather overdue"] > 0
+    assert (fx.house.counts["gather overdue"] > 0) is overdue
+    assert any(fx.house.calls_dir.glob("*")) is overdue
 
 
 def test_the_last_document_allowed_says_goodbye(tmp_path: Path) -> None:
