@@ -56,9 +56,6 @@ class Server:
 
     async def serve(self, front: Front, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from its whole head to its end."""
-        task = front.task = asyncio.current_task()
-        assert task is not None
-        self.tasks.add(task)
         state = cast(LifespanState, {STATE_KEY: front.connection})
         try:
             loop = asyncio.get_running_loop()
@@ -68,7 +65,6 @@ class Server:
             log.warning("a connection was ended: the server failed on it", exc_info=True, extra=event("socket.server"))
             front.cut("")
         finally:
-            self.tasks.discard(task)
             self.book.ended(front.connection)
 
     async def stop(self, grace_s: float) -> None:
@@ -151,8 +147,12 @@ class Front(asyncio.Protocol):
         streams.connection_made(self.transport)
         streams.data_received(head + rest)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._server.serve(self, reader, writer)
+    def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: of one that asyncio's streams make, being cancelled is logged as an error (up to 3.11).
+        tasks = self._server.tasks
+        self.task = asyncio.get_running_loop().create_task(self._server.serve(self, reader, writer))
+        tasks.add(self.task)
+        self.task.add_done_callback(tasks.discard)
 
     def _on_too_much(self) -> None:
         self._server.book.close(self.connection, "too much data")
