@@ -17,6 +17,7 @@ _PATTERNS = (
     (re.compile(r"(/media/)[^\s\"'<>]+"), rf"\1{MASK}"),
     (re.compile(r"(?i)\b(basic|bearer)[ \t]{1,4}[A-Za-z0-9+/_.=~-]{6,}"), rf"\1 {MASK}"),
 )
+_USER_INFO = re.compile(r"//[^/]*@")
 
 
 class SecretMask:
@@ -54,3 +55,8 @@ def hide(secret: str) -> None:
 def masked(text: str) -> str:
     """The text without any secret that `hide` was told, or that looks like a media token or a password."""
     return _PROCESS.masked(text)
+
+
+def bare_url(url: str) -> str:
+    """A URL without its query, which may hold what a caller said, and without user and password."""
+    return _USER_INFO.sub("//", re.split("[?#]", url, maxsplit=1)[0])

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from werkzeug.datastructures import MultiDict
 
 from telephony.logs.context import event
+from telephony.logs.mask import bare_url
 from telephony.settings import Route
 from telephony.twilio import twiml
 from telephony.twilio.gather import TurnDesk, What, document_twiml, read_request
@@ -79,7 +80,7 @@ class GatherHooks:
     async def fallback(self, origin: Origin, form: Form, retry_key: str) -> str:
         """One of our documents could not be had: it is given again, or the call goes on from its journal."""
         self.counts["fallback"] += 1
-        problem, where = form.get("ErrorCode", ""), form.get("ErrorUrl", "")
+        problem, where = form.get("ErrorCode", ""), bare_url(form.get("ErrorUrl", ""))
         note = event("carrier.error", code=problem[:20])
         log.warning("call %s: the carrier had error %r with %r", form["CallSid"], problem[:20], where[:200], extra=note)
         return await self._document("fallback", origin, form, retry_key)

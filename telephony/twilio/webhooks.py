@@ -16,6 +16,7 @@ from agent.continuation import Reason
 from agent.line import HangUp, SendDigits, Transfer
 from telephony.admission import Admission
 from telephony.logs.context import event, set_call
+from telephony.logs.mask import bare_url
 from telephony.logs.source import source_of
 from telephony.settings import Route
 from telephony.tokens import is_call_sid
@@ -172,7 +173,7 @@ class TwilioWebhooks:
         return self._return(origin, form, step, "nobody answered")
 
     def _fallback(self, origin: Origin, form: Form) -> str:
-        problem, where = form.get("ErrorCode", ""), form.get("ErrorUrl", "")
+        problem, where = form.get("ErrorCode", ""), bare_url(form.get("ErrorUrl", ""))
         note = event("carrier.error", code=problem[:20])
         log.warning("call %s: the carrier had error %r with %r", form["CallSid"], problem[:20], where[:200], extra=note)
         if form.get("CallStatus") in OVER:

@@ -142,6 +142,19 @@ def test_secrets_are_masked_wherever_they_come(stream: io.StringIO) -> None:
     assert len(lines(stream)) == 17
 
 
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://a.example/twilio/gather?said=4111", "https://a.example/twilio/gather"),
+        ("https://user:pass@a.example:8443/x#said", "https://a.example:8443/x"),
+        ("/x/mail@b", "/x/mail@b"),
+        ("", ""),
+    ],
+)
+def test_of_a_url_its_query_and_its_password_are_left_out(url: str, told: str) -> None:
+    assert mask.bare_url(url) == told
+
+
 def test_masking_takes_linear_time() -> None:
     for text in ("a" * 300_000, "basic " * 50_000, "/media/" * 40_000, ("a" * 50 + ".") * 5_000, " " * 300_000):
         began_s = time.process_time()

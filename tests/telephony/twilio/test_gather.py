@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 from xml.etree import ElementTree
 
@@ -13,6 +14,7 @@ from werkzeug.datastructures import MultiDict
 from agent.agents import load_agent
 from agent.line import HangUp, SendDigits, Transfer
 from agent.llm.flow import FlowEngine
+from telephony.settings import Route
 from telephony.twilio.gather import (
     MAX_HINT_CHARS,
     MAX_HINTS,
@@ -25,6 +27,8 @@ from telephony.twilio.gather import (
     hints_of,
     read_request,
 )
+from telephony.twilio.gather_hooks import GatherHooks
+from telephony.twilio.progress import ProgressBook
 from telephony.twilio.signatures import Origin
 
 ORIGIN = Origin("https://agent.example.com")
@@ -169,3 +173,18 @@ def test_a_flow_tells_what_callers_say() -> None:
     hints = FlowEngine(load_agent("parcel-desk", ())).hints()
     assert {"tracking link", "customer service", "that is all"} <= set(hints)
     assert len(hints_of(hints).split(",")) > 50
+
+
+async def test_an_error_is_logged_without_what_the_address_asks(caplog: pytest.LogCaptureFixture) -> None:
+    class Desk:
+        async def document(self, request: GatherRequest) -> None:
+            return None
+
+        def hung_up(self, call_sid: str) -> None:
+            raise AssertionError(call_sid)
+
+    progress = ProgressBook(now_ms=lambda: 0, new_nonce=lambda: "00000000")
+    hooks = GatherHooks(Desk(), progress, lambda _: Route(mode="gather"), Counter(), max_returns=1)
+    failed = form(ErrorCode="11200", ErrorUrl="https://user:pass@a.example/twilio/gather?said=4111")
+    await hooks.fallback(ORIGIN, failed, "")
+    assert "'11200' with 'https://a.example/twilio/gather'" in caplog.text

@@ -184,7 +184,7 @@ def test_without_a_decision_the_call_is_brought_back_twice_then_let_go(fx: Fixtu
 
 
 def test_a_document_that_could_not_be_had_brings_the_call_back(fx: Fixture, caplog: pytest.LogCaptureFixture) -> None:
-    failed = {"ErrorCode": "11200", "ErrorUrl": "https://agent.example.com/twilio/after"}
+    failed = {"ErrorCode": "11200", "ErrorUrl": "https://agent.example.com/twilio/after?said=4111"}
     assert verbs(ElementTree.fromstring(fx.hooks.fallback(ORIGIN, form(**failed)))) == ["Connect"]
     assert fx.desk.admitted[-1].returns == "cut off"
     assert "'11200' with 'https://agent.example.com/twilio/after'" in caplog.text
