@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+#: Of a group of errors, so many are told.
+MOST_TOLD = 3
+
 
 class OffhookError(Exception):
     """The root. Raise one of the two below."""
@@ -32,3 +40,26 @@ class AgentError(LocalError):
 
 class EngineError(RemoteError):
     """An engine failed or missed its deadline."""
+
+
+def place_of(error: BaseException) -> str:
+    """The kind of error, and the place it came from: "ValueError in charge, tools.py:12"; of a group, its members.
+
+    Not its text: that may quote what a caller said, or a secret.
+    """
+    first = list(islice(_members(error), MOST_TOLD + 1))
+    return "; ".join([_place(each) for each in first[:MOST_TOLD]] + ["…"] * (len(first) > MOST_TOLD))
+
+
+def _members(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for member in error.exceptions:
+            yield from _members(member)
+    else:
+        yield error
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {frames[-1].name}, {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"

@@ -6,16 +6,15 @@ import asyncio
 import inspect
 import json
 import logging
-import traceback
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+from agent.errors import place_of
 from agent.llm.base import ToolCall, ToolSpec
 from agent.tomlfile import did_you_mean
 from agent.tools.base import Leaving, Tool, ToolContext, ToolOutcome
@@ -100,7 +99,7 @@ async def _run(tool: Tool, arguments: BaseModel, tool_ctx: ToolContext) -> ToolO
             return _failed(f"no result within {tool.timeout_s:g} seconds{doubt}")
         # The exception's text may hold what no caller should hear, so it is not for the model; and what the caller
         # said, which may be a card's number, so it is not for the log either, but at the level that is off.
-        log.error("tool %s failed: %s (its text, and the traceback, at log level debug)", tool.name, _where(error))
+        log.error("tool %s failed: %s (its text, and the traceback, at log level debug)", tool.name, place_of(error))
         log.debug("tool %s failed", tool.name, exc_info=error)
         return _failed("the tool failed")
     return _outcome(tool, result)
@@ -120,13 +119,6 @@ def _outcome(tool: Tool, result: Any) -> ToolOutcome:
         log.warning("tool %s returned %d bytes; at most %d are told", tool.name, size, MAX_RESULT_BYTES)
         return ToolOutcome({"error": "the tool's result is too long to be told"}, ok=False, decision=decision)
     return ToolOutcome(plain, decision=decision)
-
-
-def _where(error: BaseException) -> str:
-    """What kind of error, and the place it came from: "ValueError in charge, tools.py:12"."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" in {frames[-1].name}, {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
 
 
 def _failed(text: str) -> ToolOutcome:

@@ -16,7 +16,7 @@ from telephony.logs.context import event, set_call
 from telephony.settings import Route
 from telephony.twilio.gather import ANSWER_WITHIN_S, Document, GatherRequest
 from telephony.web.gather_turns import LONGEST_IDLE_S, MAX_WAITING, TROUBLE, GatherTurns, House, Waiting, reason_of
-from telephony.web.ongoing import SESSION_END_S
+from telephony.web.ongoing import SESSION_END_S, log_failed
 
 log = logging.getLogger("offhook.calls")
 
@@ -136,8 +136,8 @@ class GatherCalls:
         except TimeoutError:
             log.warning("call %s was ended: it was longer than any call may be", call.sid, extra=event("call.cut"))
             self._house.counts["calls ended by us"] += 1
-        except Exception:
-            log.exception("call %s failed", call.sid, extra=event("call.failed"))
+        except Exception as error:  # noqa: BLE001  logged, but without its text
+            log_failed(call.sid, error)
             self._house.counts["calls failed: ours"] += 1
         finally:
             self._house.leave_place(call.sid)

@@ -41,7 +41,7 @@ from telephony.web.connections import ConnectionBook
 from telephony.web.drain import REASON, Drain
 from telephony.web.gather_calls import GatherCalls
 from telephony.web.media_socket import AsgiScope
-from telephony.web.ongoing import SESSION_END_S, OngoingCall, first_line, until_both_end
+from telephony.web.ongoing import SESSION_END_S, OngoingCall, first_line, log_failed, until_both_end
 from telephony.web.remembered import KEPT_MS, RememberedBook
 from telephony.web.retention import prune_for_ever
 from telephony.web.returns import read_earlier
@@ -253,8 +253,8 @@ class CallHost:
             self._note_fault(call_sid, error)
             self.counts["calls failed: peer"] += 1
             return 1002
-        except Exception:
-            log.exception("call %s failed", call_sid, extra=event("call.failed"))
+        except Exception as error:  # noqa: BLE001  logged, but without its text
+            log_failed(call_sid, error)
             self.counts["calls failed: ours"] += 1
             return 1011
         finally:

@@ -6,9 +6,11 @@ import asyncio
 import logging
 from dataclasses import dataclass, field
 
+from agent.errors import place_of
 from agent.line import Decision, decision_fields
 from agent.record import CallRecord
 from agent.session import CallSession
+from telephony.logs.context import event
 from telephony.media_stream.line import MediaStreamLine
 
 log = logging.getLogger("offhook.calls")
@@ -62,3 +64,10 @@ def first_line(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:500]
+
+
+def log_failed(call_sid: str, error: BaseException) -> None:
+    """A call has failed by a fault of ours. The error's own words, which may quote the caller, at level debug only."""
+    message = "call %s failed: %s (its text, and the traceback, at log level debug)"
+    log.error(message, call_sid, place_of(error), extra=event("call.failed"))
+    log.debug("call %s failed", call_sid, exc_info=error, extra=event("call.failed"))
