@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,7 +15,10 @@ import aiohttp
 import pytest
 
 from agent.errors import LocalError
+from agent.privacy import Remembered
 from agent.record import CallRecord
+from agent.recording import store
+from agent.stt.synthetic import SyntheticStt
 from telephony.auth import auth_token
 from telephony.settings import load_settings
 from telephony.web.serve import PortTaken, Service, bind
@@ -274,3 +278,90 @@ async def test_tokens_reach_no_log(service: Service, carrier: ForeignCarrier, ca
     ]
     assert ours
     assert not [message for message in ours if token[:40] in message]
+
+
+async def test_a_disk_that_hangs_as_a_call_begins_holds_up_nobody(
+    service: Service, carrier: ForeignCarrier, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    back = threading.Event()
+    make = store.make_folder
+
+    def hangs(root: Path, call_id: str) -> Path:
+        back.wait(20)
+        return make(root, call_id)
+
+    monkeypatch.setattr(store, "make_folder", hangs)
+    stream = await carrier.open(await carrier.voice(CALL), CALL)
+    running = asyncio.create_task(stream.run())
+    try:
+        async with asyncio.timeout(0.9):  # less than the call's own patience
+            status, _ = await get(carrier, "/healthz")
+        assert status == 200
+        await stream.agent_begins(5)
+        assert "is not recorded" in caplog.text
+    finally:
+        back.set()
+        await stream.socket.close()
+        running.cancel()
+    await idle(service)
+    assert service.host.counts["calls failed: ours"] == 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"[" * 200_000, b'{"kind":"turn.committed","turn":Infinity,"text":"x"}', b'{"v":9,"kind":"x"}', b"\xff\x00" * 500],
+    ids=["nested", "infinite", "of the future", "binary"],
+)
+async def test_a_damaged_journal_costs_a_call_that_comes_back_its_memory_alone(
+    service: Service, carrier: ForeignCarrier, damage: bytes
+) -> None:
+    journal = service.host.calls_dir / CALL / "journal.jsonl"
+    journal.parent.mkdir(mode=0o700)
+    journal.write_bytes(json.dumps({"v": 1, "kind": "call.started", "call_id": CALL}).encode() + b"\n" + damage + b"\n")
+    status, text = await carrier.post(
+        f"{carrier.url}/twilio/fallback", {"CallSid": CALL, "From": "+1555", "To": "+1666"}
+    )
+    assert status == 200
+    stream = await carrier.open(ElementTree.fromstring(text), CALL)
+    running = asyncio.create_task(stream.run())
+    await stream.agent_begins(5)
+    await stream.socket.close()
+    running.cancel()
+    await idle(service)
+    assert service.host.counts["calls failed: ours"] == 0
+
+
+@pytest.mark.parametrize("crashed", [False, True])
+async def test_a_number_stays_masked_when_the_call_comes_back(
+    service: Service, carrier: ForeignCarrier, crashed: bool
+) -> None:
+    """The synthetic caller of this desk is made to say a number, which the desk did not ask for this time."""
+    number, other = "4111 2222", "73519"
+    stt = service.host.agents.get("").kit.stt
+    assert isinstance(stt, SyntheticStt)
+    stt._options.script[:] = [f"it was {number} or {other}"]
+    journal = service.host.calls_dir / CALL / "journal.jsonl"
+    journal.parent.mkdir(mode=0o700)
+    lines = [{"kind": "call.started", "call_id": CALL}, {"kind": "turn.committed", "turn": 1, "text": "it is •"}]
+    journal.write_text("".join(json.dumps({"v": 1, **line}, ensure_ascii=False) + "\n" for line in lines))
+    if not crashed:
+        service.host._remembered.put(CALL, Remembered(numbers=("4111222233334444",)))
+    _, text = await carrier.post(f"{carrier.url}/twilio/fallback", {"CallSid": CALL, "From": "+1555", "To": "+1666"})
+    stream = await carrier.open(ElementTree.fromstring(text), CALL)
+    running = asyncio.create_task(stream.run())
+    await stream.agent_begins(5)
+    stream.speaking = True
+    await asyncio.sleep(0.8)
+    stream.speaking = False
+    second = service.host.calls_dir / f"{CALL}-2" / "journal.jsonl"
+    async with asyncio.timeout(8):
+        while "turn.committed" not in second.read_text():
+            await asyncio.sleep(0.05)
+    await stream.socket.close()
+    running.cancel()
+    await idle(service)
+    written = second.read_text()
+    assert "it was •" in written
+    assert "4111" not in written
+    assert (other in written) is not crashed
+    assert service.host.remembered(CALL) is not None

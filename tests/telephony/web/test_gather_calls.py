@@ -526,3 +526,32 @@ def test_a_fault_of_ours_ends_one_call_with_an_apology(tmp_path: Path) -> None:
     play(fx, scene)
     assert fx.house.counts["calls failed: ours"] == 1
     assert fx.journals()[0][-1]["reason"] == "error"
+
+
+CARD = "4111222233334444"
+
+
+def masked_turns(fx: Fixture) -> list[str]:
+    return [line["text"] for line in fx.journals()[-1] if line["kind"] == "turn.committed"]
+
+
+@pytest.mark.parametrize("crashed", [False, True])
+def test_a_number_stays_masked_when_the_call_comes_back(tmp_path: Path, crashed: bool) -> None:
+    """Left to a transfer that nobody answers, this worker knows the number; after a crash only that there was one."""
+    fx = Fixture(tmp_path / "a", [["Yes."]] * 3, sensitive_lengths=(16,))
+
+    async def scene() -> None:
+        await fx.ask("voice", key="a")
+        await fx.ask("turn", f"my card is {CARD}", "b")
+        await fx.calls.end_all()
+        assert masked_turns(fx) == ["my card is •"]
+        assert CARD in fx.house.kept["CA1"].numbers
+        again = fx.restarted(tmp_path / "b", [["Yes."]] * 3) if crashed else fx
+        await again.ask("nobody answered", key="c")
+        await again.ask("turn", "it ends with 4444", "d")
+        await again.ask("turn", "my room is 73519", "e")
+        await again.calls.end_all()
+        assert masked_turns(again) == ["it ends with •", "my room is •" if crashed else "my room is 73519"]
+        assert again.journals()[-1][0]["caller"] == "+1555"
+
+    play(fx, scene)
