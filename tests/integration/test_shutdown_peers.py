@@ -6,13 +6,10 @@ import asyncio
 import signal
 from pathlib import Path
 
-import aiohttp
-
 from tests.integration.conftest import AGENT
 from tests.integration.processes import service_process
 
 HALF_A_BODY = b"POST /twilio/voice HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
-EVENTS = b"GET %b HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAccept: text/event-stream\r\n\r\n"
 
 
 async def test_peers_that_hold_on_leave_no_traceback(tmp_path: Path) -> None:
@@ -20,18 +17,12 @@ async def test_peers_that_hold_on_leave_no_traceback(tmp_path: Path) -> None:
     agent.mkdir(parents=True)
     (agent / "agent.toml").write_text(AGENT)
     async with service_process(tmp_path, AGENT=str(agent)) as service, asyncio.timeout(20):
-        port = int(service.url.rsplit(":", 1)[1])
         writers = []
         for _ in range(10):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            _, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rsplit(":", 1)[1]))
             writer.write(HALF_A_BODY)
             writers.append(writer)
-        async with aiohttp.ClientSession() as http, http.post(f"{service.url}/phone/calls") as made:
-            path = (await made.json())["events"]
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writers.append(writer)
-        writer.write(EVENTS % (path.encode(), port))
-        assert (await reader.readline()).split()[1] == b"200"
+        await asyncio.sleep(0.2)  # so that all are being served
         service.process.send_signal(signal.SIGTERM)
         assert await service.process.wait() == 0
         for writer in writers:
