@@ -76,6 +76,7 @@ class CallRecord:
         self._media_ms = 0
         self._listeners: tuple[Listener, ...] = ()
         self._pressing = asyncio.Event()
+        self._refused = ""
         self._closed = False
         self._closing: asyncio.Future[str | None] | None = None
         self.folder: Path | None = store.folder if store else None
@@ -113,9 +114,9 @@ class CallRecord:
         `before`: what an earlier stream of the call has said that must not be written.
         """
         store: CallStore | None = None
+        why = ""
         if mode != "off":
             opening = Opening(root, call_id, rate_hz if mode == "full" else None)
-            why = ""
             try:
                 async with asyncio.timeout(OPEN_WITHIN_S):
                     await ctx.offload(opening.open, cost_ms=FLUSH_COST_MS, apart=True)
@@ -127,9 +128,13 @@ class CallRecord:
                 if (late := opening.take()) is not None:
                     late.discard()
                 raise
-            if (store := opening.take()) is None:
+            if (store := opening.take()) is not None:
+                why = ""  # it came at the last moment
+            else:
                 _log.error("call %.80r is not recorded, %s: %s", call_id, root, why)
-        return cls(ctx, store, audio=mode == "full" and store is not None, rate_hz=rate_hz, before=before)
+        record = cls(ctx, store, audio=mode == "full" and store is not None, rate_hz=rate_hz, before=before)
+        record._refused = why
+        return record
 
     def remembered(self) -> Remembered:
         """What must not be written should the call come back on another stream. For memory only."""
@@ -184,6 +189,8 @@ class CallRecord:
     async def run(self) -> None:
         """Flush to disk every FLUSH_EVERY_S, and at once what PRESSING names. Ends when cancelled, or when there is
         nothing (more) to keep."""
+        if self._refused:  # told here: whoever listens does so by now
+            self.event("error", self._media_ms, where="record", message=self._refused)
         while self._keeping and not self._closed:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_EVERY_S):
