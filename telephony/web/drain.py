@@ -57,12 +57,12 @@ class Drain:
 
     @property
     def _busy(self) -> bool:
-        """Whether somebody is in a call, or has been told that there is a place."""
-        return self._room.calls + self._room.expected > 0
+        """Whether somebody is in a call, or on the way to one."""
+        return self._room.calls + self._room.arriving > 0
 
     @property
     def _number(self) -> str:
-        calls = self._room.calls + self._room.expected
+        calls = self._room.calls + self._room.arriving
         return "1 call" if calls == 1 else f"{calls} calls"
 
     async def _until_quiet(self, limit_s: float, hurry: asyncio.Event) -> None:

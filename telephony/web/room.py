@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 #: A carrier opens the media socket within a second or two of its TwiML; then its place is given to another.
 EXPECTED_FOR_MS = 10_000
+#: Most sockets are there by then; a service that stops waits no longer for one.
+ARRIVES_WITHIN_MS = 3_000
 MINUTE_MS = 60_000
 #: Calls of the last minute that are remembered; only without a limit on calls per minute are there ever so many.
 MAX_RECENT = 20_000
@@ -60,6 +62,12 @@ class Room:
         """Places that are kept for calls on their way."""
         self._sweep()
         return len(self._expected)
+
+    @property
+    def arriving(self) -> int:
+        """Of these, those that were promised so lately that somebody may well be on the way."""
+        from_ms = self._now_ms() + EXPECTED_FOR_MS - ARRIVES_WITHIN_MS
+        return sum(until_ms > from_ms for until_ms in self._expected.values())
 
     @property
     def free(self) -> int:
