@@ -24,6 +24,8 @@ MAX_DEPTH = 32
 #: What a damaged event may raise as it is read.
 DAMAGE = (KeyError, TypeError, ValueError, OverflowError)
 
+#: Why streams end with which the call has ended too: the carrier said so, or the agent hung up.
+OVER = frozenset(("caller: stop", "caller: hung up", "agent: hangup"))
 #: What a model is told of a tool that was at work when the worker died.
 NOT_KNOWN = {"error": "the line broke while this ran: whether it was done is not known; do not run it again unasked"}
 
@@ -47,14 +49,15 @@ class Continuation:
 
 
 def continue_from(journals: Iterable[Iterable[Mapping[str, Any]]], reason: Reason) -> Continuation | None:
-    """Fold the journals of a call's streams, oldest first. None if nothing was said on either side yet."""
+    """Fold the journals of a call's streams, oldest first. None if nothing was said on either side yet, or if the call
+    was over: then nobody of it can come back."""
     folded = _Folded()
     for events in journals:
         folded.streams += 1
         for event in events:
             folded.take(event)
         folded.end_stream()
-    if not folded.history.entries:
+    if not folded.history.entries or folded.over:
         return None
     owed = folded.owed() if reason == "cut off" else None
     question = folded.question() if reason == "cut off" and owed is None else ""
@@ -70,6 +73,7 @@ class _Folded:
         self.streams = 0
         self.asks: dict[str, object] = {}
         self.cut_offs = 0
+        self.over = False
         self._turns: dict[int, str] = {}
         self._utterances: dict[int, AgentSaid] = {}  # of the stream being read, by its own numbers
         self._running: dict[str, tuple[ToolCall, bool]] = {}  # with whether it only reads
@@ -92,6 +96,8 @@ class _Folded:
             turn, text = number_of(event["turn"]), str(event["text"])
             self.history.caller_said(turn, text)
             self._turns[turn] = text
+        elif kind == "call.ended":
+            self.over = str(event["reason"]) in OVER
         elif kind == "agent.clause":
             self._said(event).text += str(event["text"])
         elif kind == "agent.heard":

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from agent.masking import MARK
 from agent.privacy import Remembered
 from agent.recording.folder import JOURNAL, folder_name
 from agent.summary import parse_journal
+from telephony.call_folders import MAY_COME_BACK_S
 
 T = TypeVar("T")
 Journals = list[list[dict[str, Any]]]
@@ -82,12 +84,17 @@ def read_journals(calls_dir: Path, call_id: str, stop: threading.Event) -> tuple
     reading = _Reading(stop)
     journals: Journals = []
     try:
+        newest_s = 0.0
         for stream in range(1, MAX_STREAMS):
             path = calls_dir / folder_name(call_id, stream) / JOURNAL
             if path.is_file():
                 events = reading.events(path, call_id)
                 if events:
                     journals.append(events)
+                    newest_s = path.stat().st_mtime
+        if journals and time.time() - newest_s > MAY_COME_BACK_S:
+            log.warning("call %s: nothing was heard of it for too long; it begins anew", call_id)
+            journals = []  # no carrier takes so long: whoever asks is likely to send again what he has read
     except (OSError, LocalError) as error:
         if stop.is_set():
             raise

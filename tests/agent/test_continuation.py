@@ -165,3 +165,12 @@ def test_what_is_nested_without_end_is_passed_over() -> None:
         deep = {"a": [deep]}
     found = back([committed(1, "hello"), called("1", 1) | {"arguments": deep}, called("2", 1), returned("2", deep)])
     assert texts(found) == [("user", "hello")]
+
+
+@pytest.mark.parametrize(
+    ("reason", "over"),
+    [("caller: stop", True), ("agent: hangup", True), ("caller: closed", False), ("agent: transfer", False)],
+)
+def test_of_a_call_that_was_over_nobody_comes_back(reason: str, over: bool) -> None:
+    ended = [*GREETED, {"kind": "call.ended", "reason": reason}]
+    assert (continue_from([ended], "cut off") is None) is over

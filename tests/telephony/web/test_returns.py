@@ -16,6 +16,7 @@ import pytest
 from agent.continuation import Continuation, continue_from
 from agent.masking import MARK
 from agent.privacy import NOTHING, Remembered
+from telephony.call_folders import MAY_COME_BACK_S
 from telephony.web import returns
 from telephony.web.returns import MAX_EVENTS, MAX_JOURNAL_BYTES, MAX_LINE_BYTES, Journals, read_earlier, read_journals
 from tests.agent.support import make_context
@@ -53,6 +54,15 @@ async def test_the_streams_of_a_call_are_read_in_order(tmp_path: Path) -> None:
     before, remembered = await back(tmp_path)
     assert said(before) == ["hello again"]
     assert remembered == NOTHING
+
+
+async def test_a_call_of_which_nothing_was_heard_for_long_begins_anew(tmp_path: Path) -> None:
+    """No carrier takes so long: whoever asks now sends again what he has read, to hear what was said then."""
+    journal = put(tmp_path, HELLO)
+    for ago_s, taken_up in ((MAY_COME_BACK_S - 60, ["hello"]), (MAY_COME_BACK_S + 60, [])):
+        os.utime(journal, (time.time() - ago_s,) * 2)
+        before, _ = await back(tmp_path)
+        assert said(before) == taken_up
 
 
 DAMAGE = {
