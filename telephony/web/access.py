@@ -1,7 +1,9 @@
 """Access: who may see the operator's pages - metrics, the browser phone - and whether a page that asks is our own.
 
-On this machine everybody may; on the public origin whoever knows the operator token, by HTTP Basic (RFC 7617; user
-"operator"), which browsers and Prometheus both speak. Anything else, a forwarded request among it, is refused.
+Whoever knows the operator token may, by HTTP Basic (RFC 7617; user "operator"), which browsers and Prometheus both
+speak. Without a public origin everybody on this machine may as well. With one there is a proxy or a tunnel, most likely
+on this machine, and one that was told nothing shows itself by nothing: its requests cannot be told from our own. So
+then it is the token, from everywhere, and without a token nobody.
 """
 
 from __future__ import annotations
@@ -16,11 +18,17 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from telephony.settings import MIN_OPERATOR_TOKEN
 from telephony.twilio.signatures import SignatureCheck
 
 OPERATOR = "operator"
 #: What a browser is answered that has not said who it is.
 CHALLENGE = 'Basic realm="offhook", charset="UTF-8"'
+#: For whoever finds the pages shut.
+HOW_TO_OPEN = (
+    f"set OFFHOOK_OPERATOR_TOKEN ({MIN_OPERATOR_TOKEN} characters or more) where the service runs, "
+    f'and come back with it as password of user "{OPERATOR}"'
+)
 
 Scope = Mapping[str, Any]
 
@@ -38,14 +46,14 @@ class Access:
     """Decides by the request's own head alone (an ASGI scope, of kind http or websocket)."""
 
     def __init__(self, check: SignatureCheck, *, public_origin: str, operator_token: SecretStr | None) -> None:
-        """`public_origin` as in Settings ("" = none); without `operator_token` only this machine is let in."""
+        """`public_origin` as in Settings ("" = none); without `operator_token` no password lets anybody in."""
         self._check = check
         self._public_origin = public_origin
         self._token = operator_token.get_secret_value().encode() if operator_token is not None else None
 
     def allows(self, scope: Scope) -> bool:
         """Whether whoever sent this may see an operator's page."""
-        if self._check.local_origin(scope["headers"]) is not None and _from_loopback(scope.get("client")):
+        if not self._public_origin and self._of_this_machine(scope):
             return True
         if self._token is None:
             return False
@@ -58,7 +66,14 @@ class Access:
             return None
         if self._token is not None:
             return Refusal(401, "The operator's pages need a password.", {"WWW-Authenticate": CHALLENGE})
-        return Refusal(403, "The operator's pages are for this machine only, unless OFFHOOK_OPERATOR_TOKEN is set.", {})
+        whose = "shut" if self._public_origin else "for this machine only"
+        return Refusal(403, f"The operator's pages are {whose}: {HOW_TO_OPEN}.", {})
+
+    def _of_this_machine(self, scope: Scope) -> bool:
+        # No client of today writes HTTP/1.0, and an nginx that was told nothing else does (proxy_http_version).
+        if scope.get("http_version") == "1.0" or not _from_loopback(scope.get("client")):
+            return False
+        return self._check.local_origin(scope["headers"]) is not None
 
     def same_origin(self, scope: Scope) -> bool:
         """Whether the page that asks is ours: a browser names the page's origin in `Origin` (RFC 6454), programs send

@@ -26,7 +26,9 @@ INSTANCE_HEADER = "Offhook-Instance"
 SEEN_HEADER = "Offhook-Seen"
 
 
-def build_app(host: CallHost, check: SignatureCheck, access: Access, metrics: ServiceMetrics) -> Quart:
+def build_app(
+    host: CallHost, check: SignatureCheck, access: Access, metrics: ServiceMetrics, *, max_call_s: int
+) -> Quart:
     """The HTTP side. /healthz: the process lives. /readyz: it would take a call now (200) or not (503), as JSON."""
     app = Quart("offhook", static_folder=None)
     app.url_map.merge_slashes = False  # a path is what the carrier signed: there is no other that is as good
@@ -34,7 +36,8 @@ def build_app(host: CallHost, check: SignatureCheck, access: Access, metrics: Se
     app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_S
     app.register_blueprint(twilio_blueprint(host.webhooks, check))
     app.register_blueprint(metrics_blueprint(metrics, access))
-    app.register_blueprint(phone_blueprint(Phone(host, host.agents.names(), now_ms=now_ms), access))
+    phone = Phone(host, host.agents.names(), max_call_s=max_call_s, now_ms=now_ms)
+    app.register_blueprint(phone_blueprint(phone, access))
 
     @app.get("/")
     async def root() -> Response:
@@ -63,10 +66,12 @@ def build_app(host: CallHost, check: SignatureCheck, access: Access, metrics: Se
     return app
 
 
-def build_asgi(host: CallHost, check: SignatureCheck, access: Access, metrics: ServiceMetrics) -> MediaGate:
+def build_asgi(
+    host: CallHost, check: SignatureCheck, access: Access, metrics: ServiceMetrics, *, max_call_s: int
+) -> MediaGate:
     """Everything that the server serves."""
     instance = (INSTANCE_HEADER.lower().encode(), host.instance.encode())
-    app = build_app(host, check, access, metrics)
+    app = build_app(host, check, access, metrics, max_call_s=max_call_s)
     # Without "/", which is for operators only, and what strangers ask for most.
     served = {rule.rule.split("/")[1] for rule in app.url_map.iter_rules()} - {""}
     keeper = Doorkeeper(app, host.counts, served, time.monotonic)

@@ -11,7 +11,7 @@ import asyncio
 import json
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from agent.summary import STAGES
@@ -20,6 +20,9 @@ from agent.summary import STAGES
 MAX_LINES = 1_000
 #: A page shows no more of one text.
 MAX_CHARS = 2_000
+#: Readers at once: the page's own, one that its browser has opened anew, and some who look on. Each is a connection
+#: and several tasks of the server's.
+MAX_READERS = 4
 #: A comment goes out this often, so that nothing on the way takes a quiet stream for a dead one.
 PING_S = 15.0
 
@@ -84,12 +87,13 @@ def _shown(value: object) -> object:
 
 
 class CallFeed:
-    """The lines of one call. `push` is a listener of its journal; any number of readers."""
+    """The lines of one call. `push` is a listener of its journal; MAX_READERS at once, the oldest makes room."""
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=MAX_LINES)
         self._count = 0
         self._more = asyncio.Event()
+        self._readers: dict[object, Callable[[], None]] = {}
         self.begun = False
         self.ended = False
 
@@ -114,20 +118,33 @@ class CallFeed:
         more, self._more = self._more, asyncio.Event()
         more.set()
 
-    async def read(self, after: int, ping_s: float = PING_S) -> AsyncIterator[str]:
-        """Blocks of an event stream (text/event-stream), from the line after number `after` on; ends after the last."""
-        after = min(after, self._count)
-        yield "retry: 1000\n\n"
-        while True:
-            more = self._more
-            while after < self._count:
-                after = max(after, self._count - len(self._lines)) + 1
-                yield f"id: {after}\ndata: {self._lines[after - 1 - self._count]}\n\n"
-            if self.ended:
-                yield "event: over\ndata: {}\n\n"
-                return
-            try:
-                async with asyncio.timeout(ping_s):
-                    await more.wait()
-            except TimeoutError:
-                yield ": ping\n\n"
+    async def read(
+        self, after: int, ping_s: float = PING_S, put_out: Callable[[], None] = lambda: None
+    ) -> AsyncGenerator[str, None]:
+        """Blocks of an event stream (text/event-stream), from the line after number `after` on; ends after the last.
+
+        `put_out` is called if this reader has to make room: it may wait where it reads nothing any more.
+        """
+        me = object()
+        self._readers[me] = put_out
+        if len(self._readers) > MAX_READERS:
+            self._readers.pop(next(iter(self._readers)))()
+            self._wake()
+        try:
+            after = min(after, self._count)
+            yield "retry: 1000\n\n"
+            while me in self._readers:
+                more = self._more
+                while after < self._count:
+                    after = max(after, self._count - len(self._lines)) + 1
+                    yield f"id: {after}\ndata: {self._lines[after - 1 - self._count]}\n\n"
+                if self.ended:
+                    yield "event: over\ndata: {}\n\n"
+                    return
+                try:
+                    async with asyncio.timeout(ping_s):
+                        await more.wait()
+                except TimeoutError:
+                    yield ": ping\n\n"
+        finally:
+            self._readers.pop(me, None)

@@ -30,7 +30,7 @@ MAX_STRANGERS = 2000
 #: Why connections are closed that did not end by themselves, in words for whoever counts.
 REASONS = (
     *("no request", "half a head", "half a body", "bad head", "head too big", "HTTP/2", "unanswered", "never left"),
-    *("too many", "too much data", "server error"),
+    *("too many", "too many readers", "too much data", "server error"),
 )
 
 #: Where a request's own connection stands in its ASGI scope's "state".
@@ -78,6 +78,10 @@ class Connection:
         """The body of its request has come, too."""
         if self.phase is Phase.BODY:
             self._book.move(self, Phase.REQUEST)
+
+    def close(self, reason: str) -> None:
+        """Cut it. `reason` is one of REASONS."""
+        self._book.close(self, reason)
 
     def keep(self) -> None:
         """The service wants it: it has all the time that it needs."""

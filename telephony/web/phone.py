@@ -6,7 +6,7 @@ around it, which are the operator's (telephony/web/access.py):
     GET  /phone                     the page; its files are below /phone/static/
     GET  /phone/agents              {"agents": [names]}, the service's own first
     POST /phone/calls {agent?}      {call, media, events}: the call's id and its two addresses, each with its token
-    GET  /phone/events/<token>      what happens in the call, as server-sent events
+    GET  /phone/events/<token>      what happens in the call, as server-sent events; the operator's like the others
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from quart import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -27,10 +27,9 @@ from telephony.tokens import TokenDesk, TokenRefused
 from telephony.twilio.twiml import MEDIA_PATH
 from telephony.web.access import Access
 from telephony.web.call_feed import CallFeed
+from telephony.web.connections import connection_of
 
 STATIC = Path(__file__).parent / "static"
-#: No call lasts longer (settings.max_call_s allows a day): its page may open its event stream anew until then.
-EVENTS_LIFETIME_MS = 25 * 3600 * 1000
 #: A page that has its tokens joins the call within seconds; a feed that nothing came to is forgotten after this.
 JOIN_WITHIN_MS = 60_000
 #: A browser whose event stream broke comes back within a second or two, also to read how the call ended.
@@ -76,7 +75,11 @@ class _Kept:
 class Phone:
     """The calls that browsers hold, and what is told of each. `agents`: settings' name -> the agent's own name."""
 
-    def __init__(self, host: PhoneHost, agents: Mapping[str, str], *, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, host: PhoneHost, agents: Mapping[str, str], *, max_call_s: int, now_ms: Callable[[], int]
+    ) -> None:
+        """`max_call_s`: no call lasts longer. So long, and a minute before and after, its events may be read."""
+        self._longest_ms = JOIN_WITHIN_MS + max_call_s * 1000 + KEPT_AFTER_END_MS
         self._host = host
         self._agents = {name: written for written, name in reversed(list(agents.items()))}
         self.names = list(dict.fromkeys(agents.values()))
@@ -88,7 +91,7 @@ class Phone:
             now_ms=now_ms,
             random_bytes=secrets.token_bytes,
             purpose="events",
-            lifetime_ms=EVENTS_LIFETIME_MS,
+            lifetime_ms=self._longest_ms,
         )
 
     def call(self, agent: str) -> dict[str, str] | None:
@@ -121,7 +124,7 @@ class Phone:
                 kept.over, kept.since_ms = True, now_ms
             elif kept.over and now_ms - kept.since_ms > KEPT_AFTER_END_MS:
                 del self._feeds[call_sid]
-            elif now_ms - kept.since_ms > (EVENTS_LIFETIME_MS if kept.feed.begun else JOIN_WITHIN_MS):
+            elif now_ms - kept.since_ms > (self._longest_ms if kept.feed.begun else JOIN_WITHIN_MS):
                 kept.feed.end()
                 del self._feeds[call_sid]
 
@@ -133,8 +136,7 @@ def phone_blueprint(phone: Phone, access: Access) -> Blueprint:
 
     @blueprint.before_request
     async def guard() -> Response | None:
-        if request.path.startswith("/phone/events/"):
-            return None  # an event stream has its own token: a browser sends no headers along with it
+        # The event streams too: their addresses stand in proxies' logs. A browser sends the page's password with them.
         refusal = access.refusal(request.scope)
         return _problem(refusal.status, refusal.message, dict(refusal.headers)) if refusal is not None else None
 
@@ -199,8 +201,14 @@ async def _wanted_agent() -> str | None:
 def _event_stream(feed: CallFeed, last_id: str) -> Response:
     after = int(last_id) if last_id.isascii() and last_id.isdecimal() and len(last_id) < 10 else 0
 
+    connection = connection_of(cast(MutableMapping[str, Any], request.scope))
+
+    def put_out() -> None:
+        if connection is not None:
+            connection.close("too many readers")
+
     async def blocks() -> AsyncIterator[bytes]:
-        async for block in feed.read(after):
+        async for block in feed.read(after, put_out=put_out):
             yield block.encode()
 
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

@@ -203,12 +203,40 @@ async def test_only_operators_see_it(start_service: StartService, monkeypatch: p
                 assert ("offhook_calls_running" in text) == (response.status == 200)
                 return response.status, response.headers.get("WWW-Authenticate", "")
 
-        assert (await status())[0] == 200, "this machine"
+        assert (await status())[0] == 401, "a proxy here that shows itself by nothing looks like this machine"
+        assert (await status(Authorization=basic))[0] == 200
         refused, challenge = await status(**outside)
         assert refused == 401
         assert challenge.startswith("Basic")
         assert (await status(**outside, Authorization=basic))[0] == 200
         assert (await status(**outside, Authorization=basic[:-4]))[0] == 401
+
+
+async def test_a_public_origin_without_an_operator_token_shows_it_to_nobody(
+    start_service: StartService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "the-real-one")
+    service = await start_service(public_origin="https://agent.example.com")
+    async with aiohttp.ClientSession() as http:
+        for method, path in (
+            ("GET", "/metrics"),
+            ("GET", "/phone"),
+            ("POST", "/phone/calls"),
+            ("GET", "/phone/events/x"),
+        ):
+            async with http.request(method, service.url + path) as response:
+                assert response.status == 403
+                assert "set OFFHOOK_OPERATOR_TOKEN" in await response.text()
+        async with http.get(service.url + "/") as response:
+            assert response.status == 404
+
+
+async def test_a_request_of_http_1_0_is_not_of_this_machine(service: Service) -> None:
+    for version, status in ((b"1.0", b"403"), (b"1.1", b"200")):
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(b"GET /metrics HTTP/%b\r\nHost: 127.0.0.1:%d\r\n\r\n" % (version, service.port))
+        assert (await reader.readline()).split()[1] == status
+        writer.close()
 
 
 async def test_without_an_operator_token_it_is_for_this_machine(service: Service, carrier: ForeignCarrier) -> None:

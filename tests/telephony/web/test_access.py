@@ -1,4 +1,4 @@
-"""Access: this machine, or the operator's password on the public origin; and pages of our own only."""
+"""Access: this machine, or with a public origin the operator's password; and pages of our own only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _access(token: str | None = TOKEN, public: str = PUBLIC) -> Access:
 
 def _scope(host: str, **headers: str) -> dict[str, Any]:
     named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return {"headers": [(b"host", host.encode()), *named], "client": ("127.0.0.1", 40000)}
+    return {"headers": [(b"host", host.encode()), *named], "client": ("127.0.0.1", 40000), "http_version": "1.1"}
 
 
 def _basic(user: str, password: str) -> str:
@@ -32,8 +32,8 @@ def _basic(user: str, password: str) -> str:
 @pytest.mark.parametrize(
     ("scope", "allowed"),
     [
-        (_scope("127.0.0.1:8080"), True),
-        (_scope("localhost:8080"), True),
+        (_scope("127.0.0.1:8080"), False),
+        (_scope("127.0.0.1:8080", authorization=_basic("operator", TOKEN)), True),
         (_scope("localhost:8080", x_forwarded_for="1.2.3.4"), False),
         (_scope("localhost"), False),
         (_scope("agent.example.com"), False),
@@ -69,7 +69,7 @@ def test_who_is_let_in(scope: dict[str, Any], allowed: bool) -> None:
     ],
 )
 def test_a_stranger_who_writes_our_host_is_not_this_machine(client: tuple[str, int] | None, allowed: bool) -> None:
-    assert _access().allows({**_scope("127.0.0.1:8080"), "client": client}) is allowed
+    assert _access(public="").allows({**_scope("127.0.0.1:8080"), "client": client}) is allowed
 
 
 def test_two_passwords_are_none() -> None:
@@ -78,9 +78,37 @@ def test_two_passwords_are_none() -> None:
     assert not _access().allows(scope)
 
 
-def test_without_a_token_only_this_machine_is_let_in() -> None:
+@pytest.mark.parametrize(
+    ("scope", "allowed"),
+    [
+        (_scope("127.0.0.1:8080"), True),
+        (_scope("localhost:8080"), True),
+        (_scope("localhost:8080", x_forwarded_for="1.2.3.4"), False),
+        (_scope("localhost"), False),
+        (_scope("agent.example.com"), False),
+        ({**_scope("localhost:8080"), "http_version": "1.0"}, False),
+        ({**_scope("localhost:8080"), "http_version": "2"}, True),
+    ],
+)
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_without_a_public_origin_this_machine_is_let_in(
+    scope: dict[str, Any], allowed: bool, token: str | None
+) -> None:
+    """HTTP/1.0 is what an nginx speaks to us that was told nothing else, and then it shows itself by nothing else."""
+    assert _access(token=token, public="").allows(scope) is allowed
+
+
+def test_a_public_origin_without_a_token_lets_nobody_in_and_says_how_to_be_let_in() -> None:
     access = _access(token=None)
-    assert access.allows(_scope("127.0.0.1:8080"))
+    refusal = access.refusal(_scope("127.0.0.1:8080"))
+    assert refusal is not None
+    assert refusal.status == 403
+    assert "set OFFHOOK_OPERATOR_TOKEN" in refusal.message
+    assert "16 characters" in refusal.message
+
+
+def test_without_a_token_no_password_is_right() -> None:
+    access = _access(token=None)
     assert not access.allows(_scope("agent.example.com", authorization=_basic("operator", "")))
     refusal = access.refusal(_scope("agent.example.com"))
     assert refusal is not None

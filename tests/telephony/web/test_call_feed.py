@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from telephony.web.call_feed import MAX_CHARS, MAX_LINES, CallFeed, for_the_page
+from telephony.web.call_feed import MAX_CHARS, MAX_LINES, MAX_READERS, CallFeed, for_the_page
 from tests.support.virtual_loop import run_virtual
 
 ENVELOPE = {"v": 1, "n": 7, "media_ms": 1200, "call_ms": 1201.5}
@@ -123,6 +123,28 @@ def test_a_reader_that_takes_nothing_costs_no_more_than_the_feed_and_misses_the_
         feed.end()
         rest = [block async for block in reading]
         assert parsed(rest)[-1][0] == 3 * MAX_LINES + 1
+
+    run_virtual(case())
+
+
+def test_the_oldest_reader_makes_room_and_is_told_where_it_waits() -> None:
+    async def case() -> None:
+        feed = CallFeed()
+        gone: list[int] = []
+        readers = [feed.read(0, put_out=lambda number=number: gone.append(number)) for number in range(MAX_READERS + 1)]  # type: ignore[misc]
+        first, *rest = readers
+        for reader in rest:
+            await anext(reader)
+        assert gone == []
+        await anext(first)
+        assert gone == [1], "the oldest is who has read for longest"
+        assert [block async for block in rest[0]] == []
+        await rest[1].aclose()
+        async with asyncio.timeout(1):
+            await anext(feed.read(0))
+        assert gone == [1], "one had left"
+        feed.end()
+        assert [block async for block in first] == ["event: over\ndata: {}\n\n"]
 
     run_virtual(case())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from quart import Quart
 from telephony.admission import Admission
 from telephony.twilio.signatures import SignatureCheck
 from telephony.web.access import Access
+from telephony.web.call_feed import MAX_READERS
+from telephony.web.connections import STATE_KEY, Connection, ConnectionBook
 from telephony.web.phone import JOIN_WITHIN_MS, KEPT_AFTER_END_MS, MAX_FEEDS, STATIC, Phone, phone_blueprint
 from tests.telephony.web.test_access import PUBLIC, TOKEN, _basic
 
@@ -53,7 +56,8 @@ class Client:
         self._client = app.test_client()
 
     async def open(self, path: str, **given: Any) -> Any:
-        return await self._client.open(path, scope_base={"client": ("127.0.0.1", 50000)}, **given)
+        base = {"client": ("127.0.0.1", 50000), "state": given.pop("state", {})}
+        return await self._client.open(path, scope_base=base, **given)
 
     async def get(self, path: str, **given: Any) -> Any:
         return await self.open(path, method="GET", **given)
@@ -82,17 +86,26 @@ class Bench:
             return response.status_code, await response.get_data(as_text=True)
 
 
-def bench(token: str | None = TOKEN) -> Bench:
+def bench(token: str | None = None, public: str = "") -> Bench:
     host, now = Host(), [0]
-    check = SignatureCheck(SecretStr("x" * 32), public_origin=PUBLIC, port=8080)
-    access = Access(check, public_origin=PUBLIC, operator_token=None if token is None else SecretStr(token))
-    phone = Phone(host, {"desk": "parcel-desk", "/srv/agents/other": "other-desk"}, now_ms=lambda: now[0])
+    check = SignatureCheck(SecretStr("x" * 32), public_origin=public, port=8080)
+    access = Access(check, public_origin=public, operator_token=None if token is None else SecretStr(token))
+    phone = Phone(
+        host, {"desk": "parcel-desk", "/srv/agents/other": "other-desk"}, max_call_s=600, now_ms=lambda: now[0]
+    )
     app = Quart("test", static_folder=None)
     app.register_blueprint(phone_blueprint(phone, access))
     return Bench(host, phone, Client(app), now)
 
 
-ROUTES = ["/phone", "/phone/agents", "/phone/static/phone.js", "/phone/static/nothing", "/phone/calls"]
+ROUTES = [
+    "/phone/events/x",
+    "/phone",
+    "/phone/agents",
+    "/phone/static/phone.js",
+    "/phone/static/nothing",
+    "/phone/calls",
+]
 THERE = {"Host": "agent.example.com"}
 
 
@@ -100,6 +113,8 @@ THERE = {"Host": "agent.example.com"}
 @pytest.mark.parametrize(
     ("headers", "token", "status"),
     [
+        (HERE, None, 403),
+        (HERE, TOKEN, 401),
         ({**HERE, "X-Forwarded-For": "1.2.3.4"}, None, 403),
         (THERE, None, 403),
         (THERE, TOKEN, 401),
@@ -107,7 +122,7 @@ THERE = {"Host": "agent.example.com"}
     ],
 )
 async def test_a_stranger_learns_nothing(path: str, headers: dict[str, str], token: str | None, status: int) -> None:
-    b = bench(token)
+    b = bench(token, PUBLIC)
     response = await b.client.open(path, method="POST" if path.endswith("calls") else "GET", headers=headers)
     assert response.status_code == status
     assert ("WWW-Authenticate" in response.headers) is (status == 401)
@@ -119,6 +134,7 @@ async def test_the_operator_is_served_here_and_by_password_there() -> None:
     b = bench()
     known = {"Host": "agent.example.com", "Authorization": _basic("operator", TOKEN), "Origin": PUBLIC}
     for headers in (OURS, known):
+        b = bench(TOKEN, PUBLIC if headers is known else "")
         for address in ("/phone", "/phone/"):
             assert (await b.client.get(address, headers=headers)).status_code == 200
         response = await b.client.get("/phone/agents", headers=headers)
@@ -232,13 +248,69 @@ async def test_an_event_stream_outlives_the_servers_deadline_for_answers() -> No
     assert "call.ended" in text
 
 
-async def test_an_events_address_needs_no_password_but_its_token() -> None:
-    b = bench(None)
+async def test_an_events_address_needs_the_operator_and_its_token() -> None:
+    """Addresses stand in proxies' logs: whoever reads one there does not listen in."""
+    b = bench(TOKEN, PUBLIC)
+    known = {**THERE, "Authorization": _basic("operator", TOKEN)}
+    call = await (await b.call(headers=known)).get_json()
+    b.host.journal(STARTED, ENDED)
+    assert (await b.events(call["events"], THERE))[0] == 401
+    assert (await b.events(call["events"]))[0] == 401
+    assert (await b.events(call["events"], known))[0] == 200, "a browser sends the page's password along with it"
+    b = bench()
     call = await (await b.call()).get_json()
     b.host.journal(STARTED, ENDED)
-    assert (await b.events(call["events"], THERE))[0] == 200, "a browser sends no headers along with it"
+    assert (await b.events(call["events"], {"X-Forwarded-For": "1.2.3.4"}))[0] == 403
     for address in (call["events"][:-2] + "AA", "/phone/events/x", "/phone/events/" + "x" * 5000):
         assert (await b.events(address))[0] == 403
+
+
+async def test_an_events_address_lives_no_longer_than_a_call_may() -> None:
+    b = bench()
+    call = await (await b.call()).get_json()
+    b.host.journal(STARTED, ENDED)
+    b.now[0] = JOIN_WITHIN_MS + 600_000 + KEPT_AFTER_END_MS + 1
+    assert (await b.events(call["events"]))[0] == 403
+
+
+async def test_a_fifth_reader_of_a_call_costs_the_first_its_connection() -> None:
+    """One that reads nothing, too: its stream waits in the server, where only its connection can be ended."""
+    cut: list[int] = []
+
+    class Wire:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def cut(self, reason: str) -> None:
+            assert reason == "too many readers"
+            cut.append(self.number)
+
+        def cancel(self) -> None: ...
+        def has_spoken(self) -> bool:
+            return True
+
+    b = bench()
+    call = await (await b.call()).get_json()
+    b.host.journal(STARTED)
+
+    async def read(connection: Connection) -> bytes:
+        response = await b.client.get(call["events"], headers=HERE, state={STATE_KEY: connection})
+        data: bytes = await response.get_data(as_text=False)
+        return data
+
+    book = ConnectionBook(Counter(), now_s=lambda: 0.0)
+    reading = []
+    for number in range(MAX_READERS + 2):
+        connection = book.opened(Wire(number))
+        connection.keep()
+        reading.append(asyncio.create_task(read(connection)))
+        await asyncio.sleep(0.02)
+    assert cut == [0, 1]
+    assert book.counts == {"connection closed: too many readers": 2}
+    async with asyncio.timeout(5):
+        await asyncio.gather(*reading[:2])
+        b.host.journal(ENDED)
+        assert all(b"call.ended" in text for text in (await asyncio.gather(*reading))[2:])
 
 
 async def test_feeds_are_forgotten() -> None:
