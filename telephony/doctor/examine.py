@@ -23,6 +23,7 @@ async def examine(settings: Settings, *, rehearsal: bool = False) -> AsyncIterat
     yield ok("settings", f"public origin {settings.public_origin or 'none'}, {listed}")
     token = settings.twilio_auth_token.get_secret_value() if settings.twilio_auth_token else None
     yield (judged := machine.judge_token(token, settings.public_origin))
+    yield machine.judge_operator(settings.public_origin, has_token=settings.operator_token is not None)
     yield machine.check_folder("calls folder", "OFFHOOK_CALLS_DIR", settings.calls_dir)
     yield machine.check_folder("data folder", "OFFHOOK_DATA_DIR", settings.data_dir)
     yield machine.check_space(settings.calls_dir, settings.max_calls)

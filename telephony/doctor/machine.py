@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent.errors import LocalError
 from telephony.doctor.finding import Finding, failed, ok, warning
-from telephony.settings import Settings
+from telephony.settings import MIN_OPERATOR_TOKEN, Settings
 from telephony.web.serve import PortTaken, bind
 
 _AUTH_TOKEN = re.compile(r"[0-9a-f]{32}")
@@ -62,6 +62,17 @@ def judge_token(token: str | None, public_origin: str) -> Finding:
         f"TWILIO_AUTH_TOKEN has {len(token)} characters that do not look like an auth token (32 hexadecimal digits)",
         f"unless your carrier is not Twilio, {_WHERE}",
     )
+
+
+def judge_operator(public_origin: str, *, has_token: bool) -> Finding:
+    """Who may see the operator's pages (telephony/web/access.py)."""
+    pages = "/metrics and /phone"
+    if has_token:
+        return ok("operator", f"{pages}: for user operator, with OFFHOOK_OPERATOR_TOKEN as password")
+    if not public_origin:
+        return ok("operator", f"{pages}: for this machine only")
+    more = f"to open them, set OFFHOOK_OPERATOR_TOKEN ({MIN_OPERATOR_TOKEN} characters or more)"
+    return ok("operator", f"{pages}: shut (403), also on this machine; {more}")
 
 
 def judge_files(limit: int, max_calls: int) -> Finding:

@@ -14,7 +14,7 @@ _SHORTEST = 6
 #: entered at its first one only, and never backed out of.
 _PATTERNS = (
     (re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{40,}+(?:\.|%2[eE])[A-Za-z0-9_-]{43}"), MASK),
-    (re.compile(r"(/media/)[^\s\"'<>]+"), rf"\1{MASK}"),
+    (re.compile(r"(/media/|/phone/events/)[^\s\"'<>]+"), rf"\1{MASK}"),
     (re.compile(r"(?i)\b(basic|bearer)[ \t]{1,4}[A-Za-z0-9+/_.=~-]{6,}"), rf"\1 {MASK}"),
 )
 _USER_INFO = re.compile(r"//[^/]*@")

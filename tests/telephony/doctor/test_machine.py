@@ -52,6 +52,21 @@ def test_a_token_is_judged_and_never_shown(token: str | None, origin: str, level
         assert token.strip() not in str(found)
 
 
+@pytest.mark.parametrize(
+    ("origin", "has_token", "said"),
+    [
+        ("", False, "for this machine only"),
+        ("", True, "for user operator"),
+        ("https://a.example", True, "for user operator"),
+        ("https://a.example", False, "shut (403), also on this machine; to open them, set OFFHOOK_OPERATOR_TOKEN (16 "),
+    ],
+)
+def test_who_may_see_the_operators_pages(origin: str, has_token: bool, said: str) -> None:
+    found = machine.judge_operator(origin, has_token=has_token)
+    assert found.level == "ok"
+    assert said in found.said
+
+
 @pytest.mark.parametrize(("limit", "calls", "level"), [(1024, 60, "ok"), (1024, 200, "warning"), (608, 60, "ok")])
 def test_file_descriptors_for_every_call(limit: int, calls: int, level: str) -> None:
     found = machine.judge_files(limit, calls)
