@@ -139,12 +139,12 @@ class TwilioWebhooks:
     ) -> str:
         """Answer what the call's latest document asks; an older one's question has been answered."""
         call_sid = form["CallSid"]
-        if step is None or self._progress.is_over(call_sid) or not self._progress.is_current(call_sid, step):
-            return self._replayed(form)
         if form.get("CallStatus") in OVER:
             self._decisions.forget(call_sid)
             self._progress.end(call_sid)
             return twiml.nothing()
+        if step is None or self._progress.is_over(call_sid) or not self._progress.is_current(call_sid, step):
+            return self._replayed(form)
         return answer(origin, form, step)
 
     def _replayed(self, form: Form) -> str:

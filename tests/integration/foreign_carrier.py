@@ -55,6 +55,16 @@ class ForeignCarrier:
         assert status == 200
         return ElementTree.fromstring(text)
 
+    async def after(self, twiml: ElementTree.Element, call_sid: str, **more: str) -> str:
+        """The stream of this document is over: what the carrier is told to do next."""
+        connect = twiml.find("Connect")
+        assert connect is not None
+        action = connect.attrib["action"].partition("#")[0]  # what stands behind is for the carrier alone
+        form = {"CallSid": call_sid, "From": "+15551230000", "To": "+15559990000", "CallStatus": "in-progress", **more}
+        status, text = await self.post(action, form)
+        assert status == 200
+        return text
+
     async def token_url(self, call_sid: str) -> str:
         return stream_url(await self.voice(call_sid))
 

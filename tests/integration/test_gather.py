@@ -122,7 +122,9 @@ async def test_a_whole_conversation_within_a_trial_accounts_limits(gather: Any) 
     assert report.max_answer_ms < 5000
     counts = service.host.state()["counts"]
     assert (counts["gather turns"], counts["gather calls"], counts["call completed"]) == (4, 1, 1)
-    assert service.host.state()["calls"] == 0
+    async with asyncio.timeout(3):  # its record is closed behind its last document
+        while service.host.state()["calls"]:
+            await asyncio.sleep(0.01)
     (journal,) = journals(service.host.calls_dir)
     assert journal[0]["line"] == "gather"
     summary = json.loads(next(service.host.calls_dir.glob("*/call.json")).read_text())
@@ -251,13 +253,25 @@ class Turns:
     def __init__(self, carrier: ForeignCarrier, call_sid: str = "CA" + "7" * 32) -> None:
         self.carrier = carrier
         self.form = {"CallSid": call_sid, "From": "+15551230000", "To": CALLED, "CallStatus": "in-progress"}
+        self._next = ""
+        self._asked: dict[str, str] = {}
 
     async def post(self, what: str, key: str = "", **fields: str) -> ElementTree.Element:
+        """Ask for `what`: "voice", or else what the latest document names. A retry asks where it asked before."""
         headers = {"I-Twilio-Idempotency-Token": key} if key else {}
-        url = f"{self.carrier.url}/twilio/{what}"
+        url = f"{self.carrier.url}/twilio/{what}" if what == "voice" else self._asked.get(key, self._next)
+        if key:
+            self._asked[key] = url
+        assert f"/twilio/{what}" in url
         status, text = await self.carrier.post(url, {**self.form, **fields}, **headers)
         assert status == 200
-        return ElementTree.fromstring(text)
+        document = ElementTree.fromstring(text)
+        for element in document:
+            action = element.text if element.tag == "Redirect" else element.attrib.get("action")
+            if action:
+                self._next = action.partition("#")[0]
+                break
+        return document
 
     async def say(self, text: str, key: str = "") -> str:
         return said_in(await self.post("gather", key, SpeechResult=text, Confidence="0.8"))

@@ -157,8 +157,9 @@ async def test_full_is_said_at_the_webhook_and_at_the_socket(start_service: Star
 async def test_a_new_stream_of_a_call_takes_the_place_of_its_dead_one(
     service: Service, carrier: ForeignCarrier
 ) -> None:
-    first = await carrier.open(await carrier.voice(CALL), CALL)
-    second = await carrier.open(await carrier.voice(CALL), CALL)
+    twiml = await carrier.voice(CALL)
+    first = await carrier.open(twiml, CALL)
+    second = await carrier.open(ElementTree.fromstring(await carrier.after(twiml, CALL)), CALL)
     async with asyncio.timeout(5):
         async for _ in first.socket:
             pass
@@ -179,8 +180,11 @@ async def test_of_two_new_streams_of_a_call_one_is_left(
         await close(record)
 
     monkeypatch.setattr(CallRecord, "close", slow_close)
-    await carrier.open(await carrier.voice(CALL), CALL)
-    twimls = [await carrier.voice(CALL) for _ in range(2)]
+    twimls = [await carrier.voice(CALL)]
+    await carrier.open(twimls[0], CALL)
+    for _ in range(2):
+        twimls.append(ElementTree.fromstring(await carrier.after(twimls[-1], CALL)))
+    del twimls[0]
     streams = await asyncio.gather(*(carrier.open(twiml, CALL) for twiml in twimls))
     async with asyncio.timeout(3):
         while service.host.state()["calls"] != 1:
@@ -208,7 +212,8 @@ async def test_no_connection_idles(start_service: StartService, monkeypatch: pyt
 async def test_a_service_that_stops_ends_its_calls_politely(start_service: StartService) -> None:
     service = await start_service()
     async with ForeignCarrier(service.url, auth_token(load_settings()).get_secret_value()) as carrier:
-        stream = await carrier.open(await carrier.voice(CALL), CALL)
+        twiml = await carrier.voice(CALL)
+        stream = await carrier.open(twiml, CALL)
         running = asyncio.create_task(stream.run())
         await stream.agent_begins()
         draining = asyncio.create_task(service.host.drain(0.2, asyncio.Event()))
@@ -218,7 +223,7 @@ async def test_a_service_that_stops_ends_its_calls_politely(start_service: Start
         async with asyncio.timeout(20):
             await running
         assert stream.close_code == 1000
-        _, text = await carrier.post(f"{service.url}/twilio/after", {"CallSid": CALL, "CallStatus": "in-progress"})
+        text = await carrier.after(twiml, CALL)
         assert text.endswith("<Response><Hangup /></Response>")
         async with asyncio.timeout(5):
             await draining
