@@ -71,9 +71,18 @@ def serve(
             logging.getLogger("offhook").info(told)
         else:
             say(told)  # on the event loop: it must not wait for whoever reads it
-            say(f"the browser phone is {service.url}/phone; Ctrl-C stops the service")
+            say(f"{_phone_told(settings, service.url)}; Ctrl-C stops the service")
 
     raise typer.Exit(server.run_loop(server.serve(settings, tell)))
+
+
+def _phone_told(settings: Settings, url: str) -> str:
+    """Where the browser phone is, and for whom; `url` is the service's on this machine."""
+    if not settings.public_origin:
+        return f"the browser phone is {url}/phone"
+    if settings.operator_token is None:
+        return "the browser phone and /metrics are shut: OFFHOOK_OPERATOR_TOKEN opens them"
+    return f"the browser phone is {settings.public_origin}/phone (user operator, password OFFHOOK_OPERATOR_TOKEN)"
 
 
 def _warn_of_token(settings: Settings) -> None:

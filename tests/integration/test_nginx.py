@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import itertools
 import json
@@ -147,6 +148,68 @@ async def test_the_token_of_a_media_socket_is_in_no_log(behind: Behind) -> None:
     text = behind.nginx.logs()
     assert text.count("GET /media/... HTTP/1.1") == 3
     assert not [token for token in tokens if token[:20] in text]
+
+
+async def test_the_address_of_a_calls_events_is_in_no_log_and_needs_the_password(
+    behind: Behind, start_service: StartService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OFFHOOK_OPERATOR_TOKEN", "an operator's token")
+    port = free_port()
+    service = await start_service(public_origin=f"https://localhost:{port}")
+    basic = base64.b64encode(b"operator:an operator's token").decode()
+    operator = {"Authorization": f"Basic {basic}"}
+    async with running_nginx(tmp_path / "with-password", port, service.port) as nginx, aiohttp.ClientSession() as http:
+        trusted = trusting(nginx)
+        async with http.post(f"{nginx.origin}/phone/calls", headers=operator, ssl=trusted) as response:
+            events = nginx.origin + (await response.json())["events"]
+        async with http.get(events, ssl=trusted) as response:
+            assert response.status == 401
+        async with http.get(events, headers=operator, ssl=trusted) as response:
+            assert response.content_type == "text/event-stream"
+        async with asyncio.timeout(5):  # nginx writes of a stream when it is over
+            while nginx.logs().count("/phone/events/") < 2:
+                await asyncio.sleep(0.02)
+    assert nginx.logs().count('"GET /phone/events/... HTTP/1.1"') == 2
+    assert events[-20:] not in nginx.logs()
+
+
+PLAIN = """
+daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log; events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
+    uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
+    server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{upstream}; }} }}
+}}
+"""
+
+
+@pytest.mark.parametrize("public", [True, False])
+async def test_an_nginx_that_was_told_nothing_opens_no_operators_page(
+    start_service: StartService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, public: bool
+) -> None:
+    """Its first example: loopback as Host, HTTP/1.0, and no forwarding header."""
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", TOKEN)
+    service = await start_service(public_origin="https://agent.example.com" if public else "")
+    port = free_port()
+    (tmp_path / "plain.conf").write_text(PLAIN.format(folder=tmp_path, port=port, upstream=service.port))
+    assert NGINX is not None
+    process = await asyncio.create_subprocess_exec(NGINX, "-p", str(tmp_path), "-c", str(tmp_path / "plain.conf"))
+    try:
+        async with asyncio.timeout(10), aiohttp.ClientSession() as http:
+            url = f"http://127.0.0.1:{port}"
+            while True:
+                with contextlib.suppress(aiohttp.ClientConnectorError):
+                    async with http.get(f"{url}/healthz") as response:
+                        assert response.status == 200
+                    break
+                await asyncio.sleep(0.02)
+            for method, path in (("GET", "/metrics"), ("GET", "/phone"), ("POST", "/phone/calls")):
+                async with http.request(method, url + path) as response:
+                    assert response.status == 403
+    finally:
+        process.terminate()
+        await process.wait()
 
 
 async def test_nothing_that_comes_through_nginx_is_local(behind: Behind) -> None:
