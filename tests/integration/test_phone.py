@@ -411,3 +411,23 @@ def test_the_file_that_is_the_microphone_is_as_long_as_it_says(tmp_path: Path) -
     file = microphone(tmp_path / "m.wav", [(0.5, CALLERS / "yes.flac"), (1.0, None)])
     with wave.open(str(file)) as audio:
         assert audio.getnframes() / audio.getframerate() == pytest.approx(2.51, abs=0.01)
+
+
+async def test_behind_the_operators_password_a_call_and_its_events(
+    start_service: StartService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A browser that was told the password once sends it along with the event stream, too."""
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "0123456789abcdef0123456789abcdef")
+    monkeypatch.setenv("OFFHOOK_OPERATOR_TOKEN", "an-operators-token")
+    service = await start_service(public_origin="https://agent.example.com")
+    async with open_browser(buzz(2).resolve()) as browser:
+        host = urlsplit(service.url).netloc
+        await browser.page.goto(f"http://operator:an-operators-token@{host}/phone")
+        await browser.page.goto(f"{service.url}/phone")
+        await browser.until("document.querySelector('#agent').value !== ''")
+        browser.complaints.clear()
+        await call(browser)
+        await browser.until("document.querySelectorAll('.said.agent').length > 0", 15)
+        await browser.page.click("#call")
+        await ended(service)
+        assert browser.complaints == []
