@@ -134,6 +134,10 @@ async def test_a_port_without_tls_and_one_without_anything() -> None:
 
 async def test_a_silent_port_does_not_hold_the_doctor_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(origin, "TLS_DEADLINE_S", 0.2)
-    silent = await asyncio.start_server(lambda *_: asyncio.sleep(5), "127.0.0.1", port := free_port())
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(5)  # holding both: a writer that nobody holds is closed (Python 3.13)
+
+    silent = await asyncio.start_server(say_nothing, "127.0.0.1", port := free_port())
     async with silent:
         assert "no answer in 0.2 s" in (await origin.check_tls(f"https://localhost:{port}")).said
