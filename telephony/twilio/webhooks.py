@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NoReturn, Protocol
 from urllib.parse import parse_qsl
 
@@ -221,36 +221,7 @@ def twilio_blueprint(hooks: TwilioWebhooks, check: SignatureCheck) -> Blueprint:
     """The webhooks as Quart routes. 403 without a fitting signature, 400 without a CallSid, 413 for a big body."""
     routes = Blueprint("twilio", __name__)
 
-    def bad(what: str, status: int, kind: str) -> NoReturn:
-        hooks.counts[f"refused: {kind}"] += 1
-        note = event("refused.request", source=source_of(request.scope), path=request.path[:80], kind=kind)
-        log.warning("a request to %s was refused: %s", request.path[:80], what, extra=note)
-        abort(status)
-
-    async def signed() -> tuple[Origin, Form]:
-        try:
-            body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
-        except HTTPException as refusal:  # too big, or too slow
-            kind = "body too large" if refusal.code == 413 else "body too slow"
-            bad(f"its body: {refusal.name}", refusal.code or 400, kind)
-        scope = request.scope
-        if body and request.mimetype != "application/x-www-form-urlencoded":
-            bad(f"a body of type {request.mimetype[:40]!r}", 415, "not a form")
-        try:
-            form = parse_form(body)
-            origin = check.check(scope["headers"], scope["raw_path"], scope["query_string"], form)
-        except ValueError:
-            bad("more fields than any webhook has", 400, "too many fields")
-        except NotSigned as refusal:
-            kind = "signature" if refusal.given else "unsigned"
-            hooks.counts[f"refused: {kind}"] += 1
-            note = event(f"refused.{kind}", source=source_of(scope), path=request.path[:80])
-            log.warning("a request to %s was refused: %s", request.path[:80], refusal, extra=note)
-            abort(403)
-        if not is_call_sid(form.get("CallSid", "")):
-            bad("no CallSid", 400, "no CallSid")
-        set_call(form["CallSid"])  # for the log, to the end of this request
-        return origin, form
+    signed = _signed_reader(hooks, check)
 
     def xml(text: str) -> Response:
         return Response(text, content_type="text/xml; charset=utf-8")
@@ -311,6 +282,43 @@ def twilio_blueprint(hooks: TwilioWebhooks, check: SignatureCheck) -> Blueprint:
         return Response(status=204)
 
     return routes
+
+
+def _signed_reader(hooks: TwilioWebhooks, check: SignatureCheck) -> Callable[[], Awaitable[tuple[Origin, Form]]]:
+    """What reads the request at hand: the origin under which it is rightly signed, and its form. Else it is refused."""
+
+    def bad(what: str, status: int, kind: str) -> NoReturn:
+        hooks.counts[f"refused: {kind}"] += 1
+        note = event("refused.request", source=source_of(request.scope), path=request.path[:80], kind=kind)
+        log.warning("a request to %s was refused: %s", request.path[:80], what, extra=note)
+        abort(status)
+
+    async def signed() -> tuple[Origin, Form]:
+        try:
+            body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+        except HTTPException as refusal:  # too big, or too slow
+            kind = "body too large" if refusal.code == 413 else "body too slow"
+            bad(f"its body: {refusal.name}", refusal.code or 400, kind)
+        scope = request.scope
+        if body and request.mimetype != "application/x-www-form-urlencoded":
+            bad(f"a body of type {request.mimetype[:40]!r}", 415, "not a form")
+        try:
+            form = parse_form(body)
+            origin = check.check(scope["headers"], scope["raw_path"], scope["query_string"], form)
+        except ValueError:
+            bad("more fields than any webhook has", 400, "too many fields")
+        except NotSigned as refusal:
+            kind = "signature" if refusal.given else "unsigned"
+            hooks.counts[f"refused: {kind}"] += 1
+            note = event(f"refused.{kind}", source=source_of(scope), path=request.path[:80])
+            log.warning("a request to %s was refused: %s", request.path[:80], refusal, extra=note)
+            abort(403)
+        if not is_call_sid(form.get("CallSid", "")):
+            bad("no CallSid", 400, "no CallSid")
+        set_call(form["CallSid"])  # for the log, to the end of this request
+        return origin, form
+
+    return signed
 
 
 def parse_form(body: bytes) -> Form:
