@@ -36,6 +36,11 @@ class AgentSaid:
     def unheard(self) -> str:
         return "" if self.heard_chars is None else self.text[self.heard_chars :].strip()
 
+    def heard_fields(self) -> dict[str, Any]:
+        """What the journal's `agent.heard` says of it, beside when."""
+        said = {"utterance": self.utterance, "turn": self.turn, "text": self.heard, "said": self.text}
+        return {**said, "complete": not self.unheard}
+
 
 @dataclass(slots=True)
 class ToolUsed:

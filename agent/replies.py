@@ -301,16 +301,7 @@ class Replies:
             self.history.agent_heard(said.utterance, heard.chars.get(said.utterance, 0))
             start_ms, end_ms = heard.spans.get(said.utterance, (heard.media_ms, heard.media_ms))
             if said.text:
-                self._journal(
-                    "agent.heard",
-                    utterance=said.utterance,
-                    turn=said.turn,
-                    text=said.heard,
-                    said=said.text,
-                    complete=not said.unheard,
-                    start_ms=start_ms,
-                    end_ms=end_ms,
-                )
+                self._journal("agent.heard", **said.heard_fields(), start_ms=start_ms, end_ms=end_ms)
             if not said.aside:
                 unheard.append(said.unheard)
         return " ".join(filter(None, unheard))

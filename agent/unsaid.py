@@ -69,14 +69,5 @@ class Unsaid:
             chars, since_ms = self._given.pop(said.utterance, (0, 0))
             self._history.agent_heard(said.utterance, chars)
             if chars:
-                self._journal(
-                    "agent.heard",
-                    utterance=said.utterance,
-                    turn=said.turn,
-                    text=said.heard,
-                    said=said.text,
-                    complete=not said.unheard,
-                    start_ms=since_ms,
-                    end_ms=self._now_ms(),
-                    basis=BASIS,
-                )
+                when = {"start_ms": since_ms, "end_ms": self._now_ms()}
+                self._journal("agent.heard", **said.heard_fields(), **when, basis=BASIS)
