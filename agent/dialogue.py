@@ -17,7 +17,7 @@ from agent.engines.deadlines import bounded
 from agent.engines.requests import EngineRequest
 from agent.errors import EngineError
 from agent.history import History
-from agent.line import Decision
+from agent.line import Decision, decision_fields
 from agent.llm.base import Asks, LlmEngine, LlmRequest, TextDelta, ToolCall
 from agent.record import input_hash
 from agent.speech.yesno import is_yes
@@ -124,7 +124,8 @@ class Dialogue:
             async for event in results:
                 if isinstance(event, Asks):  # before the reply's text: from here on the record knows what to keep out
                     self.asks = event
-                    self._journal("agent.asks", slot=event.slot, slot_kind=event.kind, sensitive=event.sensitive)
+                    asks = {"slot": event.slot, "slot_kind": event.kind, "sensitive": event.sensitive}
+                    self._journal("agent.asks", **asks, length=event.length)
                     continue
                 if isinstance(event, TextDelta):
                     asked.result({"text": event.text}, final=False)
@@ -169,8 +170,15 @@ class Dialogue:
         outcome = await self._tools.run(call, self._tool_context, confirmed=confirmed, turn=turn)
         took_ms = round((ctx.now_s() - began_s) * 1000, 1)
         self.history.tool_used(call, outcome.result)
+        decision = decision_fields(outcome.decision) if outcome.decision is not None else None
         self._journal(
-            "tool.returned", id=call.id, name=call.name, ok=outcome.ok, result=outcome.result, took_ms=took_ms
+            "tool.returned",
+            id=call.id,
+            name=call.name,
+            ok=outcome.ok,
+            result=outcome.result,
+            took_ms=took_ms,
+            decision=decision,
         )
         return outcome
 

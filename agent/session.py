@@ -7,6 +7,7 @@ takes time is a task in the call's one TaskGroup. The floor (agent/turns/floor.p
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 
 from agent.context import CallContext
@@ -204,6 +205,8 @@ class CallSession:
             sensitive_lengths=list(self._agent.sensitive_lengths),
             continues=self._continuation.reason if self._continuation is not None else None,
             engines={"stt": kit.stt.name, "llm": kit.llm.name, "tts": kit.tts.name, "vad": kit.vad.name},
+            voice_hz=kit.tts.rate_hz,
+            turns=asdict(self._agent.turns),
         )
 
     # --- the line's side --------------------------------------------------------------------------------------------

@@ -58,6 +58,7 @@ class Mouth:
         chunks = self._phrases.get(text)
         if chunks is None:
             return False
+        self._journal_phrase(text, chunks)
         resampler = self._resampler()
         for chunk in chunks:
             self._play_chunk(utterance, 0, chunk, resampler)
@@ -86,9 +87,17 @@ class Mouth:
         if pcm or span.words:
             self._line.play(pcm, span)
 
+    def _journal_phrase(self, text: str, chunks: tuple[SpeechChunk, ...]) -> None:
+        """A phrase from memory asks no engine; that the call can be run again, the journal needs its speech all the
+        same: [samples, words] of each piece, as an engine's results hold them."""
+        pieces = [[len(chunk.pcm) // 2, [[word.sample, word.chars] for word in chunk.words]] for chunk in chunks]
+        named = input_hash(self._tts.identity, text)
+        self._journal("phrase", name=self._tts.name, input_hash=named, input=text, pieces=pieces)
+
     async def _speech(self, text: str) -> AsyncGenerator[SpeechChunk, None]:
         cached = self._phrases.get(text)
         if cached is not None:
+            self._journal_phrase(text, cached)
             for chunk in cached:
                 yield chunk
             return

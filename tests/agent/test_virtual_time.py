@@ -1,0 +1,107 @@
+"""Virtual time: order, freezing, charging."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import threading
+import time
+
+import pytest
+
+from agent.virtual_time import Deadlock, VirtualContext, VirtualLoop, charged, run_virtual
+
+
+def test_an_hour_takes_no_time_and_the_clock_is_exact() -> None:
+    async def main() -> float:
+        await asyncio.sleep(3000)
+        return asyncio.get_running_loop().time()
+
+    began_s = time.monotonic()
+    assert run_virtual(main()) == pytest.approx(3000)
+    assert time.monotonic() - began_s < 1
+
+
+def test_timers_of_one_moment_fire_in_the_order_in_which_they_were_set() -> None:
+    async def main() -> list[int]:
+        loop, fired = asyncio.get_running_loop(), list[int]()
+        for number in range(200):
+            # Others before and after, so that a heap would have reason to mix them.
+            loop.call_at(5.0, fired.append, number)
+            loop.call_at(1.0 + (number * 7919 % 13), lambda: None)
+        await asyncio.sleep(20)
+        return fired
+
+    assert run_virtual(main()) == list(range(200))
+
+
+def test_cancelled_timers_do_not_fire() -> None:
+    async def main() -> list[str]:
+        loop, fired = asyncio.get_running_loop(), list[str]()
+        loop.call_later(1, fired.append, "a")
+        loop.call_later(1, fired.append, "b").cancel()
+        await asyncio.sleep(2)
+        return fired
+
+    assert run_virtual(main()) == ["a"]
+
+
+def test_a_program_that_would_hang_for_ever_is_told() -> None:
+    async def main() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    with pytest.raises(Deadlock), asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(main())
+
+
+def test_offloaded_work_runs_inline_and_is_charged_what_it_states() -> None:
+    async def main() -> tuple[float, bool]:
+        ctx = VirtualContext(began_at=dt.datetime(2026, 5, 1, tzinfo=dt.UTC))
+        mine = threading.get_ident()
+        inline = await ctx.offload(lambda: threading.get_ident() == mine, cost_ms=250)
+        assert ctx.wall_time() == dt.datetime(2026, 5, 1, 0, 0, 0, 250_000, tzinfo=dt.UTC)
+        return ctx.now_s(), inline
+
+    assert run_virtual(main()) == (0.25, True)
+
+
+def test_what_is_real_freezes_the_clock_and_is_charged() -> None:
+    async def main() -> tuple[float, list[float], bool]:
+        loop, ticks = asyncio.get_running_loop(), list[float]()
+        assert isinstance(loop, VirtualLoop)
+
+        async def tick() -> None:
+            while True:
+                await asyncio.sleep(0.01)
+                ticks.append(loop.time())
+
+        ticking = asyncio.create_task(tick())
+        answer = loop.create_future()
+        timer = threading.Timer(0.15, lambda: loop.call_soon_threadsafe(answer.set_result, loop.time()))
+        timer.start()
+        answered_s = await charged(answer)
+        assert answered_s < 0.02  # virtual seconds: the clock stood still
+        ticking.cancel()
+        await asyncio.wait([ticking])
+        timer.join()
+        return loop.time(), ticks, loop.touched_reality
+
+    took_s, ticks, touched = run_virtual(main())
+    assert 0.14 < took_s < 2
+    assert len(ticks) >= 13  # others went on while it was charged
+    assert touched
+
+
+def test_on_a_real_loop_nothing_is_charged() -> None:
+    async def main() -> int:
+        return await charged(asyncio.sleep(0, 7))
+
+    assert asyncio.run(main()) == 7
+
+
+def test_tasks_left_behind_are_an_error() -> None:
+    async def main() -> None:
+        main.left = asyncio.create_task(asyncio.sleep(1000))  # type: ignore[attr-defined]
+
+    with pytest.raises(AssertionError, match="left behind"):
+        run_virtual(main())
