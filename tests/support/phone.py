@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 
 from telephony.media_stream.carrier import CarrierStream
 from telephony.media_stream.messages import L16_16K, FromCarrier, Mark, MediaFormat, decode_to_carrier, encode
+from telephony.replay.wire import MemorySocket
+
+__all__ = ["LOUD", "SILENCE", "MemorySocket", "Phone"]
 
 #: 20 ms of silence, and of a loud square wave at 1 kHz, by format.
 SILENCE = {MediaFormat(): b"\xff" * 160, L16_16K: bytes(640)}
@@ -15,57 +17,6 @@ LOUD = {
     MediaFormat(): b"\x9f\x9f\x9f\x9f\x1f\x1f\x1f\x1f" * 20,
     L16_16K: ((8000).to_bytes(2, "big") * 8 + (-8000).to_bytes(2, "big", signed=True) * 8) * 20,
 }
-
-
-class MemorySocket:
-    """A TextSocket (media_stream/line.py): what `peer` sends arrives after `delay_s`, in order."""
-
-    def __init__(self, delay_s: float = 0.0) -> None:
-        self.on_text: Callable[[str], None] = lambda text: None
-        self.on_close: Callable[[int], None] = lambda code: None
-        self.delay_s = delay_s
-        self.closed: int | None = None
-        self.taking = asyncio.Event()
-        self.taking.set()
-        self.sent = 0
-        self._inbox: asyncio.Queue[str | None] = asyncio.Queue()
-        self._loop = asyncio.get_running_loop()
-        self._outbox: deque[str] = deque()
-        self._under_way: deque[str | None] = deque()
-        self._last_s = 0.0
-        self._gone = False
-
-    # --- the line's side
-
-    async def receive(self) -> str | None:
-        if self._gone or self.closed is not None:
-            return None
-        text = await self._inbox.get()
-        self._gone = text is None
-        return text
-
-    async def send(self, text: str) -> None:
-        if self._gone or self.closed is not None:
-            raise ConnectionResetError("closed")
-        await self.taking.wait()
-        self.sent += 1
-        self._outbox.append(text)
-        self._loop.call_later(self.delay_s, lambda: self.on_text(self._outbox.popleft()))
-
-    async def close(self, code: int = 1000) -> None:
-        if self.closed is None:
-            self.closed = code
-            self._inbox.put_nowait(None)
-            self._loop.call_later(self.delay_s, self.on_close, code)
-
-    # --- the peer's side
-
-    def give(self, text: str | None, delay_s: float | None = None) -> None:
-        """Send to the line; None: the peer is gone."""
-        due = max(self._loop.time() + (self.delay_s if delay_s is None else delay_s), self._last_s)
-        self._last_s = due
-        self._under_way.append(text)  # timers of one moment fire in any order: what they bring must not
-        self._loop.call_at(due, lambda: self._inbox.put_nowait(self._under_way.popleft()))
 
 
 class Phone:
