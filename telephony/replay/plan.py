@@ -25,7 +25,8 @@ class Plan:
 
     `agent`: a name or folder, "" for the one that the record names. `settings`: "key=value" over its agent.toml.
     `agents_dir`: where agents are looked for. `fault`: a named pattern, or a file of faults. `channel`: where in a
-    plain recording the caller is. `real`: engines outside this process are really asked, and the run is "not deterministic".
+    plain recording the caller is. `real`: engines outside this process are really asked; such a run is "not
+    deterministic".
     """
 
     mode: Mode | None = None
