@@ -205,7 +205,7 @@ def draw_command(
     calls_dir: CallsDir = None,
 ) -> None:
     """Draw one call: both voices on a time line, the words, and where each answer's time went."""
-    from telephony.replay.drawing import draw_call
+    from telephony.replay.picture.drawing import draw_call
 
     folder = find_call(_root(calls_dir), call_id)
     svg = draw_call(folder)

@@ -22,7 +22,7 @@ from agent.summary import parse_journal
 from telephony.call_folders import show_call
 from telephony.calls import call_view
 from telephony.conversation_view import ConversationView
-from telephony.replay.drawing import draw_call
+from telephony.replay.picture.drawing import draw_call
 from tests.agent.call import PHRASES, Call
 from tests.support.virtual_loop import run_virtual, virtual
 

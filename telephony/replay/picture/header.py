@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import statistics
 
-from telephony.replay.scene import Scene
-from telephony.replay.style import MARGIN_PX, MUTED, RIGHT_PX, STAGE_STYLES, text_svg
-from telephony.replay.typeset import width_px
+from telephony.replay.picture.scene import Scene
+from telephony.replay.picture.style import MARGIN_PX, MUTED, RIGHT_PX, STAGE_STYLES, text_svg
+from telephony.replay.picture.typeset import width_px
 
 LEGEND_PX = 12
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from telephony.replay.envelope import Envelope
-from telephony.replay.scene import Flag, Wait
-from telephony.replay.style import (
+from telephony.replay.picture.envelope import Envelope
+from telephony.replay.picture.scene import Flag, Wait
+from telephony.replay.picture.style import (
     ALARM,
     BAND_PX,
     COLUMN_PX,
@@ -24,7 +24,7 @@ from telephony.replay.style import (
     Side,
     text_svg,
 )
-from telephony.replay.typeset import width_px
+from telephony.replay.picture.typeset import width_px
 
 BAR_PX = 13
 SEAM_PX = 0.8

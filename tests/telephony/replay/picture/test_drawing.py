@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import LocalError
-from telephony.replay.bubbles import place_bubbles
-from telephony.replay.drawing import draw_call
-from telephony.replay.envelope import Envelope
-from telephony.replay.lanes import place_flags
-from telephony.replay.scene import Flag, Scene, Speech, Wait, break_rows, make_scene, part_of
-from telephony.replay.style import LEFT_PX, PX_PER_MS, RIGHT_PX, SIDES, STAGE_STYLES, WIDTH_PX
-from telephony.replay.typeset import Word, escaped, line_px, width_px, wrap
+from telephony.replay.picture.bubbles import place_bubbles
+from telephony.replay.picture.drawing import draw_call
+from telephony.replay.picture.envelope import Envelope
+from telephony.replay.picture.lanes import place_flags
+from telephony.replay.picture.scene import Flag, Scene, Speech, Wait, break_rows, make_scene, part_of
+from telephony.replay.picture.style import LEFT_PX, PX_PER_MS, RIGHT_PX, SIDES, STAGE_STYLES, WIDTH_PX
+from telephony.replay.picture.typeset import Word, escaped, line_px, width_px, wrap
 from tests.telephony.replay.sample_call import BARGE_IN_MS, CALL, TOOLS, make_call
 
 SVG = "{http://www.w3.org/2000/svg}"

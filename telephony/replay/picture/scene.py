@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.summary import STAGES, summarise
-from telephony.replay.typeset import Word, clean
+from telephony.replay.picture.typeset import Word, clean
 
 JOIN_MS = 350
 """Utterances of one side closer than this are one bubble."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from telephony.replay.style import LINE_PX, PAD_X_PX, PAD_Y_PX, RIGHT_PX, TEXT_PX, Side
-from telephony.replay.typeset import Word, escaped, line_px, wrap
+from telephony.replay.picture.style import LINE_PX, PAD_X_PX, PAD_Y_PX, RIGHT_PX, TEXT_PX, Side
+from telephony.replay.picture.typeset import Word, escaped, line_px, wrap
 
 MIN_PX = 140
 """Narrower than this, text becomes a column of single words."""

@@ -15,12 +15,12 @@ import soundfile
 from agent.errors import LocalError
 from agent.recording.folder import AUDIO, JOURNAL
 from agent.summary import parse_journal
-from telephony.replay.bubbles import Bubble, bubbles_svg, place_bubbles
-from telephony.replay.envelope import Envelope
-from telephony.replay.header import header_svg
-from telephony.replay.lanes import FlagRow, band_svg, barge_in_svg, flags_svg, keys_svg, lane_svg, place_flags
-from telephony.replay.scene import Scene, Speech, break_rows, make_scene, part_of
-from telephony.replay.style import (
+from telephony.replay.picture.bubbles import Bubble, bubbles_svg, place_bubbles
+from telephony.replay.picture.envelope import Envelope
+from telephony.replay.picture.header import header_svg
+from telephony.replay.picture.lanes import FlagRow, band_svg, barge_in_svg, flags_svg, keys_svg, lane_svg, place_flags
+from telephony.replay.picture.scene import Scene, Speech, break_rows, make_scene, part_of
+from telephony.replay.picture.style import (
     AXIS_PX,
     BAND_PX,
     FLAG_PX,
@@ -39,7 +39,7 @@ from telephony.replay.style import (
     WIDTH_PX,
     text_svg,
 )
-from telephony.replay.typeset import FONT, escaped
+from telephony.replay.picture.typeset import FONT, escaped
 
 
 def draw_call(folder: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from telephony.replay.typeset import escaped
+from telephony.replay.picture.typeset import escaped
 
 WIDTH_PX = 1080
 MARGIN_PX = 28
