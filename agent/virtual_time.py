@@ -146,7 +146,9 @@ class VirtualContext:
 
     async def offload(self, work: Callable[..., T], *args: object, cost_ms: float, apart: bool = False) -> T:
         await asyncio.sleep(cost_ms / 1000)
-        return work(*args)
+        result = work(*args)
+        await asyncio.sleep(0)  # what the work has handed over comes before its end, as it does from a thread
+        return result
 
     def hand_over(self, receive: Callable[..., None], *args: object) -> None:
         self._loop.call_soon(receive, *args)

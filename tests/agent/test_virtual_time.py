@@ -65,6 +65,16 @@ def test_offloaded_work_runs_inline_and_is_charged_what_it_states() -> None:
     assert run_virtual(main()) == (0.25, True)
 
 
+def test_what_work_hands_over_comes_before_its_end() -> None:
+    async def main() -> list[str]:
+        ctx, came = VirtualContext(), list[str]()
+        await ctx.offload(lambda: [ctx.hand_over(came.append, piece) for piece in "ab"], cost_ms=1)
+        came.append("end")
+        return came
+
+    assert run_virtual(main()) == ["a", "b", "end"]
+
+
 def test_what_is_real_freezes_the_clock_and_is_charged() -> None:
     async def main() -> tuple[float, list[float], bool]:
         loop, ticks = asyncio.get_running_loop(), list[float]()
