@@ -81,6 +81,10 @@ class EspeakTts:
             work.cancel()
             await asyncio.wait([work])
 
+    def rewind(self) -> None:
+        """Speak from here on as a new process would: a call that is run again is to sound the same every time."""
+        EspeakLibrary.get().rewind()
+
     async def close(self) -> None:
         """The library stays loaded: it belongs to the process."""
         self._library = None

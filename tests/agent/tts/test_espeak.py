@@ -90,3 +90,20 @@ def test_shaper_trims_ends_and_gives_pauses_to_no_word() -> None:
     assert [chars for _, chars in ends] == [4, 9]
     assert ends[0][0] == pytest.approx(10 + 200, abs=60)  # not at the pause's end (510)
     assert ends[1][0] == pytest.approx(len(pcm) / 16)
+
+
+async def test_rewound_it_speaks_the_same_samples_again() -> None:
+    engine, other = EspeakTts(make_agent()), EspeakTts(make_agent(), variant="m3")
+    await engine.start()
+    await other.start()
+
+    async def spoken() -> list[bytes]:
+        texts = ["Hello, this is the parcel desk.", "Where is it?", "Hello, this is the parcel desk."]
+        return [chunk.pcm for text in texts async for chunk in engine.speak(text, make_context())]
+
+    engine.rewind()
+    first = await spoken()
+    assert await length_ms(other, "Somebody else, in between.") > 500
+    assert await spoken() != first, "without rewinding nothing would have to be done"
+    engine.rewind()
+    assert await spoken() == first
