@@ -1,0 +1,65 @@
+"""Where somebody speaks in a recording, by loudness alone. Pure; used where no journal says it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from telephony.sandbox.clip import SPEECH_BELOW_LOUDEST_DB, SPEECH_DBFS
+
+PIECE_MS = 10
+BLOCK_PIECES = 6000
+"""A minute of pieces at a time: hours of audio are not held as floats."""
+ABOVE_FLOOR_DB = 12.0
+"""Speech lies at least so far above the line's own noise: half of what a telephone line keeps between the two."""
+FLOOR_PERCENTILE = 10
+"""The level below which a tenth of the recording lies is noise: nobody speaks more than nine tenths of the time."""
+LOUDEST_PERCENTILE = 99
+"""Not the loudest piece of all: one click would make a whole call a room."""
+HEADROOM_DB = 10.0
+"""However loud the noise is taken to be, what is within this of the loudest is speech: a recording cut close to its
+speech has no noise to measure."""
+DIGITAL_SILENCE_DBFS = -90.0
+"""Below lies no line's noise: zeros, put where no audio came."""
+SHORTEST_MS = 60
+"""Less loud audio than this is a click: the shortest word ("mm") has more."""
+SAME_UTTERANCE_MS = 700
+"""A shorter pause lies within one utterance: callers pause inside a thought, between groups of digits."""
+
+
+def levels_dbfs(pcm: bytes, rate_hz: int) -> NDArray[np.float32]:
+    """The level of each 10 ms of PCM16; the last piece is filled up with silence."""
+    samples = np.frombuffer(pcm[: len(pcm) // 2 * 2], "<i2")
+    piece = rate_hz * PIECE_MS // 1000
+    levels = []
+    for start in range(0, len(samples), piece * BLOCK_PIECES):
+        block = samples[start : start + piece * BLOCK_PIECES].astype(np.float32) / 32768
+        block = np.pad(block, (0, -len(block) % piece)).reshape(-1, piece)
+        levels.append(10 * np.log10(np.mean(block * block, axis=1) + 1e-12))
+    return np.concatenate(levels).astype(np.float32) if levels else np.empty(0, np.float32)
+
+
+def threshold_dbfs(levels: NDArray[np.float32]) -> float:
+    """Above this a piece is speech: never below SPEECH_DBFS, nor near the noise of this recording."""
+    lively = levels[levels > DIGITAL_SILENCE_DBFS]
+    if not len(lively):
+        return SPEECH_DBFS
+    loudest = float(np.percentile(lively, LOUDEST_PERCENTILE))
+    floor = float(np.percentile(lively, FLOOR_PERCENTILE))
+    by_noise = min(floor + ABOVE_FLOOR_DB, loudest - HEADROOM_DB)
+    return max(SPEECH_DBFS, loudest - SPEECH_BELOW_LOUDEST_DB, by_noise)
+
+
+def loud_stretches(pcm: bytes, rate_hz: int, same_ms: int = SAME_UTTERANCE_MS) -> tuple[tuple[int, int], ...]:
+    """(start_ms, end_ms) of each stretch in which somebody speaks, ascending; pauses shorter than `same_ms` within."""
+    levels = levels_dbfs(pcm, rate_hz)
+    loud = np.flatnonzero(levels > threshold_dbfs(levels))
+    if not len(loud):
+        return ()
+    breaks = np.flatnonzero((np.diff(loud) - 1) * PIECE_MS >= same_ms) + 1
+    duration_ms = len(pcm) // 2 * 1000 // rate_hz
+    return tuple(
+        (int(group[0]) * PIECE_MS, min((int(group[-1]) + 1) * PIECE_MS, duration_ms))
+        for group in np.split(loud, breaks)
+        if len(group) * PIECE_MS >= SHORTEST_MS
+    )
