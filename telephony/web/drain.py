@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from agent.line import HangUp
 from telephony.logs.context import event
+from telephony.media_stream.conversation import SESSION_END_S
 from telephony.web.gather_calls import GatherCalls
-from telephony.web.ongoing import SESSION_END_S, OngoingCall
+from telephony.web.ongoing import OngoingCall
 from telephony.web.room import Room
 
 log = logging.getLogger("offhook.calls")

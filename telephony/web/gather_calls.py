@@ -13,10 +13,11 @@ from collections.abc import Callable
 
 from telephony.admission import Admission
 from telephony.logs.context import event, set_call
+from telephony.media_stream.conversation import SESSION_END_S
 from telephony.settings import Route
 from telephony.twilio.gather import ANSWER_WITHIN_S, Document, GatherRequest
 from telephony.web.gather_turns import LONGEST_IDLE_S, MAX_WAITING, TROUBLE, GatherTurns, House, Waiting, reason_of
-from telephony.web.ongoing import SESSION_END_S, log_failed
+from telephony.web.ongoing import log_failed
 
 log = logging.getLogger("offhook.calls")
 

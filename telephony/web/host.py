@@ -26,6 +26,7 @@ from agent.session import CallSession
 from telephony.admission import Admission, AdmissionBook
 from telephony.logs.context import event
 from telephony.logs.source import source_of
+from telephony.media_stream.conversation import SESSION_END_S, until_both_end
 from telephony.media_stream.faults import fault_kind
 from telephony.media_stream.line import MediaStreamLine, TextSocket, accept_stream
 from telephony.media_stream.messages import Start
@@ -41,7 +42,7 @@ from telephony.web.connections import ConnectionBook
 from telephony.web.drain import REASON, Drain
 from telephony.web.gather_calls import GatherCalls
 from telephony.web.media_socket import AsgiScope
-from telephony.web.ongoing import SESSION_END_S, OngoingCall, first_line, log_failed, until_both_end
+from telephony.web.ongoing import OngoingCall, first_line, log_failed
 from telephony.web.remembered import KEPT_MS, RememberedBook
 from telephony.web.retention import prune_for_ever
 from telephony.web.returns import read_earlier

@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 import yaml
 
+from telephony.media_stream.conversation import SESSION_END_S
 from telephony.settings import load_settings
 from telephony.web.drain import GOODBYE_S, LAST_WEBHOOKS_S
-from telephony.web.ongoing import SESSION_END_S
 from telephony.web.serve import GRACE_S
 
 ROOT = Path(__file__).parents[2]
