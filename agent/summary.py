@@ -123,7 +123,7 @@ class _Gathered:
         self.counts["events"] += 1
         if kind in _COUNTED:
             self.counts[_COUNTED[kind]] += 1
-        self.last_ms = max(self.last_ms, _ms(event, "media_ms") or 0)
+        self.last_ms = max(self.last_ms, whole_ms(event, "media_ms") or 0)
         if kind == "call.started":
             self.started = event
         elif kind == "call.ended":
@@ -131,35 +131,35 @@ class _Gathered:
         elif kind.startswith("turn."):
             self._take_turn(kind, event)
         elif kind == "agent.clause":
-            self.turn_of[str(event.get("utterance"))] = _ms(event, "turn")
+            self.turn_of[str(event.get("utterance"))] = whole_ms(event, "turn")
         elif kind == "agent.heard":
             self.heard[str(event.get("utterance"))] = event  # a later word on the same utterance is the truer one
         elif kind.startswith("tool."):
             self._take_tool(kind, event)
 
     def _take_turn(self, kind: str, event: dict[str, Any]) -> None:
-        number = _ms(event, "turn")
+        number = whole_ms(event, "turn")
         if number is None:
             return
         turn = self.turns.setdefault(number, _new_turn(number))
         if kind == "turn.started":
-            turn["start_ms"] = _ms(event, "speech_ms")
+            turn["start_ms"] = whole_ms(event, "speech_ms")
         elif kind == "turn.ended":
-            turn["end_ms"] = _ms(event, "speech_end_ms")
+            turn["end_ms"] = whole_ms(event, "speech_end_ms")
         elif kind == "turn.committed":
             turn["text"] = str(event.get("text", ""))
             turn["source"] = event.get("source", "voice")
-            turn["committed_ms"] = _ms(event, "media_ms")
+            turn["committed_ms"] = whole_ms(event, "media_ms")
         elif kind == "turn.latency":
-            turn["voice_to_voice_ms"] = _ms(event, "voice_to_voice_ms")
-            turn["stages"] = {stage: _ms(event, stage) or 0 for stage in STAGES}
+            turn["voice_to_voice_ms"] = whole_ms(event, "voice_to_voice_ms")
+            turn["stages"] = {stage: whole_ms(event, stage) or 0 for stage in STAGES}
 
     def _take_tool(self, kind: str, event: dict[str, Any]) -> None:
         key = event.get("id")
         tool = self.tools.setdefault(str(key), {"id": key, "name": event.get("name", ""), "ok": None})
         if kind == "tool.called":
             tool.update({name: event.get(name) for name in ("arguments", "turn", "effect")})
-            tool["at_ms"] = _ms(event, "media_ms")
+            tool["at_ms"] = whole_ms(event, "media_ms")
         elif kind == "tool.returned":
             tool.update({name: event.get(name) for name in ("ok", "result", "took_ms")})
             self.counts["tool_failures"] += event.get("ok") is False
@@ -195,17 +195,17 @@ def _caller_line(turn: dict[str, Any]) -> dict[str, Any]:
 
 
 def _agent_line(event: dict[str, Any], turn: int | None) -> dict[str, Any]:
-    start_ms = _ms(event, "start_ms")
-    start_ms = start_ms if start_ms is not None else _ms(event, "media_ms") or 0
-    end_ms = _ms(event, "end_ms")
+    start_ms = whole_ms(event, "start_ms")
+    start_ms = start_ms if start_ms is not None else whole_ms(event, "media_ms") or 0
+    end_ms = whole_ms(event, "end_ms")
     complete = event.get("complete") is not False
     line = {"who": "agent", "turn": turn, "start_ms": start_ms, "end_ms": max(start_ms, end_ms or start_ms)}
     line |= {"text": str(event.get("text", "")), "complete": complete}
     return line if complete else {**line, "said": str(event.get("said", ""))}
 
 
-def _ms(event: dict[str, Any], name: str) -> int | None:
-    """A number of the event, whole; None if there is none (a damaged journal may hold anything)."""
+def whole_ms(event: dict[str, Any], name: str) -> int | None:
+    """A number of a journal's event, whole; None if there is none (a damaged journal may hold anything)."""
     value = event.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
         return None
