@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from telephony.faults.frames import FRAME_MS, Delivery, FrameFaults, NoFaults
 from telephony.media_stream.carrier import CarrierStream
 from telephony.media_stream.formats import line_format
 from telephony.media_stream.messages import L16_16K, FromCarrier, Mark, MediaFormat, decode_to_carrier, encode
 from telephony.replay.wire import MemorySocket
 
-FRAME_MS = 20
 #: One way to the carrier, as over the internet within a continent.
 DELAY_S = 0.03
 FORMATS = {8000: MediaFormat(), 16000: L16_16K}
@@ -38,41 +37,6 @@ class Caller(Protocol):
 
     def recorded_ms(self, media_ms: int) -> int:
         """Where on the recording lies what the caller says at `media_ms`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A frame that reaches the service's side of the wire at `due_ms`, stamped `media_ms`."""
-
-    due_ms: float
-    media_ms: int
-    payload: bytes
-
-
-class FrameFaults(Protocol):
-    """What happens to the caller's frames on their way. One call's; frames are given in order."""
-
-    def push(self, media_ms: int, payload: bytes, due_ms: float) -> Sequence[Delivery]:
-        """What becomes of a frame that would have been due at `due_ms`: nothing, itself, later, with others."""
-
-    def frame_ms(self) -> float:
-        """How long a frame of 20 ms really takes: a far end whose clock runs fast or slow."""
-
-    def dropped(self, now_ms: float) -> str:
-        """ "close" or "silence" once the line has dropped, in either way; "" before."""
-
-
-class NoFaults:
-    """A perfect line."""
-
-    def push(self, media_ms: int, payload: bytes, due_ms: float) -> Sequence[Delivery]:
-        return (Delivery(due_ms, media_ms, payload),)
-
-    def frame_ms(self) -> float:
-        return FRAME_MS
-
-    def dropped(self, now_ms: float) -> str:
-        return ""
 
 
 class VirtualPhone:

@@ -1,0 +1,70 @@
+"""FaultPlan: everything that goes wrong in a call, found by a pattern's name or read from a file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.errors import LocalError
+from agent.tomlfile import did_you_mean
+from telephony.faults.frames import FrameFaults, NoFaults
+from telephony.faults.kinds import LineFault, LlmFault, SttFault, ToolFault, TtsFault
+from telephony.faults.line import LineFaults
+from telephony.faults.reading import read_faults
+
+PATTERNS = Path(__file__).parent / "patterns"
+"""The patterns that come with Offhook: `wifi` is patterns/wifi.toml."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPlan:
+    """What goes wrong. Plain data: one plan serves any number of calls, and each has the same faults."""
+
+    name: str
+    description: str = ""
+    line_faults: tuple[LineFault, ...] = ()
+    stt_faults: tuple[SttFault, ...] = ()
+    llm_faults: tuple[LlmFault, ...] = ()
+    tts_faults: tuple[TtsFault, ...] = ()
+    tool_faults: tuple[ToolFault, ...] = ()
+
+    @property
+    def of_line(self) -> bool:
+        """Whether the line is faulty."""
+        return bool(self.line_faults)
+
+    @property
+    def of_engines(self) -> bool:
+        """Whether engines or tools are."""
+        return bool(self.stt_faults or self.llm_faults or self.tts_faults or self.tool_faults)
+
+    def line(self) -> FrameFaults:
+        """The faults of one call's line, from its first frame."""
+        return LineFaults(self.line_faults) if self.line_faults else NoFaults()
+
+
+def load_faults(name_or_file: str) -> FaultPlan:
+    """The plan of a named pattern, or of a file. A file that is there goes before a name.
+
+    Raises LocalError: there is neither, or the file holds mistakes (each with its line).
+    """
+    path = Path(name_or_file)
+    if path.is_file():
+        return _plan(path.stem, path)
+    packed = PATTERNS / f"{name_or_file}.toml"
+    if re.fullmatch(r"[\w-]+", name_or_file) and packed.is_file():
+        return _plan(name_or_file, packed)
+    names = [file.stem for file in PATTERNS.glob("*.toml")]
+    raise LocalError(f"no such pattern or file of faults: {name_or_file}; {did_you_mean(name_or_file, names)}")
+
+
+def named_faults() -> list[tuple[str, str]]:
+    """The patterns that come with Offhook: (name, what it imitates), by name."""
+    files = sorted(PATTERNS.glob("*.toml"))
+    return [(file.stem, read_faults(file).description) for file in files]
+
+
+def _plan(name: str, file: Path) -> FaultPlan:
+    read = read_faults(file)
+    return FaultPlan(name, read.description, read.line, read.stt, read.llm, read.tts, read.tool)
