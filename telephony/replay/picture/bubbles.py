@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from telephony.replay.picture.style import LINE_PX, PAD_X_PX, PAD_Y_PX, RIGHT_PX, TEXT_PX, Side
+from telephony.replay.picture.frame import Frame
+from telephony.replay.picture.style import LINE_PX, PAD_X_PX, PAD_Y_PX, TEXT_PX, Side
 from telephony.replay.picture.typeset import Word, escaped, line_px, wrap
 
 MIN_PX = 140
@@ -17,6 +18,7 @@ STRETCH = 1.3
 """A bubble may be so much wider than its sound if that saves a line."""
 EVEN_STEP_PX = 6
 ROUNDING_PX = 0.01
+WHOLE = Frame()
 
 Span = tuple[float, float, Sequence[Word]]
 """Left and right edge of the sound in pixels, and its words."""
@@ -30,24 +32,26 @@ class Bubble:
     width: float
     lines: list[list[Word]]
     side: Side
+    live: bool = False
 
     @property
     def height(self) -> float:
         return len(self.lines) * LINE_PX + 2 * PAD_Y_PX
 
 
-def place_bubbles(spans: Sequence[Span], side: Side) -> list[Bubble]:
+def place_bubbles(spans: Sequence[Span], side: Side, frame: Frame = WHOLE) -> list[Bubble]:
     """One bubble per span, about as wide as its sound; squeezed where the next one begins, moved left at the edge."""
     out: list[Bubble] = []
     free_from = 0.0
     for index, (left, right, words) in enumerate(spans):
-        limit = RIGHT_PX if index + 1 == len(spans) else min(spans[index + 1][0] - BETWEEN_PX, RIGHT_PX)
+        edge = frame.right_px
+        limit = edge if index + 1 == len(spans) else min(spans[index + 1][0] - BETWEEN_PX, edge)
         wanted = min(max(right - left, MIN_PX), line_px(words, TEXT_PX) + 2 * PAD_X_PX)
         x = max(min(left, limit - wanted), free_from)
         room = max(limit - x, 2 * PAD_X_PX + TEXT_PX)
         lines = _lines(words, min(wanted, room) - 2 * PAD_X_PX, min(wanted * STRETCH, room) - 2 * PAD_X_PX)
         width = max(line_px(line, TEXT_PX) for line in lines) + 2 * PAD_X_PX
-        out.append(Bubble(x, width, lines, side))
+        out.append(Bubble(x, width, lines, side, frame.live))
         free_from = x + width + BETWEEN_PX
     return out
 
@@ -78,15 +82,26 @@ def _bubble_svg(bubble: Bubble, top: float) -> str:
     )
     lines = [
         f'<text x="{bubble.x + PAD_X_PX:.1f}" y="{top + PAD_Y_PX + 13.5 + LINE_PX * number:.1f}" '
-        f'font-size="{TEXT_PX}" fill="{bubble.side.ink}">{_words_svg(line)}</text>'
+        f'font-size="{TEXT_PX}" fill="{bubble.side.ink}">{_words_svg(line, live=bubble.live)}</text>'
         for number, line in enumerate(bubble.lines)
     ]
     return "\n".join([box, *lines])
 
 
-def _words_svg(line: Sequence[Word]) -> str:
+def _words_svg(line: Sequence[Word], *, live: bool) -> str:
+    if live:
+        return " ".join(_live_word_svg(word) for word in line)
     parts = []
     for unheard, words in groupby(line, key=lambda word: word.unheard):
         text = escaped(" ".join(word.text for word in words))
         parts.append(f'<tspan fill-opacity="0.5" text-decoration="line-through">{text}</tspan>' if unheard else text)
     return " ".join(parts)
+
+
+def _live_word_svg(word: Word) -> str:
+    """One word; a page's script reads from it when it is heard (media time, ms)."""
+    if word.unheard:
+        return f'<tspan class="unheard" fill-opacity="0.5" text-decoration="line-through">{escaped(word.text)}</tspan>'
+    if word.span_ms is None:
+        return escaped(word.text)
+    return f'<tspan data-s="{word.span_ms[0]}" data-e="{word.span_ms[1]}">{escaped(word.text)}</tspan>'

@@ -2,78 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from telephony.replay.picture.envelope import Envelope
+from telephony.replay.picture.frame import Frame
 from telephony.replay.picture.scene import Flag, Wait
 from telephony.replay.picture.style import (
     ALARM,
     BAND_PX,
     COLUMN_PX,
+    FLAG_COLOURS,
     FLAG_PX,
     INK,
     LANE_PX,
-    LEFT_PX,
     MARGIN_PX,
     MUTED,
-    PX_PER_MS,
     RIGHT_PX,
     STAGE_STYLES,
-    WIDTH_PX,
     Side,
     text_svg,
 )
-from telephony.replay.picture.typeset import width_px
+from telephony.replay.picture.typeset import escaped, width_px
 
 BAR_PX = 13
 SEAM_PX = 0.8
 SILENT = 0.025
 """Of a lane's height; anything quieter is drawn as the middle line."""
 FLAG_TEXT_PX = 12
+PIECE_COLUMNS = 400
+"""A voice is drawn in pieces this long: a browser then paints only those in view. A picture's row is one piece."""
 
 
 def lane_svg(
     side: Side,
     top: float,
-    start_ms: int,
+    frame: Frame,
     right: float,
     envelope: Envelope | None,
     spans: Sequence[tuple[float, float]],
 ) -> str:
-    """A voice from LEFT_PX to `right`: its outline, or (without audio) the spans it spoke in."""
+    """A voice from the frame's left edge to `right`: its outline, or (without audio) the spans it spoke in."""
     middle = top + LANE_PX / 2
-    name = text_svg(MARGIN_PX, middle + 4, side.name, 13, bold=True, fill=side.wave)
-    line = f'<path d="M{LEFT_PX} {middle:.1f}H{right:.1f}" stroke="{side.wave}" stroke-opacity="0.35"/>'
+    name = "" if frame.live else text_svg(MARGIN_PX, middle + 4, side.name, 13, bold=True, fill=side.wave)
+    line = f'<path d="M{frame.left_px} {middle:.1f}H{right:.1f}" stroke="{side.wave}" stroke-opacity="0.35"/>'
     if envelope is None:
         boxes = [
             f'<rect x="{left:.1f}" y="{middle - 9:.1f}" width="{max(end - left, 3):.1f}" height="18" rx="5" '
             f'fill="{side.wave}" fill-opacity="0.75"/>'
             for left, end in spans
         ]
-        return "\n".join([name, line, *boxes])
-    count = max(int((right - LEFT_PX) / COLUMN_PX), 1)
-    columns = envelope.columns(side.channel, start_ms, COLUMN_PX / PX_PER_MS, count)
+        return "\n".join(part for part in (name, line, *boxes) if part)
+    count = max(int((right - frame.left_px) / COLUMN_PX), 1)
+    columns = envelope.columns(side.channel, frame.start_ms, frame.column_ms, count)
+    waves = [
+        f'<path d="{steps}" stroke="{side.wave}" stroke-width="2" stroke-linecap="round"/>'
+        for at in range(0, count, PIECE_COLUMNS)
+        if (steps := _steps(columns[at : at + PIECE_COLUMNS], frame.left_px + at * COLUMN_PX, middle))
+    ]
+    return "\n".join(part for part in (name, line, *waves) if part)
+
+
+def _steps(columns: npt.NDArray[np.float64], left: float, middle: float) -> str:
+    """The strokes of a voice's outline: one per column that is not silent."""
     steps = []
+    half = LANE_PX / 2 - 1
     for index, (low, high) in enumerate(columns):
         if high - low > 2 * SILENT:
-            x = LEFT_PX + (index + 0.5) * COLUMN_PX
-            half = LANE_PX / 2 - 1
+            x = left + (index + 0.5) * COLUMN_PX
             steps.append(f"M{x:.1f} {middle - high * half:.1f}V{middle - low * half:.1f}")
-    wave = f'<path d="{"".join(steps)}" stroke="{side.wave}" stroke-width="2" stroke-linecap="round"/>' if steps else ""
-    return "\n".join(part for part in (name, line, wave) if part)
+    return "".join(steps)
 
 
 def band_svg(
     waits: Sequence[Wait],
     row_ms: tuple[int, int],
-    x_of: Callable[[float], float],
+    frame: Frame,
     lane_top: float,
     band_top: float,
     agent_top: float,
 ) -> str:
     """The waits in the row: from the caller's end to the agent's beginning, stage by stage."""
     out = []
+    x_of = frame.x
     top = band_top + (BAND_PX - BAR_PX) / 2
     dashes = f'stroke="{MUTED}" stroke-dasharray="2 3"'
     for index, wait in enumerate(waits):
@@ -81,22 +95,22 @@ def band_svg(
             continue
         if wait.start_ms >= row_ms[0]:
             out.append(f'<path d="M{x_of(wait.start_ms):.1f} {lane_top + 6:.1f}V{top:.1f}" {dashes}/>')
-        out.append(_stages_svg(wait, row_ms, x_of, top))
+        out.append(_stages_svg(wait, row_ms, frame, top))
         if wait.end_ms > row_ms[1]:
             continue
         right, figure = x_of(wait.end_ms), f"{wait.end_ms - wait.start_ms} ms"
         out.append(f'<path d="M{right:.1f} {top + BAR_PX:.1f}V{agent_top + LANE_PX - 6:.1f}" {dashes}/>')
         room_to = x_of(waits[index + 1].start_ms) if index + 1 < len(waits) else float("inf")
-        if right + 7 + width_px(figure, 12) < min(room_to, WIDTH_PX):
+        if right + 7 + width_px(figure, 12) < min(room_to, frame.width_px):
             out.append(text_svg(right + 7, top + 11, figure, 12, bold=True))
     return "\n".join(out)
 
 
-def _stages_svg(wait: Wait, row_ms: tuple[int, int], x_of: Callable[[float], float], top: float) -> str:
+def _stages_svg(wait: Wait, row_ms: tuple[int, int], frame: Frame, top: float) -> str:
     """What falls into the row of a wait's stages, side by side; their sum is stretched to the wait."""
 
     def box(start_ms: float, end_ms: float, colour: str) -> str:
-        left, right = x_of(max(start_ms, row_ms[0])), x_of(min(end_ms, row_ms[1]))
+        left, right = frame.x(max(start_ms, row_ms[0])), frame.x(min(end_ms, row_ms[1]))
         seam = SEAM_PX if right - left > 4 * SEAM_PX else 0.0
         size = f'width="{right - left - seam:.2f}" height="{BAR_PX}"'
         return f'<rect x="{left:.2f}" y="{top:.1f}" {size} fill="{colour}"/>' if right > left else ""
@@ -106,7 +120,14 @@ def _stages_svg(wait: Wait, row_ms: tuple[int, int], x_of: Callable[[float], flo
     for stage, ms in wait.stages:
         out.append(box(at, at + ms * scale, STAGE_STYLES[stage][1]))
         at += ms * scale
-    return "\n".join(part for part in out if part)
+    bars = "\n".join(part for part in out if part)
+    return f"<g><title>{escaped(_stages_told(wait))}</title>{bars}</g>" if frame.live else bars
+
+
+def _stages_told(wait: Wait) -> str:
+    """The wait in words, for who points at it."""
+    stages = ", ".join(f"{STAGE_STYLES[stage][0]} {ms} ms" for stage, ms in wait.stages)
+    return f"waited {wait.end_ms - wait.start_ms} ms" + (f": {stages}" if stages else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +141,13 @@ class FlagRow:
     level: int
 
 
-def place_flags(flags: Sequence[tuple[float, Flag]]) -> list[FlagRow]:
+def place_flags(flags: Sequence[tuple[float, Flag]], right_px: float = RIGHT_PX) -> list[FlagRow]:
     """Flags (x, flag), ascending, each on the first level where it covers no other."""
     ends: list[float] = []
     out = []
     for pole, flag in flags:
         width = width_px(flag.label, FLAG_TEXT_PX) + 14
-        x = min(pole, RIGHT_PX - width)
+        x = min(pole, right_px - width)
         level = next((number for number, end in enumerate(ends) if x >= end + 6), len(ends))
         if level == len(ends):
             ends.append(0.0)
@@ -139,8 +160,7 @@ def flags_svg(rows: Sequence[FlagRow], top: float, agent_top: float) -> str:
     """Small flags on poles that stand on the agent's lane."""
     out = []
     for row in rows:
-        alarm = row.flag.kind in ("failed", "error")
-        colour = ALARM if alarm else MUTED if row.flag.kind == "leave" else INK
+        colour = FLAG_COLOURS.get(row.flag.kind, INK)
         y = top + row.level * FLAG_PX
         out.append(f'<path d="M{row.pole:.1f} {y + 1:.1f}V{agent_top:.1f}" stroke="{colour}" stroke-width="1.3"/>')
         out.append(
@@ -151,11 +171,11 @@ def flags_svg(rows: Sequence[FlagRow], top: float, agent_top: float) -> str:
     return "\n".join(out)
 
 
-def barge_in_svg(at: Sequence[float], band_top: float, bottom: float) -> str:
+def barge_in_svg(at: Sequence[float], band_top: float, bottom: float, right_px: float = RIGHT_PX) -> str:
     """Where the caller took the word: a mark through the agent's lane."""
     out = []
     for x in at:
-        anchor, label_x = ("end", x - 7) if x > RIGHT_PX - 70 else ("start", x + 7)
+        anchor, label_x = ("end", x - 7) if x > right_px - 70 else ("start", x + 7)
         out.append(
             f'<path d="M{x:.1f} {band_top + 5:.1f}V{bottom:.1f}" stroke="{ALARM}" stroke-width="1.6"/>'
             f'<path d="M{x - 4:.1f} {band_top + 3:.1f}h8l-4 7z" fill="{ALARM}"/>'

@@ -40,7 +40,8 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Something that happened at a moment: kind "tool", "failed" (a tool), "leave" or "error"."""
+    """Something that happened at a moment: kind "tool", "failed" (a tool), "leave", "error", "cutoff", "line" or "dead"
+    (air)."""
 
     at_ms: int
     kind: str
@@ -48,8 +49,17 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch that stands out: kind "gap", "stall", "dead" or "unscored"."""
+
+    start_ms: int
+    end_ms: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
-    """A whole call, ready to be laid out."""
+    """A whole call, ready to be laid out. `spans` and `diverged_ms` are for who judges it; a journal alone has none."""
 
     summary: dict[str, Any]
     duration_ms: int
@@ -58,6 +68,8 @@ class Scene:
     flags: tuple[Flag, ...]
     barge_ins_ms: tuple[int, ...]
     keys: tuple[tuple[int, str], ...]
+    spans: tuple[Span, ...] = ()
+    diverged_ms: int | None = None
 
 
 def make_scene(events: Sequence[dict[str, Any]], audio_ms: int = 0) -> Scene:
@@ -103,7 +115,7 @@ def part_of(speech: Speech, start_ms: int, end_ms: int) -> Speech | None:
     ends_here = speech.end_ms <= end_ms
     words = tuple(said[first : None if ends_here else last]) + (tuple(unheard) if ends_here else ())
     if words and not ends_here:
-        words = (*words[:-1], Word(f"{words[-1].text} …"))
+        words = (*words[:-1], replace(words[-1], text=f"{words[-1].text} …"))
     return replace(speech, start_ms=inside[0], end_ms=inside[1], words=words) if words else None
 
 
@@ -121,7 +133,18 @@ def _speech(line: dict[str, Any]) -> Speech:
     heard = tuple(Word(word) for word in clean(line["text"]).split())
     said = clean(str(line.get("said") or "")).split()
     rest = tuple(Word(word, unheard=True) for word in said[len(heard) :])
-    return Speech(line["who"], line["start_ms"], line["end_ms"], heard + rest)
+    return Speech(line["who"], line["start_ms"], line["end_ms"], timed(heard, line["start_ms"], line["end_ms"]) + rest)
+
+
+def timed(words: Sequence[Word], start_ms: int, end_ms: int) -> tuple[Word, ...]:
+    """The words with about when each was said: the time shared out by their letters (a pause counts as one)."""
+    total = sum(len(word.text) + 1 for word in words)
+    out, done = [], 0
+    for word in words:
+        first = start_ms + (end_ms - start_ms) * done // total
+        done += len(word.text) + 1
+        out.append(replace(word, span_ms=(first, start_ms + (end_ms - start_ms) * done // total)))
+    return tuple(out)
 
 
 def _joined(speeches: Iterable[Speech]) -> tuple[Speech, ...]:

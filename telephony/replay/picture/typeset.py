@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from xml.sax.saxutils import escape
 
 FONT = "-apple-system,BlinkMacSystemFont,'Segoe UI',Inter,Roboto,'Helvetica Neue',Arial,'Liberation Sans',sans-serif"
@@ -41,10 +41,11 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word of a line; `unheard` if the caller never heard it."""
+    """One word of a line; `unheard` if the caller never heard it. `span_ms`: about when it was said (media time)."""
 
     text: str
     unheard: bool = False
+    span_ms: tuple[int, int] | None = field(default=None, compare=False)
 
 
 def clean(text: str) -> str:
@@ -77,7 +78,7 @@ def wrap(words: Sequence[Word], size_px: float, limit_px: float, max_lines: int)
             width = width_px(piece.text, size_px)
             if lines[-1] and used + space + width > limit_px:
                 if len(lines) == max_lines:
-                    lines[-1][-1] = Word(lines[-1][-1].text + "…", lines[-1][-1].unheard)
+                    lines[-1][-1] = replace(lines[-1][-1], text=lines[-1][-1].text + "…")
                     return lines
                 lines.append([])
             used = width if not lines[-1] else used + space + width
@@ -94,4 +95,4 @@ def _pieces(word: Word, size_px: float, limit_px: float) -> list[Word]:
     if width_px(word.text, size_px) <= limit_px:
         return [word]
     per_piece = max(int(limit_px / size_px), 1)  # no letter is wider than its size, or hardly
-    return [Word(word.text[at : at + per_piece], word.unheard) for at in range(0, len(word.text), per_piece)]
+    return [replace(word, text=word.text[at : at + per_piece]) for at in range(0, len(word.text), per_piece)]
