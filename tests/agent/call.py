@@ -60,6 +60,7 @@ class Call:
         self.events: list[dict[str, Any]] = []
         self.decisions: list[Decision] = []
         self.on_event: Callable[[dict[str, Any]], None] = lambda event: None
+        self.wrap: Callable[[EngineKit], EngineKit] = lambda kit: kit
         self.record_root: Path | None = None
         self.record_mode: RecordMode = "off"
         self.continuation: Continuation | None = None
@@ -74,7 +75,7 @@ class Call:
         phrases = PhraseCache(self.tts)
         await phrases.warm(self.agent.phrases.all(), self.ctx)
         self.tts.spoken.clear()
-        kit = EngineKit(LoudVad(), self.stt, self.llm, self.tts, phrases)
+        kit = self.wrap(EngineKit(LoudVad(), self.stt, self.llm, self.tts, phrases))
         self.phone.ring()
         start = await accept_stream(self.phone.socket, extensions=True)
         clock = asyncio.get_running_loop().time
