@@ -115,7 +115,7 @@ class Dialogue:
         """One completion, under its deadlines, journaled with the offset of every result."""
         ctx = self._tool_context.ctx
         request = LlmRequest(self.history.messages(self._agent.system_prompt), self._tools.specs())
-        asked = EngineRequest(self._journal, ctx, "llm", self._llm.name, **_input_of(request))
+        asked = EngineRequest(self._journal, ctx, "llm", self._llm.name, **request_fields(request))
         chars = 0
         bounded_results = bounded(
             self._llm.stream(request, ctx), engine=self._llm.name, first_s=FIRST_TOKEN_S, between_s=BETWEEN_TOKENS_S
@@ -189,8 +189,8 @@ class Dialogue:
                     await self._keep_journal()
 
 
-def _input_of(request: LlmRequest) -> dict[str, str]:
-    """What the journal keeps of a request: a hash of all of it, and its newest message."""
+def request_fields(request: LlmRequest) -> dict[str, str]:
+    """What the journal keeps of a request, as `input_hash` of all of it, and `input`, its newest message."""
     lines = [f"{m.role}\x1f{m.content}\x1f{m.name}\x1f{_calls(m.tool_calls)}" for m in request.messages]
     names = [spec.name for spec in request.tools]
     last = request.messages[-1].content if request.messages else ""

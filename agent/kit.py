@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -75,16 +76,25 @@ def make_engine(kind: str, choice: EngineChoice, agent: AgentDefinition) -> Any:
     return engine_class(agent, **choice.options)
 
 
-async def build_kit(agent: AgentDefinition, ctx: CallContext) -> EngineKit:
-    """Make and start the agent's engines, and synthesise its fixed phrases. On any error everything made is closed."""
+async def build_kit(
+    agent: AgentDefinition,
+    ctx: CallContext,
+    instead: Mapping[str, Any] | None = None,
+    phrases: PhraseCache | None = None,
+) -> EngineKit:
+    """Make and start the agent's engines, and synthesise its fixed phrases. On any error everything made is closed.
+
+    `instead`: by kind, engines to be started in place of the agent's; `phrases`: a memory in place of an empty one.
+    """
     made: list[Any] = []
+    given = instead or {}
     try:
         for kind, choice in (("vad", agent.vad), ("stt", agent.stt), ("llm", agent.llm), ("tts", agent.tts)):
-            engine = make_engine(kind, choice, agent)
+            engine = given[kind] if kind in given else make_engine(kind, choice, agent)
             made.append(engine)
             await within(engine.start(), engine=choice.engine, step=f"starting ({kind})", deadline_s=START_DEADLINE_S)
         vad, stt, llm, tts = made
-        kit = EngineKit(vad, stt, llm, tts, PhraseCache(tts))
+        kit = EngineKit(vad, stt, llm, tts, PhraseCache(tts) if phrases is None else phrases)
         await within(
             kit.phrases.warm(agent.phrases.all(), ctx),
             engine=agent.tts.engine,

@@ -87,6 +87,8 @@ class LlmEngine(Protocol):
     """One for the whole worker (or per agent, where a flow binds it). Keeps no state between requests."""
 
     name: str
+    #: Whether it waits for something outside this process: such an engine cannot run in virtual time unattended.
+    remote: bool
 
     async def start(self) -> None:
         """Load, connect, warm. Idempotent."""

@@ -29,6 +29,7 @@ class FlowEngine:
     """
 
     name = "flow"
+    remote = False
 
     def __init__(self, agent: AgentDefinition, *, file: str = "flow.toml", **unknown: object) -> None:
         """`file` is the flow's file within the agent's folder. Raises AgentError with every mistake in it."""

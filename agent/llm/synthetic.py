@@ -32,6 +32,7 @@ class SyntheticLlm:
     """Answers every request with the same `tokens` words. No tool calls."""
 
     name = "synthetic"
+    remote = False
 
     def __init__(self, agent: AgentDefinition, **options: Any) -> None:
         self._options = read_options(Options, agent, "llm", self.name, options)

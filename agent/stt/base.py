@@ -56,6 +56,8 @@ class SttEngine(Protocol):
     """One for the whole worker (or per agent, where a grammar binds it)."""
 
     name: str
+    #: Whether it waits for something outside this process: such an engine cannot run in virtual time unattended.
+    remote: bool
     rate_hz: int
 
     async def start(self) -> None:

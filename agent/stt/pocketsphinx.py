@@ -57,6 +57,7 @@ class PocketSphinxStt:
     """One per agent: its decoders are bound to the agent's grammar. Hints are not used."""
 
     name = "pocketsphinx"
+    remote = False
     rate_hz = RATE_HZ
 
     def __init__(self, agent: AgentDefinition, **options: Any) -> None:

@@ -31,6 +31,7 @@ class SyntheticStt:
     """Every call begins at the start of the script."""
 
     name = "synthetic"
+    remote = False
     #: The telephone's own rate: nothing to resample.
     rate_hz = 8000
 

@@ -30,6 +30,14 @@ SYNC_COST_MS = 5.0
 MAX_REMEMBERED = 256
 
 NEEDS_YES = "needs the caller's spoken yes first"
+NO_SUCH_TOOL = "there is no tool"
+WRONG_ARGUMENTS = "wrong arguments:"
+
+
+def never_began(result: Any) -> bool:
+    """Whether a result tells that the tool's function was not even called: the registry had refused."""
+    error = result.get("error") if isinstance(result, Mapping) else None
+    return isinstance(error, str) and (error == NEEDS_YES or error.startswith((NO_SUCH_TOOL, WRONG_ARGUMENTS)))
 
 
 class ToolRegistry:
@@ -58,11 +66,11 @@ class ToolRegistry:
         """
         tool = self._tools.get(call.name)
         if tool is None:
-            return _failed(f"there is no tool {call.name!r}; {did_you_mean(call.name, self._tools)}")
+            return _failed(f"{NO_SUCH_TOOL} {call.name!r}; {did_you_mean(call.name, self._tools)}")
         try:
             arguments = self._models[call.name].model_validate(dict(call.arguments))
         except ValidationError as error:
-            return _failed(f"wrong arguments: {_told(error)}")
+            return _failed(f"{WRONG_ARGUMENTS} {_told(error)}")
         if tool.effect == "irreversible" and not confirmed:
             return _failed(NEEDS_YES)
         if tool.effect == "read":
@@ -106,6 +114,8 @@ async def _run(tool: Tool, arguments: BaseModel, tool_ctx: ToolContext) -> ToolO
 
 
 def _outcome(tool: Tool, result: Any) -> ToolOutcome:
+    if isinstance(result, ToolOutcome):  # a stand-in tells all of it (telephony/replay/engines)
+        return result
     decision = None
     if isinstance(result, Leaving):
         decision, result = result.decision, result.result

@@ -26,6 +26,8 @@ class TtsEngine(Protocol):
     """One for the whole worker."""
 
     name: str
+    #: Whether it waits for something outside this process: such an engine cannot run in virtual time unattended.
+    remote: bool
     rate_hz: int
     #: What, with the text, decides the audio (voice, rate, pitch, version): part of the phrase cache's key.
     identity: str

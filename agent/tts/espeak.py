@@ -42,6 +42,7 @@ class EspeakTts:
     """One per worker; all of a process share the library. Yields 8 kHz, at telephone level."""
 
     name = "espeak"
+    remote = False
     rate_hz = RATE_HZ
 
     def __init__(self, agent: AgentDefinition, **options: Any) -> None:

@@ -40,6 +40,7 @@ class SyntheticTts:
     """Says any text as `char_ms` of warble per character."""
 
     name = "synthetic"
+    remote = False
     rate_hz = 8000
 
     def __init__(self, agent: AgentDefinition, **options: Any) -> None:

@@ -1,0 +1,119 @@
+"""replay_kit: the engines of one run - from the record, the agent's own, or both, as the plan says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+from agent.context import CallContext
+from agent.definition import AgentDefinition, RecordMode
+from agent.errors import LocalError
+from agent.kit import EngineKit, build_kit, make_engine
+from telephony.replay.engines.embedded import Embedded
+from telephony.replay.engines.real import RealLlm, RealStt, RealTts
+from telephony.replay.engines.recorded_llm import RecordedLlm
+from telephony.replay.engines.recorded_stt import RecordedStt
+from telephony.replay.engines.recorded_tools import with_recorded_tools
+from telephony.replay.engines.recorded_tts import OTHER_VOICES, RecordedPhrases, RecordedTts
+from telephony.replay.engines.serving import Serving
+from telephony.replay.plan import Mode, Plan
+from telephony.replay.recorded import Diverged, Recorded
+
+#: What comes from the record, mode by mode. The voice activity detector never does: it is turn logic.
+FROM_RECORD: dict[Mode, tuple[str, ...]] = {"same": ("stt", "llm", "tts"), "rehear": ("llm", "tts"), "anew": ()}
+
+
+@dataclass(slots=True)
+class ReplayKit:
+    """One run's engines, and its agent, whose tools are the replay's."""
+
+    kit: EngineKit
+    agent: AgentDefinition
+    _serving: Serving
+
+    @property
+    def served(self) -> Counter[str]:
+        """How results were found: "stt: hash", "stt: time", "stt: part", "llm: hash", "llm: turn", "tts: text",
+        "tts: memory", "stt: embedded" (llm, tts too), "tool: record", "tool: run", "tool: refused"."""
+        return self._serving.served
+
+    @property
+    def diverged(self) -> Diverged | None:
+        """What stopped the run, or would have: the first thing that the record had not got."""
+        return self._serving.diverged
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """For the report."""
+        return tuple(self._serving.notes)
+
+    async def close(self) -> None:
+        await self.kit.close()
+
+
+async def replay_kit(
+    agent: AgentDefinition,
+    plan: Plan,
+    recorded: Recorded,
+    ctx: CallContext,
+    *,
+    at_ms: Callable[[], int],
+    recorded_ms: Callable[[int], int],
+) -> ReplayKit:
+    """Make, start and warm what the call is to be run with. `at_ms` is the line's media time, `recorded_ms` where on
+    the recording a media time lies; neither is asked before the call begins.
+
+    Raises LocalError where the plan asks for a record and there is none, and what build_kit raises.
+    """
+    mode = plan.mode or ("same" if recorded.has_journal else "anew")
+    if FROM_RECORD[mode] and not recorded.has_journal:
+        raise LocalError(f"{recorded.source}: a plain recording holds no engine results; run it with --mode anew")
+    serving = Serving(plan, recorded, at_ms=at_ms, recorded_ms=recorded_ms)
+    agent = with_recorded_tools(_recording_as_then(agent, plan, recorded), serving)
+    engines = {kind: _engine(kind, kind in FROM_RECORD[mode], agent, serving) for kind in ("stt", "llm", "tts")}
+    for engine in engines.values():
+        if rewind := getattr(engine, "rewind", None):
+            rewind()
+    voice = engines["tts"]
+    phrases = RecordedPhrases(voice, serving) if isinstance(voice, RecordedTts) else None
+    return ReplayKit(await build_kit(agent, ctx, engines, phrases), agent, serving)
+
+
+def _recording_as_then(agent: AgentDefinition, plan: Plan, recorded: Recorded) -> AgentDefinition:
+    """Whether a call is recorded decides whether the caller is told so: what was said then is to be said now."""
+    if any(setting.partition("=")[0].strip() == "record" for setting in plan.settings):
+        return agent
+    started = next((event for event in recorded.events if event.get("kind") == "call.started"), {})
+    mode = next((mode for mode in get_args(RecordMode) if mode == started.get("record")), agent.record)
+    return replace(agent, record=mode)
+
+
+def _engine(kind: str, from_record: bool, agent: AgentDefinition, serving: Serving) -> Any:
+    """What stands for the agent's engine of a kind, not yet started."""
+    if from_record:
+        return _recorded(kind, agent, serving)
+    engine = make_engine(kind, getattr(agent, kind), agent)
+    remote = bool(getattr(engine, "remote", False))
+    if remote and not serving.plan.real:
+        if not serving.recorded.has_journal:
+            raise LocalError(
+                f'{agent.folder / "agent.toml"}: [{kind}] engine "{engine.name}" is not in this process, and a plain '
+                "recording holds no engine results; run it with --real, or with another engine"
+            )
+        serving.note(f'{kind}: "{engine.name}" is not in this process, so its results came from the record')
+        return _recorded(kind, agent, serving)
+    if kind == "stt":
+        return RealStt(engine, serving, charge=remote)
+    if remote:
+        return RealLlm(engine) if kind == "llm" else RealTts(engine)
+    return engine
+
+
+def _recorded(kind: str, agent: AgentDefinition, serving: Serving) -> Any:
+    if kind == "stt":
+        return RecordedStt(serving, Embedded(kind, agent, serving))
+    if kind == "llm":
+        return RecordedLlm(serving, Embedded(kind, agent, serving))
+    return RecordedTts(serving, Embedded(kind, agent, serving, OTHER_VOICES))

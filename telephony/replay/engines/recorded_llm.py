@@ -1,0 +1,126 @@
+"""RecordedLlm: the model of a recorded call - each request gets what the like of it got then, when it got it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+
+from agent.context import CallContext
+from agent.dialogue import request_fields
+from agent.llm.base import LlmEvent, LlmRequest, TextDelta, ToolCall
+from telephony.replay.engines.embedded import Embedded
+from telephony.replay.engines.serving import PAST_THE_RECORD_S, Serving
+from telephony.replay.recorded import RecordedReply
+
+
+class RecordedLlm:
+    """Looked up by the request's hash (first those not given yet), then by turn: the next one of the recorded turn that
+    is being answered. A request with a tool's result in it is never answered with the first completion of a turn, nor
+    the other way round.
+    """
+
+    remote = False
+
+    def __init__(self, serving: Serving, embedded: Embedded) -> None:
+        self.name = serving.recorded.engines.get("llm", "recorded")
+        self._serving = serving
+        self._embedded = embedded
+        self._given: dict[int, bool] = {}
+
+    async def start(self) -> None:
+        """Nothing to load."""
+
+    async def stream(self, request: LlmRequest, ctx: CallContext) -> AsyncGenerator[LlmEvent, None]:
+        """The recorded results at their recorded offsets. Raises Diverged where the record has none."""
+        reply = self._find(request)
+        if reply is None:
+            what = f"the model was not asked this in the record: {_last_words(request)!r}"
+            async for event in self._anew(request, ctx, what, []):
+                yield event
+            return
+        began_s = ctx.now_s()
+        for offset_ms, event in reply.events:
+            await asyncio.sleep(max(0.0, began_s + offset_ms / 1000 - ctx.now_s()))
+            yield _with_fresh_id(event, ctx)
+        await asyncio.sleep(max(0.0, began_s + reply.end_offset_ms / 1000 - ctx.now_s()))
+        if not reply.cut:
+            return
+        if self._serving.plan.missing == "stop":
+            await asyncio.sleep(PAST_THE_RECORD_S)
+        known = [event for _, event in reply.events]
+        async for event in self._anew(request, ctx, "the model's reply was cut off in the record", known):
+            yield event
+
+    async def close(self) -> None:
+        await self._embedded.close()
+
+    def _find(self, request: LlmRequest) -> RecordedReply | None:
+        wanted = request_fields(request)["input_hash"]
+        replies = self._serving.recorded.replies
+        alike = [index for index, reply in enumerate(replies) if wanted and reply.input_hash == wanted]
+        how = "hash"
+        fresh = [index for index in alike if index not in self._given]
+        if not alike:
+            turn, opens = self._serving.turn, not _has_tool_result(request)
+            of_turn = [index for index, reply in enumerate(replies) if reply.turn == turn]
+            fresh = [index for index in of_turn if index not in self._given and self._opens(index) == opens]
+            how = "turn"
+        chosen = (fresh or alike[-1:])[:1]
+        if not chosen:
+            return None
+        self._given[chosen[0]] = True
+        self._serving.served[f"llm: {how}"] += 1
+        return replies[chosen[0]]
+
+    def _opens(self, index: int) -> bool:
+        """Whether a recorded reply answers the caller; the others answer a tool. (A noise may have cut the first one
+        off, so that it was asked for again.)"""
+        before, reply = self._serving.recorded.replies[index - 1 : index + 1] if index else (None, None)
+        if before is None or reply is None or reply.round == 0:
+            return True
+        calls = any(isinstance(event, ToolCall) for _, event in before.events)
+        return before.turn == reply.turn and not calls
+
+    async def _anew(
+        self, request: LlmRequest, ctx: CallContext, what: str, known: list[LlmEvent]
+    ) -> AsyncIterator[LlmEvent]:
+        """The agent's own model's results, without those that are `known` already."""
+        engine = await self._embedded.get(what)
+        text = "".join(event.text for event in known if isinstance(event, TextDelta))
+        others = [_bare(event) for event in known if not isinstance(event, TextDelta)]
+        stream: AsyncGenerator[LlmEvent, None] = engine.stream(request, ctx)
+        async with aclosing(stream) as events:
+            async for event in events:
+                if not isinstance(event, TextDelta):
+                    if not others:
+                        yield event
+                    elif others.pop(0) != _bare(event):
+                        raise self._serving.missing(f"{what}, and the agent's model now calls for something else")
+                    continue
+                shared = min(len(text), len(event.text))
+                if text[:shared] != event.text[:shared]:
+                    raise self._serving.missing(f"{what}, and the agent's model now says something else")
+                text = text[shared:]
+                if event.text[shared:]:
+                    yield TextDelta(event.text[shared:])
+
+
+def _has_tool_result(request: LlmRequest) -> bool:
+    for message in reversed(request.messages):
+        if message.role in ("tool", "user"):
+            return message.role == "tool"
+    return False
+
+
+def _with_fresh_id(event: LlmEvent, ctx: CallContext) -> LlmEvent:
+    return replace(event, id=ctx.new_id("call")) if isinstance(event, ToolCall) else event
+
+
+def _bare(event: LlmEvent) -> LlmEvent:
+    return replace(event, id="") if isinstance(event, ToolCall) else event
+
+
+def _last_words(request: LlmRequest) -> str:
+    return request.messages[-1].content[:60] if request.messages else ""

@@ -1,0 +1,273 @@
+"""RecordedStt: the recogniser of a recorded call - it hears what was heard then where the caller now speaks."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from agent.audio.resample import StreamResampler
+from agent.context import CallContext
+from agent.ear import PREROLL_MS
+from agent.errors import EngineError
+from agent.stt.base import Partial, Transcript
+from telephony.replay.engines.embedded import Embedded
+from telephony.replay.engines.serving import Serving
+from telephony.replay.recorded import RecordedUtterance
+
+#: An utterance begins when the gate has opened; so much speech lies before that.
+OPENING_MS = 96
+#: Recorded times are those of windows (32 ms) and frames (20 ms): less than this is no difference.
+SLACK_MS = 52
+#: How journals say that nobody waited for the text of a turn.
+_NOT_ASKED = ("short", "leaving")
+
+
+class RecordedStt:
+    """Its rate is the line's, so that it hears what was hashed then.
+
+    What a new utterance hears: the recorded ones whose speech it overlaps, in order. One of which it has only a part
+    gives the words of the last partial text that came before the cut, and the part after it gives the other words.
+    """
+
+    remote = False
+
+    def __init__(self, serving: Serving, embedded: Embedded) -> None:
+        recorded = serving.recorded
+        self.name = recorded.engines.get("stt", "recorded")
+        self.rate_hz = recorded.rate_hz
+        self._serving = serving
+        self._embedded = embedded
+
+    async def start(self) -> None:
+        """Nothing to load."""
+
+    def call(self, ctx: CallContext, line_hz: int = 8000) -> RecordedSttCall:
+        """An ear; there is one call only."""
+        return RecordedSttCall(self._serving, self._embedded, ctx, line_hz, self.rate_hz)
+
+    async def close(self) -> None:
+        await self._embedded.close()
+
+
+class RecordedSttCall:
+    """One call's ear. It remembers which words it has given."""
+
+    def __init__(self, serving: Serving, embedded: Embedded, ctx: CallContext, line_hz: int, rate_hz: int) -> None:
+        self.serving = serving
+        self.embedded = embedded
+        self.ctx = ctx
+        self.line_hz = line_hz
+        self.rate_hz = rate_hz
+        self.words_given: dict[int, int] = {}  # by index of the recorded utterance
+        self.by_hash: dict[str, int] = {}
+        decided: dict[int, str] = {}
+        for event in serving.recorded.events:
+            if event.get("kind") in ("turn.committed", "turn.rejected"):
+                decided[int(event.get("turn", 0))] = str(event.get("reason", ""))
+        self._decided = decided
+        for index, utterance in enumerate(serving.recorded.utterances):
+            if utterance.input_hash:
+                self.by_hash.setdefault(utterance.input_hash, index)
+
+    def begin(self, on_partial: Callable[[Partial], None], hint: str = "") -> RecordedSttUtterance:
+        """Start hearing what the recording has here."""
+        return RecordedSttUtterance(self, on_partial)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    def asked(self, utterance: RecordedUtterance) -> bool:
+        """Whether anybody waited for its text then, and for how it ended."""
+        reason = self._decided.get(utterance.turn)
+        return reason is not None and reason not in _NOT_ASKED
+
+    def open_at_the_end(self, utterance: RecordedUtterance) -> bool:
+        """Whether the record ended before its text was there."""
+        return utterance.failed and utterance.turn not in self._decided
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Words of recorded utterances; `how` they were found."""
+
+    how: str
+    text: str
+    confidence: float | None
+
+
+class RecordedSttUtterance:
+    """One new stretch of speech."""
+
+    def __init__(self, call: RecordedSttCall, on_partial: Callable[[Partial], None]) -> None:
+        self._call = call
+        self._serving = call.serving
+        self._on_partial = on_partial
+        self._from_ms = self._serving.now_ms() - OPENING_MS
+        self._heard_at_ms = self._serving.at_ms()
+        self._hash = hashlib.sha256()
+        self._kept: list[bytes] = []
+        self._keeps = call.serving.plan.missing == "embedded"
+        self._over = False
+        self._partials = self._recorded_partials()
+        self._timer: asyncio.TimerHandle | None = None
+        self._next: tuple[int, int, Partial] | None = None
+        self._await_partial()
+
+    def push(self, pcm: bytes) -> None:
+        """The audio is hashed; where the record ends it is needed itself."""
+        if self._over:
+            return
+        self._heard_at_ms = self._serving.at_ms()
+        self._hash.update(pcm)
+        if self._keeps:
+            self._kept.append(pcm)
+
+    async def final(self) -> Transcript:
+        """What was understood then. Raises EngineError where nothing was, Diverged where the record has nothing."""
+        call, serving = self._call, self._serving
+        try:
+            covered = self._covered()
+            utterances = [serving.recorded.utterances[index] for index in covered]
+            if utterances and call.open_at_the_end(utterances[-1]):
+                await asyncio.sleep(max(0, serving.recorded.ended_ms - serving.now_ms()) / 1000 + SLACK_MS / 1000)
+            elif utterances:
+                await asyncio.sleep(max(0.0, utterances[-1].final_delay_ms) / 1000)
+            same = self._by_hash()
+            found = same if same is not None else self._by_time(covered)
+            if found is None:
+                return await self._heard_anew(utterances)
+            serving.served[f"stt: {found.how}"] += 1
+            return Transcript(found.text, found.confidence)
+        finally:
+            self._end()
+
+    async def cancel(self) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        self._over = True
+        self._kept.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # --- what was heard here then
+
+    def _covered(self) -> list[int]:
+        """The recorded utterances with speech within this one, but for those all of whose words were given."""
+        to_ms = self._serving.recorded_ms(self._heard_at_ms)
+        given = self._call.words_given
+        return [
+            index
+            for index in self._serving.overlapping(self._from_ms, to_ms)
+            if given.get(index, -1) < len(self._serving.recorded.utterances[index].text.split())
+        ]
+
+    def _by_hash(self) -> _Found | None:
+        """The same audio to the sample: no doubt is left. Where the line has another rate, that cannot be seen."""
+        index = self._call.by_hash.get(self._hash.hexdigest()[:16])
+        if index is None or self._call.line_hz != self._call.rate_hz:
+            return None
+        utterance = self._serving.recorded.utterances[index]
+        self._give(index, len(utterance.text.split()))
+        return _Found("hash", utterance.text, utterance.confidence)
+
+    def _by_time(self, covered: list[int]) -> _Found | None:
+        to_ms = self._serving.recorded_ms(self._heard_at_ms)
+        texts: list[str] = []
+        confidence: list[float | None] = []
+        how = "time"
+        for index in covered:
+            utterance = self._serving.recorded.utterances[index]
+            if utterance.failed and self._call.asked(utterance):
+                raise EngineError(f'engine "{self._call.serving.recorded.engines.get("stt", "stt")}": failed, as then')
+            words, part = self._words(index, utterance, to_ms)
+            if words is None:
+                return None
+            how = "part" if part else how
+            texts += words
+            confidence.append(utterance.confidence)
+        if not covered:
+            return None
+        known = [each for each in confidence if each is not None]
+        return _Found(how, " ".join(texts), min(known) if known else None)
+
+    def _words(self, index: int, utterance: RecordedUtterance, to_ms: int) -> tuple[list[str] | None, bool]:
+        """This utterance's share of a recorded one's words, and whether it is only a part; None: not known."""
+        began_late = self._from_ms - utterance.speech_start_ms > PREROLL_MS
+        given = self._call.words_given.get(index)
+        if given is None:
+            given = len(_latest(utterance, self._from_ms).split()) if began_late else 0
+        cut = utterance.speech_end_ms > to_ms + SLACK_MS
+        if cut or utterance.failed:  # of a failed one the partial texts are all there is
+            words = _latest(utterance, to_ms if cut else utterance.ended_ms).split()
+            if utterance.failed and not words:
+                return None, True
+        else:
+            words = utterance.text.split()
+        self._give(index, max(given, len(words)))
+        return words[given:], cut or utterance.failed or given > 0
+
+    def _give(self, index: int, words: int) -> None:
+        self._call.words_given[index] = words
+        if words:
+            self._serving.understood(self._serving.recorded.utterances[index])
+
+    async def _heard_anew(self, utterances: list[RecordedUtterance]) -> Transcript:
+        """The record has nothing here: the agent's own recogniser hears the audio, all at once, or the run ends."""
+        now_ms = self._serving.now_ms()
+        before = [each.turn for each in self._serving.recorded.utterances if each.speech_start_ms < self._from_ms]
+        turn = utterances[0].turn if utterances else max(before, default=0) + 1
+        engine = await self._call.embedded.get(f"speech at {now_ms} ms was not recognised in the record", turn)
+        resampler = StreamResampler(self._call.rate_hz, engine.rate_hz)
+        ear = engine.call(self._call.ctx, self._call.line_hz)
+        try:
+            utterance = ear.begin(self._on_partial)
+            try:
+                utterance.push(resampler.push(b"".join(self._kept)))
+                transcript: Transcript = await utterance.final()
+            finally:
+                await utterance.cancel()
+        finally:
+            await ear.close()
+        return transcript
+
+    # --- partial texts
+
+    def _recorded_partials(self) -> Iterator[tuple[int, int, Partial]]:
+        """(media time on the recording, where its utterance begins, partial), of all that may lie in this one."""
+        before: list[str] = []
+        for utterance in self._serving.recorded.utterances:
+            if utterance.speech_end_ms < self._from_ms:
+                continue
+            for at_ms, text, stable_chars in utterance.partials:
+                if at_ms >= self._from_ms + OPENING_MS:
+                    joined = " ".join([*before, text])
+                    stable = len(joined) - len(text) + stable_chars
+                    yield at_ms, utterance.speech_start_ms, Partial(joined, stable)
+            before.append(utterance.text)
+
+    def _await_partial(self) -> None:
+        self._next = next(self._partials, None)
+        if self._next is not None:
+            wait_ms = self._next[0] - self._serving.now_ms()
+            self._timer = asyncio.get_running_loop().call_later(max(0, wait_ms) / 1000, self._show)
+
+    def _show(self) -> None:
+        if self._over or self._next is None:
+            return
+        at_ms, start_ms, partial = self._next
+        late_ms = at_ms - self._serving.now_ms()
+        if late_ms > SLACK_MS:  # the caller is later than on the recording
+            self._timer = asyncio.get_running_loop().call_later(late_ms / 1000, self._show)
+            return
+        if start_ms <= self._serving.recorded_ms(self._heard_at_ms):  # else it is the next one's
+            self._on_partial(partial)
+            self._await_partial()
+
+
+def _latest(utterance: RecordedUtterance, to_ms: int) -> str:
+    """What the last partial text said that came by then."""
+    texts = [text for at_ms, text, _ in utterance.partials if at_ms <= to_ms]
+    return texts[-1] if texts else ""
