@@ -1,0 +1,1 @@
+"""Reading what a call is run again from: a call's folder, or a plain recording, as a Recorded."""

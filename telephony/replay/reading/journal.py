@@ -1,0 +1,336 @@
+"""From a journal's events to what another run of the call needs of them. Pure.
+
+Who writes what: turns and keys agent/session.py, recognition agent/ear.py, replies and tools agent/dialogue.py, clauses
+and what was heard agent/replies.py, speech agent/speech/mouth.py. Journals of any version up to today's are read: what
+an older one lacks is made good as far as it can be. A damaged event is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from agent.continuation import DAMAGE
+from agent.llm.base import Asks, LlmEvent, TextDelta, ToolCall
+from telephony.replay.reading.fields import Event, call_ms, mapping, media_ms, number, shallow, text, whole
+from telephony.replay.reading.speeches import Speaking
+from telephony.replay.reading.stalls import audio_until, stalls_in
+from telephony.replay.recorded import RecordedReply, RecordedSpeech, RecordedTool, RecordedUtterance, Stall
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a journal tells, in the words of Recorded (replay/recorded.py)."""
+
+    started: Mapping[str, Any] = field(default_factory=dict)
+    voice_hz: int = 8000
+    utterances: tuple[RecordedUtterance, ...] = ()
+    replies: tuple[RecordedReply, ...] = ()
+    speeches: tuple[RecordedSpeech, ...] = ()
+    tools: tuple[RecordedTool, ...] = ()
+    keys: tuple[tuple[int, str], ...] = ()
+    gaps: tuple[tuple[int, int], ...] = ()
+    stalls: tuple[Stall, ...] = ()
+    wound_up: tuple[int, str] | None = None
+    ended_by: str = ""
+    ended_ms: int = 0
+    audio_ms: int = 0
+    """Up to here audio came, or nearly: after it, nothing is told but ticks and the end."""
+    over: bool = False
+    """The call came to its end; else the journal stops in the middle of it."""
+    passed_over: int = 0
+    """Events that were damaged."""
+
+
+def fold(events: Iterable[Event], audio_ms: int | None = None) -> Told:
+    """All that `events` tell; `audio_ms`: how long the caller's audio is (nothing of it came late beyond its end)."""
+    kept = [event for event in events if shallow(event)]
+    folded = _Folded()
+    for event in kept:
+        folded.take(event)
+    return Told(
+        started=folded.started,
+        voice_hz=folded.speaking.voice_hz,
+        utterances=tuple(hearing.utterance(folded.last_ms) for hearing in folded.hearings),
+        replies=tuple(thought.reply() for thought in folded.thoughts),
+        speeches=folded.speaking.speeches(),
+        tools=tuple(folded.tools),
+        keys=tuple(folded.keys),
+        gaps=tuple(folded.gaps),
+        stalls=stalls_in(kept, audio_ms),
+        wound_up=folded.wound_up,
+        ended_by=folded.ended_by,
+        ended_ms=folded.last_ms,
+        audio_ms=audio_until(kept),
+        over=folded.over,
+        passed_over=folded.damaged,
+    )
+
+
+@dataclass(slots=True)
+class _Hearing:
+    """One request to the recogniser, and the turn it belongs to."""
+
+    turn: int
+    speech_ms: int
+    began_ms: int
+    speech_end_ms: int | None = None
+    ended_ms: int = 0
+    ended_call_ms: float = 0.0
+    final_delay_ms: float = 0.0
+    text: str = ""
+    confidence: float | None = None
+    input_hash: str = ""
+    partials: list[tuple[int, str, int]] = field(default_factory=list)
+    failed: bool = True
+
+    def utterance(self, last_ms: int) -> RecordedUtterance:
+        """`last_ms` is the end of what was still going on then."""
+        open_still = self.speech_end_ms is None
+        return RecordedUtterance(
+            turn=self.turn,
+            began_ms=self.began_ms,
+            speech_start_ms=self.speech_ms,
+            speech_end_ms=max(last_ms if self.speech_end_ms is None else self.speech_end_ms, self.speech_ms),
+            ended_ms=max(last_ms, self.began_ms) if open_still else self.ended_ms,
+            text=self.text,
+            confidence=self.confidence,
+            final_delay_ms=self.final_delay_ms,
+            partials=tuple(self.partials),
+            input_hash=self.input_hash,
+            failed=self.failed,
+        )
+
+
+@dataclass(slots=True)
+class _Thought:
+    """One request to the model."""
+
+    turn: int
+    round: int
+    input_hash: str
+    input: str
+    began_call_ms: float
+    events: list[tuple[float, LlmEvent]] = field(default_factory=list)
+    end_offset_ms: float = 0.0
+    ended: bool = False
+    given_up: bool = False
+
+    @property
+    def open(self) -> bool:
+        return not (self.ended or self.given_up)
+
+    def reply(self) -> RecordedReply:
+        last_ms = self.events[-1][0] if self.events else 0.0
+        end_ms = max(self.end_offset_ms, last_ms)
+        return RecordedReply(
+            self.turn, self.round, self.input_hash, self.input, tuple(self.events), end_ms, not self.ended
+        )
+
+
+class _Folded:
+    """What has been read so far."""
+
+    def __init__(self) -> None:
+        self.started: Mapping[str, Any] = {}
+        self.hearings: list[_Hearing] = []
+        self.thoughts: list[_Thought] = []
+        self.speaking = Speaking()
+        self.tools: list[RecordedTool] = []
+        self.keys: list[tuple[int, str]] = []
+        self.gaps: list[tuple[int, int]] = []
+        self.wound_up: tuple[int, str] | None = None
+        self.ended_by = ""
+        self.last_ms = 0
+        self.over = False
+        self.damaged = 0
+        self._begun: tuple[int, int] | None = None  # the turn that has just begun, and since when there is speech
+        self._by_id: dict[str, _Hearing | _Thought] = {}
+        self._turn = 0  # that is being answered
+        self._rounds: dict[int, int] = {}
+        self._calls = 0
+        self._running: dict[str, int] = {}  # tool calls by id, as places in `tools`
+        self._left_by: int | None = None  # the tool that may have ended the call, where the journal is too old to say
+
+    def take(self, event: Event) -> None:
+        try:
+            self.last_ms = max(self.last_ms, media_ms(event))
+            self._take(event, text(event["kind"]))
+        except DAMAGE:
+            self.damaged += 1
+
+    def _take(self, event: Event, kind: str) -> None:
+        if kind == "engine.request":
+            self._on_request(event)
+        elif kind == "engine.result":
+            self._on_result(event)
+        elif kind in ("phrase", "agent.clause", "agent.heard", "playout.started"):
+            self._on_speech(event, kind)
+        elif kind.startswith("turn."):
+            self._on_turn(event, kind)
+        elif kind == "agent.asks":
+            self._on_asks(event)
+        elif kind.startswith("tool."):
+            self._on_tool(event, kind)
+        elif kind == "key":
+            self.keys.append((media_ms(event), text(event["digit"])))
+        elif kind == "line.gap":
+            from_ms, to_ms = whole(event["from_ms"]), whole(event["to_ms"])
+            if from_ms < to_ms:
+                self.gaps.append((from_ms, to_ms))
+        else:
+            self._on_course(event, kind)
+
+    def _on_course(self, event: Event, kind: str) -> None:
+        """Beginning and end, and what cuts the agent off."""
+        if kind == "call.started":
+            self.started = self.started or event
+            self.speaking.on_started(event)
+        elif kind == "wind_up":
+            self.wound_up = self.wound_up or (media_ms(event), text(event["reason"]))
+        elif kind == "leave":
+            self._on_leave(event)
+        elif kind == "playout.stopped" or (kind == "error" and event.get("where") != "stt"):
+            self._cut(event)
+        elif kind == "call.ended":
+            self._cut(event)
+            self.over, self.ended_by = True, text(event["reason"])
+        if kind in ("wind_up", "silence.prompt", "error"):
+            self._left_by = None
+
+    def _cut(self, event: Event) -> None:
+        """Nothing more comes of what was being thought and spoken."""
+        for thought in self.thoughts[-1:]:  # one at a time
+            if thought.open:
+                thought.given_up = True
+                thought.end_offset_ms = max(0.0, round(call_ms(event) - thought.began_call_ms, 1))
+
+    def _on_speech(self, event: Event, kind: str) -> None:
+        if kind == "phrase":
+            self.speaking.on_phrase(event)
+        elif kind == "agent.clause":
+            self.speaking.on_clause(event)
+            if not self._turn:  # a call that came back to its agent: what is answered was said before
+                self._turn = whole(event["turn"])
+        elif kind == "agent.heard":
+            self.speaking.on_heard(event)
+        else:
+            self.speaking.on_playout_started(event)
+
+    # --- turns ------------------------------------------------------------------------------------------------------
+
+    def _on_turn(self, event: Event, kind: str) -> None:
+        turn = whole(event["turn"])
+        if kind == "turn.started":
+            self._begun = turn, whole(event["speech_ms"])
+        elif kind == "turn.committed":
+            self._turn = turn
+        elif kind == "turn.ended":
+            hearing = self._hearing_of(turn)
+            if hearing is not None and hearing.speech_end_ms is None:
+                hearing.ended_ms, hearing.ended_call_ms = media_ms(event), call_ms(event)
+                hearing.speech_end_ms = whole(event["speech_end_ms"])
+        elif kind == "turn.rejected":
+            hearing = self._hearing_of(turn)
+            if hearing is not None and hearing.failed and hearing.speech_end_ms is not None:
+                hearing.final_delay_ms = max(0.0, round(call_ms(event) - hearing.ended_call_ms, 1))
+
+    def _hearing_of(self, turn: int) -> _Hearing | None:
+        return next((hearing for hearing in reversed(self.hearings) if hearing.turn == turn), None)
+
+    # --- engines ----------------------------------------------------------------------------------------------------
+
+    def _on_request(self, event: Event) -> None:
+        engine, name = text(event["engine"]), text(event["id"])
+        if engine == "stt" and self._begun is not None:
+            (turn, speech_ms), self._begun = self._begun, None
+            hearing = _Hearing(turn, speech_ms, media_ms(event))
+            self.hearings.append(hearing)
+            self._by_id[name] = hearing
+        elif engine == "llm":
+            turn_round = self._rounds.get(self._turn, 0)
+            named, asked = text(event["input_hash"]), text(event["input"])
+            thought = _Thought(self._turn, turn_round, named, asked, call_ms(event))
+            self._rounds[self._turn] = turn_round + 1
+            self.thoughts.append(thought)
+            self._by_id[name] = thought
+        elif engine == "tts":
+            self.speaking.on_request(event)
+
+    def _on_result(self, event: Event) -> None:
+        asked = self._by_id.get(text(event["id"]))
+        if isinstance(asked, _Hearing):
+            self._on_text(asked, event)
+        elif isinstance(asked, _Thought):
+            self._on_thought(asked, event)
+        else:
+            self.speaking.on_result(event)
+
+    def _on_text(self, hearing: _Hearing, event: Event) -> None:
+        result = mapping(event["result"])
+        if event.get("final") is not True:
+            if hearing.failed:
+                partial = media_ms(event), text(result["text"]), whole(result.get("stable_chars", 0))
+                hearing.partials.append(partial)
+            return
+        words = text(result["text"])
+        confidence = result.get("confidence")
+        hearing.confidence = None if confidence is None else number(confidence, -1e9, 1e9)
+        delay_ms = call_ms(event) - hearing.ended_call_ms if hearing.speech_end_ms is not None else 0.0
+        hearing.final_delay_ms = max(0.0, round(delay_ms, 1))
+        named = result.get("input_hash", "")
+        hearing.input_hash = named if isinstance(named, str) else ""
+        hearing.text, hearing.failed = words, False
+
+    def _on_thought(self, thought: _Thought, event: Event) -> None:
+        if not thought.open:
+            return
+        offset_ms = number(event["offset_ms"])
+        if event.get("final") is True:
+            thought.ended, thought.end_offset_ms = True, offset_ms
+            return
+        result = mapping(event["result"])
+        if "tool" in result:
+            name, arguments = text(result["tool"]), dict(mapping(result["arguments"]))
+            self._calls += 1
+            thought.events.append((offset_ms, ToolCall(f"recorded-{self._calls}", name, arguments)))
+        else:
+            thought.events.append((offset_ms, TextDelta(text(result["text"]))))
+
+    def _on_asks(self, event: Event) -> None:
+        """Journaled as the model says it; one that no model has just said is of the call's stream before this one."""
+        thought = self.thoughts[-1] if self.thoughts else None
+        if thought is None or not thought.open:
+            return
+        asks = Asks(
+            text(event["slot"]), text(event["slot_kind"]), event["sensitive"] is True, whole(event.get("length", 0))
+        )
+        thought.events.append((max(0.0, round(call_ms(event) - thought.began_call_ms, 1)), asks))
+
+    # --- tools ------------------------------------------------------------------------------------------------------
+
+    def _on_tool(self, event: Event, kind: str) -> None:
+        name = str(event["id"])
+        if kind == "tool.called":
+            arguments = dict(mapping(event["arguments"]))
+            self.tools.append(RecordedTool(whole(event["turn"]), text(event["name"]), arguments))
+            self._running[name] = len(self.tools) - 1
+        elif kind == "tool.returned" and name in self._running:
+            took_ms = number(event["took_ms"])
+            decision = event.get("decision")
+            place = self._running.pop(name)
+            self._replace(place, ok=event["ok"] is True, result=event.get("result"), took_ms=took_ms)
+            if decision is not None:
+                self._replace(place, decision=dict(mapping(decision)))
+            self._left_by = place if "decision" not in event else None
+
+    def _on_leave(self, event: Event) -> None:
+        """An older journal does not say which tool ended the call: the last one, if nothing else did."""
+        place, self._left_by = self._left_by, None
+        decision = event.get("decision")
+        if place is not None and isinstance(decision, Mapping) and self.tools[place].turn == self._turn:
+            self._replace(place, decision=dict(decision))
+
+    def _replace(self, place: int, **fields: Any) -> None:
+        self.tools[place] = replace(self.tools[place], **fields)

@@ -1,0 +1,211 @@
+"""read_source: a call's folder, or a plain recording, as a Recorded; and which of them lie under given paths."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from agent.errors import LocalError
+from agent.recording.folder import AUDIO, JOURNAL, SUMMARY
+from agent.summary import parse_journal
+from telephony.replay.plan import Channel
+from telephony.replay.reading.agreement import check_agreement
+from telephony.replay.reading.audio import RAW, Audio, open_regular, pcm16, pick, read_audio, silent
+from telephony.replay.reading.fields import shallow
+from telephony.replay.reading.journal import fold
+from telephony.replay.recorded import Recorded
+
+MAX_JOURNAL_BYTES = 16 * 2**20
+"""Twice what the densest two hours take; a journal that is longer is read up to there."""
+MAX_SUMMARY_BYTES = 4 * 2**20
+MAX_DEPTH = 2
+"""Folders are looked into so deep below the one that was named."""
+SUFFIXES = frozenset((".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".w64", *RAW))
+"""What is taken for a recording when a folder is looked through; a file that is named may be called anything."""
+LINE_RATES_HZ = (8000, 16_000)
+"""What a line may have: of a call's audio too, which is kept at its line's rate."""
+
+
+def read_source(path: Path, *, channel: Channel | None = None, line_hz: int = 8000) -> Recorded:
+    """The call in a folder, at its line's rate; or a plain recording, resampled to `line_hz`.
+
+    `channel`: where in a plain stereo recording the caller is, left if None; the other channel is what the caller
+    heard. A call's folder has the caller on the left, always. Raises LocalError: what is wrong with it, and what to do.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _read_call(path)
+    audio = read_audio(path, to_hz=line_hz)
+    caller, heard = pick(audio, channel)
+    notes = list(audio.notes)
+    if silent(caller):
+        other = " (is the caller on the other channel?)" if heard is not None and not silent(heard) else ""
+        notes.append(f"nothing is said in it{other}")
+    return Recorded(
+        name=path.name,
+        source=path,
+        rate_hz=audio.rate_hz,
+        caller=pcm16(caller),
+        heard=None if heard is None else pcm16(heard),
+        notes=tuple(notes),
+    )
+
+
+def sources_in(paths: Iterable[Path]) -> list[Path]:
+    """What of `paths` can be run again, each once: files as they are, a call's folder as itself, and of any other
+    folder all calls and recordings in it, by name, down to MAX_DEPTH folders below it. What else lies there is passed
+    over. Raises LocalError for a path that is neither a file nor a folder, and for a folder in which there is nothing.
+    """
+    found: dict[Path, Path] = {}
+    for path in map(Path, paths):
+        for source in _sources(path):
+            found.setdefault(source.resolve(), source)
+    return list(found.values())
+
+
+def _sources(path: Path) -> list[Path]:
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise LocalError(
+            f"{path}: cannot be read ({why}): give a call's folder, a recording, or a folder of them"
+        ) from None
+    if stat.S_ISREG(mode):
+        if path.name in (JOURNAL, SUMMARY):
+            raise LocalError(f"{path}: give the call's folder, {path.resolve().parent}, not a file in it")
+        return [path]
+    if not stat.S_ISDIR(mode):
+        raise LocalError(f"{path}: neither a file nor a folder: give a call's folder, a recording, or a folder of them")
+    try:
+        sources = [path] if is_call(path) else list(_below(path, MAX_DEPTH))
+    except OSError as error:
+        raise LocalError(f"{path}: cannot be looked through: {error.strerror or error}") from None
+    if not sources:
+        raise LocalError(f"{path}: neither a call nor a recording in it: a call's folder holds {JOURNAL} and {AUDIO}")
+    return sources
+
+
+def is_call(folder: Path) -> bool:
+    """Whether it is the folder of one call."""
+    return (folder / JOURNAL).is_file() or (folder / SUMMARY).is_file()
+
+
+def _below(folder: Path, depth: int) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            if path.is_symlink():  # it may lead back up here
+                continue
+            if is_call(path):
+                yield path
+            elif depth:
+                yield from _below(path, depth - 1)
+        elif path.suffix.lower() in SUFFIXES and path.is_file():
+            yield path
+
+
+def _read_call(folder: Path) -> Recorded:
+    events, notes = _read_journal(folder)
+    audio = _read_call_audio(folder, events)
+    told = fold(events, audio.duration_ms)
+    notes += check_agreement(folder, audio, told, events)
+    started = told.started
+    caller, heard = audio.channels
+    return Recorded(
+        name=folder.resolve().name,
+        source=folder,
+        rate_hz=audio.rate_hz,
+        caller=pcm16(caller),
+        heard=pcm16(heard),
+        call_id=_text(started.get("call_id")),
+        agent=_text(started.get("agent")),
+        caller_number=_text(started.get("caller")),
+        called_number=_text(started.get("called")),
+        seed=_whole(started.get("seed")),
+        began_at=_began_at(folder / SUMMARY),
+        voice_hz=told.voice_hz,
+        engines={kind: name for kind, name in _mapping(started.get("engines")).items() if isinstance(name, str)},
+        turn_settings={
+            name: value for name, value in _mapping(started.get("turns")).items() if _whole(value) is not None
+        },
+        utterances=told.utterances,
+        replies=told.replies,
+        speeches=told.speeches,
+        tools=told.tools,
+        keys=told.keys,
+        gaps=told.gaps,
+        stalls=told.stalls,
+        wound_up=told.wound_up,
+        ended_by=told.ended_by,
+        ended_ms=told.ended_ms,
+        events=tuple(events),
+        notes=tuple(notes),
+    )
+
+
+def _read_journal(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    notes: list[str] = []
+    if not (folder / JOURNAL).exists():
+        raise LocalError(f"{folder}: holds no {JOURNAL}: give the folder of a call, or a recording")
+    with open_regular(folder / JOURNAL) as file:
+        data = file.read(MAX_JOURNAL_BYTES + 1)
+    if len(data) > MAX_JOURNAL_BYTES:
+        data = data[: data.rfind(b"\n", 0, MAX_JOURNAL_BYTES) + 1]
+        notes.append(f"the journal is longer than {MAX_JOURNAL_BYTES >> 20} MB: what comes after is not read")
+    lines = [line for line in data.split(b"\n") if line.strip()]
+    try:
+        events = list(parse_journal(lines))
+    except LocalError as error:
+        raise LocalError(f"{folder}: {error}") from None
+    kept = [event for event in events if shallow(event)]
+    if not kept:
+        raise LocalError(f"{folder / JOURNAL}: holds no event that can be read; replay {AUDIO} alone, as a recording")
+    if len(kept) < len(lines):
+        notes.append(f"{len(lines) - len(kept)} lines of the journal are torn or damaged, and were passed over")
+    return kept, notes
+
+
+def _read_call_audio(folder: Path, events: list[dict[str, Any]]) -> Audio:
+    started: Mapping[str, Any] = next((event for event in events if event["kind"] == "call.started"), {})
+    if not (folder / AUDIO).exists():
+        if started.get("record") == "full":
+            raise LocalError(f"{folder}: {AUDIO} is missing: a call is run again from its caller's audio; copy it anew")
+        raise LocalError(
+            f'{folder}: that call kept no audio, and is run again from it: write record = "full" into its agent\'s '
+            "agent.toml, and call again"
+        )
+    audio = read_audio(folder / AUDIO)
+    if len(audio.channels) != 2 or audio.rate_hz not in LINE_RATES_HZ:
+        raise LocalError(
+            f"{folder / AUDIO}: {len(audio.channels)} channels at {audio.rate_hz} Hz, where a call's record has two at "
+            f"{LINE_RATES_HZ[0]} or {LINE_RATES_HZ[1]}: this is not the call's own file"
+        )
+    return audio
+
+
+def _began_at(path: Path) -> str:
+    if not path.exists():
+        return ""
+    try:
+        with open_regular(path) as file:
+            summary = json.loads(file.read(MAX_SUMMARY_BYTES))
+    except (LocalError, ValueError, RecursionError):
+        return ""  # the summary is made of the journal: only the date is missed
+    return _text(summary.get("started_at")) if isinstance(summary, dict) else ""
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
