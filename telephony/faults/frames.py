@@ -42,3 +42,24 @@ class NoFaults:
 
     def dropped(self, now_ms: float) -> str:
         return ""
+
+
+class OneAfterTheOther:
+    """Two wires in a row: what comes out of the first goes into the second."""
+
+    def __init__(self, first: FrameFaults, second: FrameFaults) -> None:
+        self._first = first
+        self._second = second
+
+    def push(self, media_ms: int, payload: bytes, due_ms: float) -> Sequence[Delivery]:
+        return [
+            delivery
+            for each in self._first.push(media_ms, payload, due_ms)
+            for delivery in self._second.push(each.media_ms, each.payload, each.due_ms)
+        ]
+
+    def frame_ms(self) -> float:
+        return self._first.frame_ms() * self._second.frame_ms() / FRAME_MS
+
+    def dropped(self, now_ms: float) -> str:
+        return self._first.dropped(now_ms) or self._second.dropped(now_ms)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agent.definition import AgentDefinition
 from agent.errors import LocalError
+from agent.kit import EngineKit
 from agent.tomlfile import did_you_mean
+from telephony.faults.engines import FaultyStt, FaultyTts, faulty_llm, faulty_tools
 from telephony.faults.frames import FrameFaults, NoFaults
 from telephony.faults.kinds import LineFault, LlmFault, SttFault, ToolFault, TtsFault
 from telephony.faults.line import LineFaults
@@ -42,6 +45,22 @@ class FaultPlan:
     def line(self) -> FrameFaults:
         """The faults of one call's line, from its first frame."""
         return LineFaults(self.line_faults) if self.line_faults else NoFaults()
+
+    def engines(self, kit: EngineKit) -> EngineKit:
+        """The same engines, those with faults wrapped. Phrases in memory stay as they are, as in a real fault."""
+        return EngineKit(
+            kit.vad,
+            FaultyStt(kit.stt, self.name, self.stt_faults) if self.stt_faults else kit.stt,
+            faulty_llm(kit.llm, self.name, self.llm_faults) if self.llm_faults else kit.llm,
+            FaultyTts(kit.tts, self.name, self.tts_faults) if self.tts_faults else kit.tts,
+            kit.phrases,
+        )
+
+    def tools(self, agent: AgentDefinition) -> AgentDefinition:
+        """The same agent, its tools with faults wrapped. Raises LocalError for a tool that it has not."""
+        if not self.tool_faults:
+            return agent
+        return replace(agent, tools=faulty_tools(dict(agent.tools), self.name, self.tool_faults))
 
 
 def load_faults(name_or_file: str) -> FaultPlan:

@@ -129,7 +129,7 @@ class VirtualPhone:
         self._send([self.carrier.caller_audio(delivery.payload, delivery.media_ms)])
 
     def _on_text(self, text: str) -> None:
-        if self._over:
+        if self._over or self._faults.dropped(self.now_ms) == "silence":
             return
         message = decode_to_carrier(text)
         before = self.carrier.cleared_bytes
