@@ -1,0 +1,199 @@
+"""Running one call again: from its source on disk to what came of it. Never raises for a source that cannot be run."""
+
+from __future__ import annotations
+
+import datetime as dt
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from agent.agents import load_agent
+from agent.continuation import Continuation, Reason, continue_from
+from agent.definition import AgentDefinition
+from agent.errors import LocalError, OffhookError
+from agent.recording.folder import JOURNAL
+from agent.summary import parse_journal
+from agent.virtual_time import SOME_DAY, VirtualContext, run_virtual
+from telephony.faults.plan import FaultPlan, load_faults
+from telephony.replay.callers.open_loop import open_loop
+from telephony.replay.callers.reactive import reactive
+from telephony.replay.callers.stalls import recorded_wire
+from telephony.replay.divergence import first_divergence
+from telephony.replay.engines.kit import ReplayKit, replay_kit
+from telephony.replay.held import HeldCall, Setting, hold_call
+from telephony.replay.outcome import Outcome, outcome_of
+from telephony.replay.phone import DELAY_S, Caller
+from telephony.replay.plan import Plan
+from telephony.replay.reading.source import read_source
+from telephony.replay.recorded import Diverged, Recorded
+from telephony.replay.result import Divergence, Run
+
+#: The agent of a plain recording, if none is named.
+DEFAULT_AGENT = "parcel-desk"
+#: No call is longer (agent/agentfile.py, MAX_CALL_S), and a faulty one shall not run for ever.
+LIMIT_S = 90_000
+#: What a record says beyond this was a stall, not the way.
+MAX_DELAY_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What a run needs, all of it read and checked."""
+
+    recorded: Recorded
+    agent: AgentDefinition
+    faults: FaultPlan | None
+    continuation: Continuation | None
+
+
+def replay(source: Path, plan: Plan, out: Path) -> Run:
+    """Run the call in `source` again; the run's own record is made in the folder `out`.
+
+    Blocking, and for one call at a time in a process. Whatever is wrong with the source, the agent or the run is told
+    in `Run.failed`.
+    """
+    began_s = time.perf_counter()
+    try:
+        ready = _prepare(source, plan)
+    except OffhookError as error:
+        took_s = time.perf_counter() - began_s
+        return Run(source.name, source, plan, None, Outcome(), None, failed=str(error), took_s=took_s)
+    recorded = ready.recorded
+    plan = replace(plan, mode=plan.mode or ("same" if recorded.has_journal else "anew"))
+    caller = open_loop(recorded) if plan.caller == "open" else reactive(recorded)
+    kits: list[ReplayKit] = []
+    with tempfile.TemporaryDirectory(prefix="offhook-replay-") as data_dir:
+        held = run_virtual(_hold(ready, plan, caller, kits, out, Path(data_dir)), limit_s=LIMIT_S)
+    return _told(ready, plan, caller, kits, held, time.perf_counter() - began_s)
+
+
+async def _hold(
+    ready: _Ready, plan: Plan, caller: Caller, kits: list[ReplayKit], out: Path, data_dir: Path
+) -> HeldCall:
+    recorded = ready.recorded
+
+    async def open_engines(at_ms: Callable[[], int]) -> ReplayKit:
+        # A context of its own: what the engines do before the call is none of the call's.
+        ctx = VirtualContext()
+        kit = await replay_kit(ready.agent, plan, recorded, ctx, at_ms=at_ms, recorded_ms=caller.recorded_ms)
+        kits.append(kit)
+        return kit
+
+    setting = Setting(
+        rate_hz=recorded.rate_hz,
+        call_id=recorded.call_id or recorded.name,
+        caller_number=recorded.caller_number,
+        called_number=recorded.called_number,
+        seed=recorded.seed if recorded.seed is not None else 1,
+        began_at=_moment(recorded.began_at),
+        faults=ready.faults,
+        wire=recorded_wire(recorded) if plan.caller == "open" else None,
+        delay_s=_delay_s(recorded),
+        continuation=ready.continuation,
+        wound_up=recorded.wound_up if plan.caller == "open" else None,
+    )
+    return await hold_call(caller, open_engines, setting, out, data_dir)
+
+
+def _prepare(source: Path, plan: Plan) -> _Ready:
+    recorded = read_source(source, channel=plan.channel)
+    if plan.mode in ("same", "rehear") and not recorded.has_journal:
+        raise LocalError(f"{source}: a plain recording holds no engine results; run it with --mode anew")
+    agent = load_agent(plan.agent or recorded.agent or DEFAULT_AGENT, plan.agents_dir, plan.settings)
+    faults = load_faults(plan.fault) if plan.fault else None
+    return _Ready(recorded, agent, faults, _continuation(source, recorded))
+
+
+def _continuation(source: Path, recorded: Recorded) -> Continuation | None:
+    """Of a stream by which a call came back: what was said before, from the folders of its earlier streams."""
+    started = next((event for event in recorded.events if event.get("kind") == "call.started"), {})
+    reason = started.get("continues")
+    if reason not in get_args(Reason):
+        return None
+    stem, _, number = source.name.rpartition("-")
+    if not stem or not number.isdecimal():
+        return None
+    earlier = [source.with_name(stem if stream == 1 else f"{stem}-{stream}") for stream in range(1, int(number))]
+    journals = [list(_journal(folder)) for folder in earlier if (folder / JOURNAL).is_file()]
+    return continue_from(journals, cast(Reason, reason))
+
+
+def _journal(folder: Path) -> Iterator[dict[str, Any]]:
+    with (folder / JOURNAL).open("rb") as lines:
+        yield from parse_journal(lines)
+
+
+def _delay_s(recorded: Recorded) -> float:
+    """One way to the carrier, as the record's latencies tell it: the line's share of them is the way there and back."""
+    line_ms = [stages["line_ms"] for turn in outcome_of(recorded.events).turns if "line_ms" in (stages := turn.stages)]
+    return min(max(0.0, statistics.median(line_ms) / 2000), MAX_DELAY_S) if line_ms else DELAY_S
+
+
+def _moment(text: str) -> dt.datetime:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return SOME_DAY
+    return moment if moment.tzinfo is not None else SOME_DAY
+
+
+def _told(ready: _Ready, plan: Plan, caller: Caller, kits: list[ReplayKit], held: HeldCall, took_s: float) -> Run:
+    recorded = ready.recorded
+    now = outcome_of(held.events)
+    before = outcome_of(recorded.events) if recorded.has_journal else None
+    diverged = first_divergence(before, now, reactive=plan.caller == "reactive") if before is not None else None
+    failed = ""
+    missing = next((kit.diverged for kit in kits if kit.diverged is not None), None) or _missing(held.error)
+    if missing is not None:
+        failed = str(missing)
+        diverged = diverged or Divergence(missing.turn, now.duration_ms, "missing", "", missing.what)
+    elif held.error is not None:
+        failed = _why(held.error)
+    return Run(
+        name=recorded.name,
+        source=recorded.source,
+        plan=plan,
+        folder=held.folder,
+        outcome=now,
+        recorded=before,
+        diverged=diverged,
+        failed=failed,
+        deterministic=not held.touched_reality,
+        notes=(
+            *recorded.notes,
+            *_unplayed(recorded, held, plan),
+            *getattr(caller, "notes", ()),
+            *(note for kit in kits for note in kit.notes),
+        ),
+        audio_ms=min(held.caller_ms, recorded.duration_ms),
+        took_s=took_s,
+        served={name: count for kit in kits for name, count in sorted(kit.served.items())},
+    )
+
+
+def _unplayed(recorded: Recorded, held: HeldCall, plan: Plan) -> tuple[str, ...]:
+    left_ms = recorded.duration_ms - held.caller_ms
+    if plan.caller == "reactive" or left_ms < 1000 or held.error is not None:
+        return ()
+    return (f"the call was over {left_ms / 1000:.0f} s before the end of the recording: the rest was not played",)
+
+
+def _missing(error: BaseException | None) -> Diverged | None:
+    if isinstance(error, Diverged):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for each in error.exceptions if (found := _missing(each)) is not None), None)
+    return None
+
+
+def _why(error: BaseException) -> str:
+    """What broke a run, in one sentence. This is a developer's tool: the error's own words are wanted."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, OffhookError):
+        return str(error)
+    return f"the run broke: {type(error).__name__}: {error}"
