@@ -13,7 +13,8 @@ from agent.agentfile import AgentSettings, check_agent
 from agent.definition import AgentDefinition
 from agent.errors import AgentError, LocalError
 from agent.llm.flowfile import check_flow
-from agent.tomlfile import Mistakes, did_you_mean, read_table
+from agent.overrides import override
+from agent.tomlfile import Mistakes, Table, did_you_mean, read_table
 from agent.tools.base import Tool
 from agent.tools.builtin import BUILTIN_TOOLS
 
@@ -39,14 +40,22 @@ def _places(search: Sequence[Path]) -> list[Path]:
     return [*search, packed if packed.is_dir() else clone]
 
 
-def load_agent(name_or_folder: str, search: Sequence[Path] = ()) -> AgentDefinition:
-    """Reads and checks an agent's folder, given by name or by path.
+def load_agent(name_or_folder: str, search: Sequence[Path] = (), settings: Sequence[str] = ()) -> AgentDefinition:
+    """Reads and checks an agent's folder, given by name or by path. `settings`: "key=value" over its agent.toml
+    (agent/overrides.py).
 
-    Raises AgentError; its message has one line per mistake: `file:line: what is wrong; what to write instead`.
+    Raises AgentError; its message has one line per mistake: `file:line: what is wrong; what to write instead`, or
+    `--set key=value: …` for one of the settings.
     """
     folder = _find(name_or_folder, search)
     mistakes = Mistakes()
     top = read_table(folder / "agent.toml", mistakes)
+    if top is not None:
+        top = override(top, settings, mistakes)
+    return _load(folder, top, mistakes)
+
+
+def _load(folder: Path, top: Table | None, mistakes: Mistakes) -> AgentDefinition:
     settings = check_agent(top, folder.resolve().name) if top is not None else None
     own = _load_tools(folder / "tools.py", mistakes)
     tools = {tool.name: tool for tool in BUILTIN_TOOLS} | (own or {})

@@ -74,8 +74,8 @@ class Mistakes:
     def __bool__(self) -> bool:
         return bool(self._found)
 
-    def add(self, file: Path, line: int, text: str) -> None:
-        """A mistake in `file`; `line` 0 means the file as a whole (it is missing, say)."""
+    def add(self, file: Path | str, line: int, text: str) -> None:
+        """A mistake in `file`; `line` 0 means the file as a whole (it is missing, say), or that it is no file."""
         self._found.append((str(file), line, text))
 
     def raise_if_any(self) -> None:
@@ -122,13 +122,21 @@ class Table:
     """One table of a TOML file. Getters check values and tell mistakes; `done` tells the keys nobody asked for."""
 
     def __init__(
-        self, file: Path, path: KeyPath, data: Mapping[str, Any], lines: Mapping[KeyPath, int], mistakes: Mistakes
+        self,
+        file: Path,
+        path: KeyPath,
+        data: Mapping[str, Any],
+        lines: Mapping[KeyPath, int],
+        mistakes: Mistakes,
+        settings: Mapping[KeyPath, str] | None = None,
     ) -> None:
+        """`settings` names what does not come from the file (agent/overrides.py)."""
         self.file = file
         self.path = path
         self.data = data
         self._lines = lines
         self._mistakes = mistakes
+        self._settings = settings or {}
         self._known: set[str] = set()
 
     def __contains__(self, key: str) -> bool:
@@ -143,7 +151,25 @@ class Table:
 
     def wrong(self, key: str, text: str) -> None:
         """Tell a mistake at `key` ("" means at the table)."""
-        self._mistakes.add(self.file, self.line(key), text)
+        setting = self._setting_of(key)
+        if setting:
+            self._mistakes.add(setting, 0, text)
+        else:
+            self._mistakes.add(self.file, self.line(key), text)
+
+    def overridden(self, data: Mapping[str, Any], settings: Mapping[KeyPath, str]) -> Table:
+        """This table with other contents, of which `settings` tells by path what is not in the file, and its name."""
+        return Table(self.file, self.path, data, self._lines, self._mistakes, settings)
+
+    def _setting_of(self, key: str) -> str:
+        """The setting that put what stands at `key` ("": this table) there; "" if it is from the file."""
+        path = (*self.path, key) if key else self.path
+        for end in range(len(path), 0, -1):
+            if path[:end] in self._settings:
+                return self._settings[path[:end]]
+        if not key or path in self._lines:
+            return ""
+        return next((name for place, name in self._settings.items() if place[: len(path)] == path), "")
 
     def _name(self, key: str) -> str:
         return ".".join((*self.path, key))
@@ -208,7 +234,7 @@ class Table:
         if not isinstance(value, dict):
             self.wrong(key, f"{self._name(key)} must be a table: write [{self._name(key)}] above its keys")
             value = {}
-        return Table(self.file, (*self.path, key), value, self._lines, self._mistakes)
+        return Table(self.file, (*self.path, key), value, self._lines, self._mistakes, self._settings)
 
     def tables(self) -> dict[str, Table]:
         """Every key of this table, each of which must be a table itself, by name."""
