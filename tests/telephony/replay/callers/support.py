@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from telephony.replay.callers.reactive import Reactive
+from telephony.replay.phone import Caller
 from telephony.replay.recorded import Recorded, RecordedUtterance
 
 Span = tuple[int, int]
@@ -52,7 +52,7 @@ def a_call(caller: Sequence[Span], agent: Sequence[Span], *, rate_hz: int = 8000
 class Rehearsal:
     """Runs a caller against an agent that is audible in `agent_speaks(now_ms)`, frame by frame, as the phone does."""
 
-    def __init__(self, caller: Reactive, rate_hz: int, agent_speaks: Callable[[int], bool]) -> None:
+    def __init__(self, caller: Caller, rate_hz: int, agent_speaks: Callable[[int], bool]) -> None:
         self.caller = caller
         self.sent = bytearray()
         self.keys: list[tuple[int, str]] = []
