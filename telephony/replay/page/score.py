@@ -1,0 +1,82 @@
+"""A run in figures: what of it counts, and how it did. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.summary import latency_figures
+from telephony.replay.outcome import DeadAir, Outcome, Turn
+from telephony.replay.result import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """`turns` of the whole run; `scored` of them count, and only they are in the latencies. `heard`: what was spoken
+    or pressed; `turns` of it were taken for turns, the rest for nothing."""
+
+    turns: int
+    scored: int
+    heard: int
+    p50_ms: int | None
+    p95_ms: int | None
+    cutoffs: int
+    worst_air: DeadAir | None
+
+
+def score_of(run: Run) -> Score:
+    """The figures of a run."""
+    outcome = run.outcome
+    counted = [turn for turn in outcome.turns if is_scored(run, turn.number)]
+    waits = latency_figures([turn.voice_to_voice_ms for turn in counted if turn.voice_to_voice_ms is not None])
+    return Score(
+        turns=len(outcome.turns),
+        scored=len(counted),
+        heard=len(outcome.turns) + len(outcome.rejected),
+        p50_ms=waits["p50_ms"],
+        p95_ms=waits["p95_ms"],
+        cutoffs=sum(is_scored(run, cutoff.turn) for cutoff in outcome.cutoffs),
+        worst_air=max((air for air in outcome.dead_air if is_scored(run, air.turn)), key=_length_ms, default=None),
+    )
+
+
+def is_scored(run: Run, turn: int) -> bool:
+    """Whether a turn lies before the run's first divergence. A reactive caller goes along with the agent, so that
+    all turns count."""
+    return run.diverged is None or run.plan.caller == "reactive" or turn < run.diverged.turn
+
+
+def seconds(ms: int) -> str:
+    """Media time for people: 1:02.3."""
+    tenths = max(ms, 0) // 100
+    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+def turn_start_ms(turn: Turn) -> int:
+    """Where a turn begins, for who jumps to it."""
+    starts = (turn.speech_start_ms, turn.speech_end_ms, turn.committed_ms)
+    return next(at for at in starts if at is not None)
+
+
+def turn_marks(run: Run, turn: int) -> list[str]:
+    """What stands out of a turn: "cut off", "interrupted", "no answer", "diverged", "not scored"."""
+    outcome = run.outcome
+    marks = []
+    if any(cutoff.turn == turn for cutoff in outcome.cutoffs):
+        marks.append("cut off")
+    if any(one.turn == turn and not one.complete for one in outcome.said):
+        marks.append("interrupted")
+    if turn and not _answered(outcome, turn):
+        marks.append("no answer")
+    if run.diverged is not None and run.diverged.turn == turn:
+        marks.append("diverged")
+    if not is_scored(run, turn):
+        marks.append("not scored")
+    return marks
+
+
+def _answered(outcome: Outcome, turn: int) -> bool:
+    return any(one.turn == turn and one.text.strip() for one in outcome.said)
+
+
+def _length_ms(air: DeadAir) -> int:
+    return air.ms
