@@ -1,12 +1,14 @@
-"""A telephone for tests, in virtual time: Twilio's side of a media stream (carrier.py) over sockets in memory."""
+"""A telephone for tests, in virtual time: the replay's carrier (replay/phone.py), and a caller told what to do."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 
-from telephony.media_stream.carrier import CarrierStream
-from telephony.media_stream.messages import L16_16K, FromCarrier, Mark, MediaFormat, decode_to_carrier, encode
+from telephony.media_stream.formats import line_format
+from telephony.media_stream.messages import L16_16K, FromCarrier, Mark, MediaFormat
+from telephony.replay.phone import VirtualPhone
 from telephony.replay.wire import MemorySocket
 
 __all__ = ["LOUD", "SILENCE", "MemorySocket", "Phone"]
@@ -19,33 +21,66 @@ LOUD = {
 }
 
 
-class Phone:
+class _Told:
+    """A Caller who says what is put into `says`, then silence; nothing at all while `talks` is False."""
+
+    def __init__(self, silence: bytes) -> None:
+        self.ended: str | None = None
+        self.talks = True
+        self.says: deque[bytes] = deque()
+        self.cleared_ms: list[float] = []
+        self._silence = silence
+
+    def frame(self, now_ms: float) -> bytes | None:
+        pcm = self.says.popleft() if self.says else self._silence
+        return pcm if self.talks else None
+
+    def take_keys(self) -> list[str]:
+        return []  # Phone.press sends them at once
+
+    def hear(self, start_ms: float, pcm: bytes) -> None:
+        """The carrier keeps what was heard."""
+
+    def cleared(self, now_ms: float) -> None:
+        self.cleared_ms.append(now_ms)
+
+    def recorded_ms(self, media_ms: int) -> int:
+        return media_ms
+
+
+class Phone(VirtualPhone):
     """A caller with a carrier. Time is the loop's; the stream begins when `ring` is called."""
 
     def __init__(
         self, delay_s: float = 0.03, *, echoes_marks: bool = True, media_format: MediaFormat | None = None
     ) -> None:
-        self.socket = MemorySocket(delay_s)
-        self.socket.on_text = self._on_text
-        self.socket.on_close = lambda code: self.drop(tell=False)
-        self.carrier = CarrierStream("MZ1", "CA1", "AC1", media_format=media_format)
-        self._silence, self._loud = SILENCE[self.carrier.media_format], LOUD[self.carrier.media_format]
+        media_format = media_format or MediaFormat()
+        decode = line_format(media_format).decode
+        self._silence, self._loud = decode(SILENCE[media_format]), decode(LOUD[media_format])
+        self._told = _Told(self._silence)
+        super().__init__(self._told, rate_hz=media_format.sample_rate_hz, delay_s=delay_s)
         self.echoes_marks = echoes_marks
-        self.talks = True  # a peer that sends no audio at all: False
         self.left_ms: float | None = None
         self.unheard_ms = 0.0  # what was still to be played when the call ended
-        self.cleared_ms: list[float] = []
-        self._loop = asyncio.get_running_loop()
-        self._began_s = 0.0
-        self._frames = 0
-        self._says: deque[bytes] = deque()
-        self._due: asyncio.TimerHandle | None = None
-        self._tick: asyncio.TimerHandle | None = None
-        self._over = False
 
     @property
-    def now_ms(self) -> float:
-        return (self._loop.time() - self._began_s) * 1000
+    def talks(self) -> bool:
+        """A peer that sends no audio at all: False."""
+        return self._told.talks
+
+    @talks.setter
+    def talks(self, talks: bool) -> None:
+        self._told.talks = talks
+
+    @property
+    def cleared_ms(self) -> list[float]:
+        """When the agent's waiting speech was taken back."""
+        return self._told.cleared_ms
+
+    @property
+    def frame_due(self) -> asyncio.TimerHandle | None:
+        """The caller's next frame: cancelled, the caller's clock stands still."""
+        return self._frame_due
 
     @property
     def heard_ms(self) -> float:
@@ -59,73 +94,22 @@ class Phone:
         self._send(self.carrier.advance(self.now_ms))
         return self.carrier.buffered_ms > 0
 
-    def ring(self) -> None:
-        """The stream begins: connected, start, then a frame every 20 ms."""
-        self._began_s = self._loop.time()
-        self._send(self.carrier.opening())
-        self._tick = self._loop.call_later(0.02, self._frame)
-
     def speak(self, ms: int) -> None:
         """Loud for so long, from the next frame on, behind what is being said."""
-        self._says.extend([self._loud] * (ms // 20))
+        self._told.says.extend([self._loud] * (ms // 20))
 
     def pause(self, ms: int) -> None:
         """Silence, within what is being said."""
-        self._says.extend([self._silence] * (ms // 20))
+        self._told.says.extend([self._silence] * (ms // 20))
 
     def press(self, keys: str) -> None:
         self._send([self.carrier.digit(key) for key in keys])
 
-    def hang_up(self) -> None:
-        """As Twilio tells it: `stop`, then the socket closes."""
+    def _end(self) -> None:
         if not self._over:
-            self._send([self.carrier.stop()])
-            self.drop()
+            super()._end()
+            self.left_ms = self.now_ms
+            self.unheard_ms = self.carrier.buffered_ms
 
-    def drop(self, *, tell: bool = True) -> None:
-        """The socket closes, without a word."""
-        if self._over:
-            return
-        self._send(self.carrier.advance(self.now_ms))
-        self._over = True
-        self.left_ms = self.now_ms
-        self.unheard_ms = self.carrier.buffered_ms
-        for handle in (self._due, self._tick):
-            if handle is not None:
-                handle.cancel()
-        if tell:
-            self.socket.give(None)
-
-    def _frame(self) -> None:
-        payload = self._says.popleft() if self._says else self._silence
-        self._send(self.carrier.advance(self.now_ms))
-        if self.talks:
-            self._send([self.carrier.caller_audio(payload, 20 * self._frames)])
-        self._frames += 1
-        self._tick = self._loop.call_at(self._began_s + 0.02 * (self._frames + 1), self._frame)
-
-    def _on_text(self, text: str) -> None:
-        if self._over:
-            return
-        before = self.carrier.cleared_bytes
-        message = decode_to_carrier(text)
-        self._send(self.carrier.receive(message, self.now_ms))
-        if type(message).__name__ == "Clear" and self.carrier.cleared_bytes > before:
-            self.cleared_ms.append(self.now_ms)
-        self._arm()
-
-    def _arm(self) -> None:
-        if self._due is not None:
-            self._due.cancel()
-        due_ms = self.carrier.due_ms()
-        if due_ms is not None and not self._over:
-            self._due = self._loop.call_at(self._began_s + due_ms / 1000 + 1e-4, self._on_due)
-
-    def _on_due(self) -> None:
-        self._send(self.carrier.advance(self.now_ms))
-        self._arm()
-
-    def _send(self, messages: list[FromCarrier] | list[Mark]) -> None:
-        for message in messages:
-            if not self._over and (self.echoes_marks or not isinstance(message, Mark)):
-                self.socket.give(encode(message))
+    def _send(self, messages: Sequence[FromCarrier] | Sequence[Mark]) -> None:
+        super()._send([message for message in messages if self.echoes_marks or not isinstance(message, Mark)])

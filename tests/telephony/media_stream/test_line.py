@@ -299,8 +299,8 @@ def test_how_a_line_ends() -> None:
         return events[-1]
 
     def silent(phone: Phone, line: MediaStreamLine) -> None:
-        assert phone._tick is not None
-        phone._tick.cancel()
+        assert phone.frame_due is not None
+        phone.frame_due.cancel()
         phone.echoes_marks = False
 
     left: list[Decision] = []
