@@ -56,7 +56,7 @@ def first_divergence(
 
     Where `now` lacks a turn ("missing"), it has the number that would have followed.
     """
-    slots, slots_now = _slots(recorded), _slots(now)
+    slots, slots_now = slots_of(recorded), slots_of(now)
     found = _in_replies(0, 0, slots[0], slots_now[0])
     number = 0
     for one, other in paired(recorded.turns, now.turns, speech_slack_ms=speech_slack_ms, reactive=reactive):
@@ -96,7 +96,7 @@ def told(run: ToolRun) -> str:
     return f"{run.name}({json.dumps(dict(run.arguments), ensure_ascii=False, sort_keys=True, default=str)})"
 
 
-class _Slot:
+class Slot:
     """What belongs to one turn (number 0: to none yet): its tools, its answer, and what was said unasked after it."""
 
     def __init__(self, outcome: Outcome, said: Sequence[Said], tools: Sequence[ToolRun], *, last: bool) -> None:
@@ -113,7 +113,7 @@ class _Slot:
         return next((one.start_ms for one in self.answer if one.text), otherwise_ms)
 
 
-def _slots(outcome: Outcome) -> dict[int, _Slot]:
+def slots_of(outcome: Outcome) -> dict[int, Slot]:
     """By the turn's number. What belongs to a rejected turn belongs to the one before it."""
     numbers = [0, *sorted(turn.number for turn in outcome.turns)]
     said: list[list[Said]] = [[] for _ in numbers]
@@ -124,11 +124,21 @@ def _slots(outcome: Outcome) -> dict[int, _Slot]:
         tools[max(0, bisect_right(numbers, run.turn) - 1)].append(run)
     last = numbers[-1]
     return {
-        number: _Slot(outcome, said[place], tools[place], last=number == last) for place, number in enumerate(numbers)
+        number: Slot(outcome, said[place], tools[place], last=number == last) for place, number in enumerate(numbers)
     }
 
 
-def _in_tools(number: int, at_ms: int, one: _Slot, other: _Slot) -> Divergence | None:
+def same_tools(one: Slot, other: Slot) -> bool:
+    """The same tools in the same order, with the same arguments."""
+    return len(one.tools) == len(other.tools) and all(map(_same_call, one.tools, other.tools))
+
+
+def same_reply(one: Slot, other: Slot) -> bool:
+    """The same answer, as far as both were heard."""
+    return (begins_alike if one.cut or other.cut else same_text)(one.reply, other.reply)
+
+
+def _in_tools(number: int, at_ms: int, one: Slot, other: Slot) -> Divergence | None:
     for recorded, now in zip_longest(one.tools, other.tools):
         if recorded is None or now is None or not _same_call(recorded, now):
             at_ms = now.at_ms if now is not None else at_ms
@@ -140,9 +150,8 @@ def _same_call(one: ToolRun, other: ToolRun) -> bool:
     return one.name == other.name and same_value(one.arguments, other.arguments)
 
 
-def _in_replies(number: int, at_ms: int, one: _Slot, other: _Slot) -> Divergence | None:
-    alike = begins_alike if one.cut or other.cut else same_text
-    if not alike(one.reply, other.reply):
+def _in_replies(number: int, at_ms: int, one: Slot, other: Slot) -> Divergence | None:
+    if not same_reply(one, other):
         return Divergence(number, other.at_ms(at_ms), "answered", one.reply, other.reply)
     if one.interrupted != other.interrupted:
         words = ["heard out", "interrupted"]
