@@ -9,7 +9,9 @@ to make; with the graph as the library builds it, 60 ms and 41 MiB.
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
+import weakref
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,6 +42,15 @@ _RULE = re.compile(r"<([^<>\s]+)>")
 _DEFINED = re.compile(r"(public\s+)?<([^<>\s]+)>\s*=")
 
 
+class _Folder:
+    """A temporary folder that goes when this is dropped. (A TemporaryDirectory warns then: it wants to be told, but a
+    decoder that is lent out may still have to be made anew.)"""
+
+    def __init__(self) -> None:
+        self.name = tempfile.mkdtemp(prefix="offhook-grammar-")
+        weakref.finalize(self, shutil.rmtree, self.name, ignore_errors=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Grammar:
     """Two files that a decoder reads, and what lies behind them. The folder goes when this is dropped."""
@@ -48,7 +59,7 @@ class Grammar:
     fsg: Path
     dictionary: Path
     words: tuple[str, ...]
-    folder: tempfile.TemporaryDirectory[str]
+    folder: _Folder
 
 
 def compile_grammar(source: Path, dictionary: Path, *, reject: bool) -> Grammar:
@@ -64,7 +75,7 @@ def compile_grammar(source: Path, dictionary: Path, *, reject: bool) -> Grammar:
         graph = jsgf.build_fsg(jsgf.get_rule(f"{jsgf.get_name()}.{top}"), logmath, 1.0)
     except (ValueError, RuntimeError, TypeError, AttributeError):
         raise AgentError(f"{source}{_syntax_error(source)}: not a JSGF grammar") from None
-    folder = tempfile.TemporaryDirectory(prefix="offhook-grammar-")
+    folder = _Folder()
     fsg, own = Path(folder.name, "grammar.fsg"), Path(folder.name, "grammar.dict")
     graph.writefile(str(fsg))
     phrases = merged(parse_fsg(fsg.read_text(encoding="utf-8")))
