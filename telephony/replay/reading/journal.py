@@ -18,6 +18,9 @@ from telephony.replay.reading.speeches import Speaking
 from telephony.replay.reading.stalls import audio_until, stalls_in
 from telephony.replay.recorded import RecordedReply, RecordedSpeech, RecordedTool, RecordedUtterance, Stall
 
+#: Errors with which the agent gives up what it was about to say (agent/replies.py).
+_GIVEN_UP = ("reply", "voice", "hearing", "call")
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -191,7 +194,7 @@ class _Folded:
             self.wound_up = self.wound_up or (media_ms(event), text(event["reason"]))
         elif kind == "leave":
             self._on_leave(event)
-        elif kind == "playout.stopped" or (kind == "error" and event.get("where") != "stt"):
+        elif kind == "playout.stopped" or (kind == "error" and event.get("where") in _GIVEN_UP):
             self._cut(event)
         elif kind == "call.ended":
             self._cut(event)

@@ -161,15 +161,13 @@ class Speaking:
             clause.spoken, clause.from_memory, clause.ended = True, True, heard.complete
 
     def _place(self, clauses: list[_Clause], heard: _Heard) -> None:
-        if heard.end_ms <= heard.start_ms:
-            return
-        at_ms = float(heard.start_ms)
-        for number_of, clause in enumerate(clauses):
-            if not clause.spoken or not clause.pieces:
-                continue
-            if number_of and clause.first_ms is not None and clause.first_ms > at_ms:
+        spoken = [clause for clause in clauses if clause.spoken and clause.pieces]
+        # Cut off within its first word, an utterance has no span, though its beginning was heard.
+        at_ms: float | None = heard.start_ms if heard.end_ms > heard.start_ms else None
+        for place, clause in enumerate(spoken):
+            if clause.first_ms is not None and (at_ms is None or (place and clause.first_ms > at_ms)):
                 at_ms = next((begin for begin in self._begins if begin >= clause.first_ms), at_ms)
-            if at_ms >= heard.until_ms:
+            if at_ms is None or at_ms >= heard.until_ms:
                 return
             clause.heard_ms = round(at_ms)
             at_ms += clause.samples * 1000 / self.voice_hz
