@@ -1,0 +1,176 @@
+"""Running a call again: the same journal every time, in every mode, in whatever order and process; and honest words."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import subprocess
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.summary import parse_journal
+from telephony.replay.plan import Mode, Plan
+from telephony.replay.run import replay
+from tests.telephony.replay.parcel_call import parcel_call, parcel_recording
+
+#: Of another interpreter that has Offhook installed: what it makes of a call must be the same, byte for byte.
+OTHER_PYTHON = os.environ.get("OFFHOOK_OTHER_PYTHON", "")
+
+
+def journal_of(source: Path, plan: Plan, out: Path) -> bytes:
+    run = replay(source, plan, out)
+    assert run.folder is not None, run.failed
+    return (run.folder / "journal.jsonl").read_bytes()
+
+
+def events_of(folder: Path) -> list[dict[str, Any]]:
+    with (folder / "journal.jsonl").open("rb") as lines:
+        return list(parse_journal(lines))
+
+
+def one_of_many(source: Path, mode: Mode, out: Path) -> tuple[Mode, bytes]:
+    return mode, journal_of(source, Plan(mode=mode), out)
+
+
+def test_the_same_call_twenty_times_in_shuffled_parallel_runs_gives_twenty_identical_journals(tmp_path: Path) -> None:
+    modes: list[Mode] = ["same"] * 20 + ["rehear"] * 3 + ["anew"] * 3
+    random.Random(4).shuffle(modes)
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("forkserver")) as pool:
+        works = [pool.submit(one_of_many, parcel_call(), mode, tmp_path / str(n)) for n, mode in enumerate(modes)]
+        found = [work.result(timeout=60) for work in works]
+    for mode in ("same", "rehear", "anew"):
+        journals = [journal for of, journal in found if of == mode]
+        assert len(journals) == modes.count(mode)
+        assert len(set(journals)) == 1, f"{mode}: {len(set(journals))} different journals"
+        assert journals[0].count(b'"turn.committed"') == 4
+    # And in this process, after whatever ran here before.
+    assert journal_of(parcel_call(), Plan(mode="same"), tmp_path / "here") == next(j for m, j in found if m == "same")
+
+
+@pytest.mark.skipif(not OTHER_PYTHON, reason="OFFHOOK_OTHER_PYTHON names no interpreter that has Offhook installed")
+@pytest.mark.parametrize("mode", ["same", "rehear", "anew"])
+def test_another_python_gives_the_same_journal(mode: Mode, tmp_path: Path) -> None:
+    work = (
+        "import sys; from pathlib import Path; from telephony.replay.plan import Plan; "
+        "from telephony.replay.run import replay; "
+        "print(replay(Path(sys.argv[1]), Plan(mode=sys.argv[2]), Path(sys.argv[3])).folder)"
+    )
+    command = [OTHER_PYTHON, "-c", work, str(parcel_call()), mode, str(tmp_path / "other")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60, cwd=Path.cwd())
+    there = (Path(done.stdout.strip()) / "journal.jsonl").read_bytes()
+    assert there == journal_of(parcel_call(), Plan(mode=mode), tmp_path / "here")
+
+
+@pytest.mark.parametrize("mode", ["same", "rehear", "anew"])
+def test_a_call_run_again_goes_as_it_went(mode: Mode, tmp_path: Path) -> None:
+    run = replay(parcel_call(), Plan(mode=mode), tmp_path)
+    assert (run.failed, run.diverged, run.deterministic) == ("", None, True)
+    assert run.recorded is not None
+    assert [turn.text for turn in run.outcome.turns] == [turn.text for turn in run.recorded.turns]
+    moved = [
+        (now.voice_to_voice_ms or 0) - (then.voice_to_voice_ms or 0)
+        for now, then in zip(run.outcome.turns, run.recorded.turns, strict=True)
+    ]
+    assert max(map(abs, moved)) <= 20, "a frame at most: the wire's delay is the recorded one"
+    assert run.outcome.ended_by == run.recorded.ended_by == "agent: hangup"
+    assert [tool.name for tool in run.outcome.tools] == [tool.name for tool in run.recorded.tools]
+
+
+def test_in_same_mode_every_engine_is_served_from_the_record(tmp_path: Path) -> None:
+    run = replay(parcel_call(), Plan(mode="same"), tmp_path)
+    assert {name.split(":")[0] for name in run.served} == {"stt", "llm", "tts", "tool"}
+    assert not [name for name in run.served if name.endswith((": embedded", ": run", ": part", ": refused"))], (
+        run.served
+    )
+    (started, *_) = [event for event in events_of(run.folder or Path()) if event["kind"] == "call.started"]
+    assert started["engines"] == events_of(parcel_call())[0]["engines"]
+
+
+def test_slower_endpointing_moves_every_turn_by_as_much(tmp_path: Path) -> None:
+    before = replay(parcel_call(), Plan(), tmp_path / "before")
+    after = replay(parcel_call(), Plan(settings=("turns.trailing_ms=750",)), tmp_path / "after")
+    slower = [
+        now.stages["endpointing_ms"] - then.stages["endpointing_ms"]
+        for now, then in zip(after.outcome.turns, before.outcome.turns, strict=True)
+    ]
+    assert all(180 <= ms <= 220 for ms in slower), slower
+
+
+def test_a_question_that_the_record_cannot_answer_stops_the_run(tmp_path: Path) -> None:
+    plan = Plan(settings=('phrases.greeting="Another greeting altogether."',))
+    run = replay(parcel_call(), plan, tmp_path)
+    assert run.failed.startswith("diverged at turn 0"), run.failed
+    assert run.diverged is not None
+    assert run.folder is not None
+
+
+def test_with_an_embedded_engine_for_what_is_missing_it_goes_on(tmp_path: Path) -> None:
+    plan = Plan(settings=('phrases.greeting="Another greeting altogether."',), missing="embedded")
+    run = replay(parcel_call(), plan, tmp_path)
+    assert run.failed == ""
+    assert run.diverged is not None
+    assert (run.diverged.turn, run.diverged.what) == (0, "answered")
+    assert len(run.outcome.turns) == 4
+
+
+def test_a_reactive_caller_waits_for_a_slower_agent(tmp_path: Path) -> None:
+    slow = ("turns.trailing_ms=1500",)
+    run = replay(parcel_call(), Plan(mode="anew", caller="reactive", settings=slow, tools="run"), tmp_path)
+    assert run.failed == ""
+    assert [turn.text for turn in run.outcome.turns] == [turn.text for turn in (run.recorded or run.outcome).turns]
+    assert run.outcome.cutoffs == ()
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        (Plan(agent="nobody"), "there is no agent 'nobody'"),
+        (Plan(settings=("turns.trailing_mss=1",)), "--set turns.trailing_mss=1"),
+        (Plan(fault="nonsense"), "no such pattern or file of faults: nonsense"),
+    ],
+)
+def test_what_cannot_be_run_is_told_in_a_sentence(plan: Plan, told: str, tmp_path: Path) -> None:
+    run = replay(parcel_call(), plan, tmp_path)
+    assert told in run.failed
+    assert run.folder is None
+
+
+def test_a_plain_recording_has_no_engine_results_to_serve(tmp_path: Path) -> None:
+    run = replay(parcel_recording(), Plan(mode="same"), tmp_path)
+    assert "a plain recording holds no engine results; run it with --mode anew" in run.failed
+
+
+def test_an_older_journal_is_run_again_too(tmp_path: Path) -> None:
+    """Of version 1 before replay was made: no phrases, no decisions, no voice's rate, no settings."""
+    older = tmp_path / "CAolder"
+    shutil.copytree(parcel_call(), older)
+    lines = []
+    for event in events_of(parcel_call()):
+        if event["kind"] == "phrase":
+            continue
+        for name in ("voice_hz", "turns", "decision", "length"):
+            event.pop(name, None)
+        lines.append(json.dumps(event))
+    (older / "journal.jsonl").write_text("\n".join(lines) + "\n")
+    run = replay(older, Plan(), tmp_path / "out")
+    assert (run.failed, run.diverged) == ("", None)
+    assert [turn.text for turn in run.outcome.turns] == [turn.text for turn in (run.recorded or run.outcome).turns]
+
+
+def test_the_source_is_left_as_it_was(tmp_path: Path) -> None:
+    before = {path.name: path.read_bytes() for path in parcel_call().iterdir()}
+    replay(parcel_call(), Plan(), tmp_path)
+    assert {path.name: path.read_bytes() for path in parcel_call().iterdir()} == before
+
+
+def test_it_needs_no_time(tmp_path: Path) -> None:
+    """Not a benchmark: half a minute that took half a minute would not be virtual time."""
+    run = replay(parcel_call(), Plan(), tmp_path)
+    assert run.audio_ms > 25_000
+    assert run.took_s < 15
