@@ -30,8 +30,10 @@ def told(text: object, limit: int = MAX_TEXT) -> str:
 
 
 def words(text: object, limit: int = MAX_TEXT) -> str:
-    """Somebody's words, as an element: their direction of writing is their own and turns nothing else around."""
-    return f"<bdi>{told(text, limit)}</bdi>"
+    """Somebody's words, as an element: their direction of writing is their own and turns nothing else around. "" of
+    none."""
+    inner = told(text, limit)
+    return f"<bdi>{inner}</bdi>" if inner else ""
 
 
 def data_block(name: str, data: Any) -> str:

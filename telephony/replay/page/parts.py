@@ -13,6 +13,7 @@ MAX_LISTED = 50
 OPEN_LOOP = (
     "From here on the recorded caller answers an agent that no longer exists: what follows is shown, not scored."
 )
+REACTIVE = "From here on it is another conversation: what follows is shown, not scored."
 
 MODES = {
     "same": "engines from the record",
@@ -22,7 +23,7 @@ MODES = {
 }
 
 
-def facts(run: Run) -> list[str]:
+def facts(run: Run, *, timing: bool = True) -> list[str]:
     """How the run was made, in short phrases."""
     plan = run.plan
     out = [
@@ -36,7 +37,7 @@ def facts(run: Run) -> list[str]:
         out.append(f"fault: {plan.fault}")
     if not run.deterministic:
         out.append("not deterministic")
-    if run.took_s > 0:
+    if timing and run.took_s > 0:
         out.append(f"{run.audio_ms / 1000:.0f} s of audio in {run.took_s:.1f} s")
     return out
 
@@ -72,7 +73,12 @@ def tiles_html(score: Score, run: Run) -> str:
             ended is not None,
         ),
     ]
-    return '<dl class="tiles">' + "".join(_tile(*tile) for tile in tiles) + "</dl>"
+    return figures_html(tiles)
+
+
+def figures_html(figures: Sequence[tuple[str, str, str, bool]]) -> str:
+    """Figures in a row: name, value, note, and whether it is bad."""
+    return '<dl class="tiles">' + "".join(_tile(*figure) for figure in figures) + "</dl>"
 
 
 def _tile(name: str, value: str, note: str, alarm: bool) -> str:
@@ -91,15 +97,16 @@ def failed_html(run: Run) -> str:
     )
 
 
-def divergence_html(diverged: Divergence | None, *, reactive: bool) -> str:
+def divergence_html(diverged: Divergence | None, *, reactive: bool, before: str = "recorded") -> str:
     """Where the run first was another call than the record."""
     if diverged is None:
         return ""
-    rest = "" if reactive else f"<p>{OPEN_LOOP}</p>"
+    rest = f"<p>{REACTIVE if reactive else OPEN_LOOP}</p>"
     return (
         '<section class="notice alarm" aria-label="first divergence"><p><b>First divergence</b>: turn '
         f'{diverged.turn}, {told(diverged.what, 60)} <button type="button" class="seek" '
-        f'data-seek="{max(diverged.at_ms, 0)}">{seconds(diverged.at_ms)}</button></p><dl class="pair"><dt>recorded</dt>'
+        f'data-seek="{max(diverged.at_ms, 0)}">{seconds(diverged.at_ms)}</button></p>'
+        f'<dl class="pair"><dt>{told(before)}</dt>'
         f"<dd>{words(diverged.recorded) or '–'}</dd><dt>now</dt><dd>{words(diverged.now) or '–'}</dd></dl>{rest}"
         "</section>"
     )

@@ -26,7 +26,7 @@ from telephony.replay.page.score import score_of
 from telephony.replay.page.side import Side, recorded_side, run_side
 from telephony.replay.page.sound import FLAC_MS, MAX_AUDIO_BYTES, encode_sound
 from telephony.replay.page.timeline import EDGE_PX, NAMES_PX, overview_svg, scales, strip_html
-from telephony.replay.page.turns import turns_html
+from telephony.replay.page.turns import against_record, turns_html
 from telephony.replay.result import Run
 
 MAX_PAGE_BYTES = 24_000_000
@@ -49,25 +49,28 @@ def write_page(run: Run, path: Path, *, back: str = "") -> None:
     if run.diverged is not None or sides[0] is None:
         sides.append(recorded_side(run, RECORDED))
     body = [
-        head_html(run.name, _about(run, sides), back),
+        head_html(title_of(sides), [run.name, *facts(run), _ended(run)], back),
         failed_html(run),
         tiles_html(score_of(run), run),
         divergence_html(run.diverged, reactive=run.plan.caller == "reactive"),
     ]
-    tail = [turns_html(run, run.recorded, "the record")]
-    write_html(path, _with_time_line(f"{run.name}: a call, run again", body, tail, [run], sides))
+    tail = [turns_html(run, against_record(run))]
+    write_html(path, call_html(f"{run.name}: a call, run again", body, tail, [run], sides))
 
 
-def _about(run: Run, sides: Sequence[Side | None]) -> list[str]:
-    summary = next((side.scene.summary for side in sides if side is not None), {})
-    agent = str(summary.get("agent") or "")
-    ended = f"ended by {run.outcome.ended_by}" if run.outcome.ended_by else ""
-    return [f"with {agent}" if agent else "", *facts(run), ended]
+def title_of(sides: Sequence[Side | None]) -> str:
+    agents = [str(side.scene.summary.get("agent") or "") for side in sides if side is not None]
+    return f"A call with {next(filter(None, agents), 'an agent')}"
 
 
-def _with_time_line(
+def _ended(run: Run) -> str:
+    return f"ended by {run.outcome.ended_by}" if run.outcome.ended_by else ""
+
+
+def call_html(
     title: str, head: Sequence[str], tail: Sequence[str], runs: Sequence[Run], found: Sequence[Side | None]
 ) -> str:
+    """A page of one call: its head, its sides on one time line, what follows it, its runs' notes and errors."""
     sides = [side for side in found if side is not None]
     notes = [note for run in runs for note in run.notes] + [note for side in sides for note in side.notes]
     errors = [error for run in runs for error in run.outcome.errors]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.summary import latency_figures
+from telephony.replay.divergence import scored_turns
 from telephony.replay.outcome import DeadAir, Outcome, Turn
-from telephony.replay.result import Run
+from telephony.replay.result import Divergence, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,8 @@ def score_of(run: Run) -> Score:
 
 
 def is_scored(run: Run, turn: int) -> bool:
-    """Whether a turn lies before the run's first divergence. A reactive caller goes along with the agent, so that
-    all turns count."""
-    return run.diverged is None or run.plan.caller == "reactive" or turn < run.diverged.turn
+    """Whether a turn counts: it is not after the one of the run's first divergence."""
+    return run.diverged is None or turn <= scored_turns(run)
 
 
 def seconds(ms: int) -> str:
@@ -57,7 +57,7 @@ def turn_start_ms(turn: Turn) -> int:
     return next(at for at in starts if at is not None)
 
 
-def turn_marks(run: Run, turn: int) -> list[str]:
+def turn_marks(run: Run, turn: int, diverged: Divergence | None, *, scored: bool) -> list[str]:
     """What stands out of a turn: "cut off", "interrupted", "no answer", "diverged", "not scored"."""
     outcome = run.outcome
     marks = []
@@ -67,9 +67,9 @@ def turn_marks(run: Run, turn: int) -> list[str]:
         marks.append("interrupted")
     if turn and not _answered(outcome, turn):
         marks.append("no answer")
-    if run.diverged is not None and run.diverged.turn == turn:
+    if diverged is not None and diverged.turn == turn:
         marks.append("diverged")
-    if not is_scored(run, turn):
+    if not scored:
         marks.append("not scored")
     return marks
 

@@ -43,13 +43,12 @@ class Side:
 
 def run_side(run: Run, title: str) -> Side | None:
     """The run itself; None if it left no record."""
-    diverged = run.diverged if run.plan.caller == "open" else None
-    return read_side(run.folder, title, run.outcome, diverged) if run.folder is not None else None
+    return read_side(run.folder, title, run.outcome, run.diverged) if run.folder is not None else None
 
 
 def recorded_side(run: Run, title: str) -> Side | None:
     """What the run repeats; None if its source has no journal."""
-    return read_side(run.source, title, run.recorded or Outcome(), None)
+    return read_side(run.source, title, run.recorded or Outcome(), run.diverged)
 
 
 def read_side(folder: Path, title: str, outcome: Outcome, diverged: Divergence | None) -> Side | None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from telephony.replay.outcome import Outcome, Said, ToolRun, Turn
+from telephony.replay.outcome import Said, ToolRun, Turn
 from telephony.replay.page.html import short, told, words
 from telephony.replay.page.score import seconds, turn_marks, turn_start_ms
 from telephony.replay.picture.style import STAGE_STYLES
-from telephony.replay.result import Run
+from telephony.replay.result import Divergence, Run
+from telephony.replay.turn_changes import DEFAULT, TurnChange, signed, turn_changes
 
 MAX_ROWS = 2000
 BAR_PX_PER_MS = 0.08
 BAR_MOST_MS = 2500
 MAX_ARGUMENTS = 160
+NOTHING = "<i>nothing</i>"
 
 MARK_CLASSES = {
     "cut off": "alarm",
@@ -25,42 +28,68 @@ MARK_CLASSES = {
 }
 
 
-def turns_html(run: Run, before: Outcome | None, before_name: str) -> str:
-    """The table with its filters. `before` is what the run is held against ("recorded", or another run)."""
-    rows = [_turn(run, turn, before, before_name) for turn in run.outcome.turns[:MAX_ROWS]]
-    rows += _greeting(run, before)
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What a run is held against: its `name`, its turns beside the run's, and where the two part."""
+
+    name: str
+    changes: tuple[TurnChange, ...]
+    diverged: Divergence | None
+
+
+def against_record(run: Run) -> Against | None:
+    """A run beside its own record; None where there is none."""
+    if run.recorded is None:
+        return None
+    reactive = run.plan.caller == "reactive"
+    return Against("the record", turn_changes(run.recorded, run.outcome, run.diverged, reactive, DEFAULT), run.diverged)
+
+
+def turns_html(run: Run, against: Against | None) -> str:
+    """The table with its filters."""
+    if against is None:
+        changes = tuple(TurnChange(None, turn, scored=True) for turn in run.outcome.turns)
+    else:
+        changes = against.changes
+    rows = [_turn(run, change, against) for change in changes[:MAX_ROWS]]
+    rows += _greeting(run, against)
     rows += [_rejected(at_ms, turn, reason) for at_ms, turn, reason in run.outcome.rejected[:MAX_ROWS]]
     rows.sort(key=lambda row: row[0])
     choices = [("", "all turns")]
-    if before is not None:
-        choices.append(("differs", f"other than {before_name}"))
-    choices += [("tools", "with tools"), ("odd", "with something odd"), ("scored", "scored")]
+    if against is not None:
+        choices += [("differs", f"other than {against.name}"), ("scored", "scored")]
+    choices += [("tools", "with tools"), ("odd", "with something odd")]
     options = "".join(f'<option value="{value}">{told(text)}</option>' for value, text in choices)
-    against = f"<th>Against {told(before_name)}</th>" if before is not None else ""
+    head = f"<th>Against {told(against.name)}</th>" if against is not None else ""
     return (
         '<section class="turns" aria-labelledby="turns-title"><div class="bar"><h2 id="turns-title">Turns</h2>'
         '<label class="field">Find <input id="find" type="search" placeholder="a word, a tool" autocomplete="off">'
         f'</label><label class="field">Show <select id="show">{options}</select></label>'
         '<output id="shown" class="faint"></output></div><div class="wide">'
         '<table id="turns"><thead><tr><th>At</th><th>Understood</th><th>Answered, as heard</th><th>Wait</th>'
-        f"{against}<th>Note</th></tr></thead><tbody>{''.join(row for _, row in rows)}</tbody></table></div></section>"
+        f"{head}<th>Note</th></tr></thead><tbody>{''.join(row for _, row in rows)}</tbody></table></div></section>"
     )
 
 
-def _greeting(run: Run, before: Outcome | None) -> list[tuple[int, str]]:
+def _greeting(run: Run, against: Against | None) -> list[tuple[int, str]]:
     said = [one for one in run.outcome.said if one.turn == 0 and (one.text or one.said)]
     if not said:
         return []
     start_ms = max(said[0].start_ms, 0)
+    diverged = against.diverged if against is not None else None
     cells = [_at_cell(start_ms, "greeting"), _cell("Understood", ""), _cell("Answered", _replies(said))]
-    return [(start_ms, _row(start_ms, cells, [], run, 0, missing=1 if before is None else 2))]
+    cells += ["<td></td>"] * (1 if against is None else 2)
+    cells.append(_notes(turn_marks(run, 0, diverged, scored=True)))
+    return [(start_ms, _row(start_ms, cells, ["scored"]))]
 
 
-def _turn(run: Run, turn: Turn, before: Outcome | None, before_name: str) -> tuple[int, str]:
+def _turn(run: Run, change: TurnChange, against: Against | None) -> tuple[int, str]:
+    turn = change.now
+    if turn is None:
+        return _gone(change.base, against.name if against is not None else "")
     start_ms = max(turn_start_ms(turn), 0)
     said = [one for one in run.outcome.said if one.turn == turn.number and (one.text or one.said)]
     tools = [tool for tool in run.outcome.tools if tool.turn == turn.number]
-    other = next((one for one in before.turns if one.number == turn.number), None) if before is not None else None
     keys = '<span class="chip">keys</span> ' if turn.source not in ("voice", "") else ""
     cells = [
         _at_cell(start_ms, f"turn {turn.number}"),
@@ -68,24 +97,37 @@ def _turn(run: Run, turn: Turn, before: Outcome | None, before_name: str) -> tup
         _cell("Answered", _replies(said) + "".join(_tool(tool) for tool in tools)),
         _cell("Wait", _wait(turn)),
     ]
-    differs = ""
-    if before is not None:
-        differs = _difference(turn, other)
-        cells.append(_cell(f"Against {before_name}", differs or '<span class="faint">same</span>'))
-    marks = turn_marks(run, turn.number)
-    odd = bool(set(marks) - {"not scored", "interrupted"}) or any(tool.ok is False for tool in tools)
-    tags = [name for name, on in (("differs", differs), ("tools", tools), ("odd", odd)) if on]
-    return start_ms, _row(start_ms, cells, tags, run, turn.number)
+    if against is not None:
+        cells.append(_cell(f"Against {against.name}", _difference(change)))
+    marks = turn_marks(run, turn.number, against.diverged if against is not None else None, scored=change.scored)
+    cells.append(_notes(marks))
+    odd = set(marks) & {"cut off", "no answer", "diverged"} or any(tool.ok is False for tool in tools)
+    tags = {"differs": against is not None and is_change(change), "tools": tools, "odd": odd, "scored": change.scored}
+    return start_ms, _row(start_ms, cells, [tag for tag, on in tags.items() if on], unscored=not change.scored)
 
 
-def _row(start_ms: int, cells: list[str], tags: list[str], run: Run, turn: int, *, missing: int = 0) -> str:
-    marks = turn_marks(run, turn)
-    if "not scored" not in marks:
-        tags.append("scored")
-    notes = " ".join(f'<span class="chip {MARK_CLASSES[mark]}">{mark}</span>' for mark in marks)
-    cells += ["<td></td>"] * missing
-    unscored = ' class="unscored"' if "not scored" in marks else ""
-    return f'<tr data-s="{start_ms}" data-tags="{" ".join(tags)}"{unscored}>{"".join(cells)}{_cell("Note", notes)}</tr>'
+def _gone(turn: Turn | None, name: str) -> tuple[int, str]:
+    """A turn that only the other side has."""
+    if turn is None:
+        return 0, ""
+    start_ms = max(turn_start_ms(turn), 0)
+    cells = [
+        _at_cell(start_ms, "no such turn"),
+        _cell("Understood", '<span class="chip alarm">not there</span>'),
+        "<td></td><td></td>",
+        _cell(f"Against {name}", f"{words(turn.text)}<div>answered {words(turn.reply) or NOTHING}</div>"),
+        _notes(["not scored"]),
+    ]
+    return start_ms, _row(start_ms, cells, ["differs", "odd"], unscored=True)
+
+
+def _row(start_ms: int, cells: list[str], tags: list[str], *, unscored: bool = False) -> str:
+    kind = ' class="unscored"' if unscored else ""
+    return f'<tr data-s="{start_ms}" data-tags="{" ".join(tags)}"{kind}>{"".join(cells)}</tr>'
+
+
+def _notes(marks: list[str]) -> str:
+    return _cell("Note", " ".join(f'<span class="chip {MARK_CLASSES[mark]}">{mark}</span>' for mark in marks))
 
 
 def _rejected(at_ms: int, turn: int, reason: str) -> tuple[int, str]:
@@ -93,7 +135,7 @@ def _rejected(at_ms: int, turn: int, reason: str) -> tuple[int, str]:
         _at_cell(max(at_ms, 0), f"speech {turn}"),
         _cell("Understood", f'<span class="faint">not taken for a turn: {told(reason, 120)}</span>'),
     ]
-    return at_ms, f'<tr data-s="{max(at_ms, 0)}" data-tags="odd scored" class="rejected">{"".join(cells)}</tr>'
+    return at_ms, _row(max(at_ms, 0), cells, ["odd", "scored"])
 
 
 def _at_cell(at_ms: int, what: str) -> str:
@@ -152,22 +194,28 @@ def _wait(turn: Turn) -> str:
     return f"<b>{turn.voice_to_voice_ms} ms</b>{bar}"
 
 
-def _difference(turn: Turn, other: Turn | None) -> str:
-    """What of a turn is other than it was; "" if nothing is (its latency is told, not judged)."""
-    if other is None:
-        return '<span class="chip alarm">was not there</span>'
+def is_change(change: TurnChange) -> bool:
+    """Whether anything of the turn is other than it was, beyond noise."""
+    return change.heard or change.said or change.tools or change.moved or change.base is None
+
+
+def _difference(change: TurnChange) -> str:
+    """What of a turn was otherwise."""
+    base, now = change.base, change.now
+    if base is None or now is None:
+        return '<span class="chip alarm">not there</span>'
     parts = []
-    if other.text != turn.text:
-        parts.append(f"<div>understood {words(other.text) if other.text else '<i>nothing</i>'}</div>")
-    if other.reply != turn.reply:
-        parts.append(f"<div>answered {words(other.reply) if other.reply else '<i>nothing</i>'}</div>")
-    if other.voice_to_voice_ms != turn.voice_to_voice_ms:
-        parts.append(f"<div>{_moved(turn.voice_to_voice_ms, other.voice_to_voice_ms)}</div>")
-    return "".join(parts)
-
-
-def _moved(now_ms: int | None, then_ms: int | None) -> str:
-    if now_ms is None or then_ms is None:
-        return "was not answered" if then_ms is None else f"was {then_ms} ms"
-    kind = "slower" if now_ms > then_ms else "faster"
-    return f'was {then_ms} ms <span class="{kind}">{now_ms - then_ms:+d} ms</span>'
+    if change.heard:
+        parts.append(f"<div>understood {words(base.text) or NOTHING}</div>")
+    if change.said:
+        parts.append(f"<div>answered {words(base.reply) or NOTHING}</div>")
+    if change.tools:
+        parts.append("<div>other tools</div>")
+    if change.moved:
+        kind = "slower" if (change.wait_ms or 0) > 0 else "faster"
+        was = f"was {base.voice_to_voice_ms} ms " if base.voice_to_voice_ms is not None else ""
+        delta = signed(change.wait_ms) if change.wait_ms is not None else ""
+        parts.append(f'<div>{was}<span class="{kind}">{delta}</span></div>')
+        if change.label:
+            parts.append(f'<div class="faint">{told(change.label)}</div>')
+    return "".join(parts) or '<span class="faint same">same</span>'

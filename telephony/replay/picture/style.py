@@ -62,7 +62,16 @@ STAGE_STYLES = {
 }
 """Label and colour of each stage. Neighbours differ in lightness, so that they part without colour too."""
 
-FLAG_COLOURS = {"failed": ALARM, "error": ALARM, "cutoff": ALARM, "leave": MUTED, "line": "#8a5a00", "dead": "#8a4f9e"}
+FLAG_COLOURS = {
+    "failed": ALARM,
+    "error": ALARM,
+    "cutoff": ALARM,
+    "leave": MUTED,
+    "line": "#8a5a00",
+    "dead": "#8a4f9e",
+    "changed": ALARM,
+    "better": "#14703f",
+}
 """Of a flag's pole and words; INK for any other kind."""
 SPAN_COLOURS = {"gap": "#e69f00", "stall": "#e69f00", "dead": "#8a4f9e", "unscored": MUTED}
 
