@@ -21,8 +21,8 @@ HEADROOM_DB = 10.0
 speech has no noise to measure."""
 DIGITAL_SILENCE_DBFS = -90.0
 """Below lies no line's noise: zeros, put where no audio came."""
-SHORTEST_MS = 60
-"""Less loud audio than this is a click: the shortest word ("mm") has more."""
+SHORTEST_MS = 100
+"""Less loud audio than this is a click, or the other side's echo: the shortest word ("mm") has more."""
 SAME_UTTERANCE_MS = 700
 """A shorter pause lies within one utterance: callers pause inside a thought, between groups of digits."""
 

@@ -159,10 +159,11 @@ class Reactive:
 
     def _due(self, place: Place, now_ms: float) -> _Due | None:
         """When an act of this place begins; None while that cannot be told."""
-        if place.kind == "on":
-            return _Due(self._said_ms + place.ms)
         newest = takewhile(lambda burst: burst.end_ms > self._said_ms, reversed(self.ear.bursts))
         stretch = list(newest)[::-1]
+        if place.kind == "on":
+            note = "the agent spoke before, where it was silent in the record" if stretch and not place.bursts else ""
+            return _Due(self._said_ms + place.ms, note)
         if place.kind == "over":
             stretch = [burst for burst in stretch if burst.start_ms >= self._said_ms]
         if not stretch:

@@ -30,8 +30,8 @@ class Place:
 
     after: `ms` after the end of what the agent said last (below 0: shortly before it), which was `bursts` bursts with
     pauses of up to `pause_ms`. over: `ms` after the agent began, while it speaks. on: `ms` after the end of the
-    caller's own act before (of the first: after the stream's beginning), the agent being silent since, or speaking
-    all along (below 0: a key pressed while speaking).
+    caller's own act before (of the first: after the stream's beginning), the agent being silent since, or (`bursts`)
+    speaking all along; below 0: a key pressed while speaking.
     """
 
     kind: Literal["after", "over", "on"]
@@ -104,7 +104,7 @@ def place_of(start_ms: int, previous_ms: int, bursts: Sequence[Burst], stops: Se
     if last_ms > start_ms and not _anticipates(start_ms, last_ms, stops):
         begun = next((burst for burst in stretch if burst.start_ms >= previous_ms), None)
         if begun is None:
-            return Place("on", start_ms - previous_ms)
+            return Place("on", start_ms - previous_ms, len(stretch))
         return Place("over", round(start_ms - begun.start_ms))
     pauses = [after.start_ms - before.end_ms for before, after in pairwise(stretch)]
     return Place("after", round(start_ms - last_ms), len(stretch), round(max(pauses, default=0)))

@@ -81,6 +81,8 @@ def test_who_goes_on_after_a_pause_does_so_though_the_agent_cuts_in_now() -> Non
     caller = reactive(a_call([(2000, 3000), (3800, 4500)], [(200, 1400), (5000, 6000)]))
     call = Rehearsal(caller, 8000, speaks((200, 1400), (3500, 4300))).run(20_000)
     assert call.said() == [(0, 2000, 3000), (1, 3800, 4500)]
+    note = "what the caller said at 3.8 s: the agent spoke before, where it was silent in the record"
+    assert caller.notes[0] == note
 
 
 def test_an_agent_that_goes_on_is_heard_out_before_the_caller_speaks() -> None:

@@ -34,7 +34,7 @@ from tests.telephony.replay.callers.support import Span, a_call, track
         (1900, 0, [(100, 2000)], [], Place("after", -100, 1)),  # begins before the agent's very end
         (1900, 0, [(100, 2000)], [2010], Place("over", 1800)),  # ... which the caller brought about
         (1900, 1500, [(100, 1000)], [], Place("on", 400)),  # nothing said since
-        (1900, 1000, [(100, 3000)], [], Place("on", 900)),  # the agent speaks through both
+        (1900, 1000, [(100, 3000)], [], Place("on", 900, 1)),  # the agent speaks through both
         (2600, 1000, [(100, 1500), (2000, 3000)], [], Place("over", 600)),
         (50, 1000, [], [], Place("on", -950)),  # a key within speech
     ],
