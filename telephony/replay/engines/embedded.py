@@ -21,10 +21,11 @@ class Embedded:
         self._choices: list[EngineChoice] = [getattr(agent, kind), *(EngineChoice(name) for name in others)]
         self._engine: Any = None
 
-    async def get(self, what: str, turn: int | None = None) -> Any:
-        """The engine, started. Raises Diverged where the plan says to stop, or no such engine runs in this process.
+    async def get(self, what: str, turn: int | None = None, *, count: bool = True) -> Any:
+        """The engine, started, and counted as served unless `count` is False.
 
-        `what` says what the record has not got, `turn` where; see Serving.missing.
+        Raises Diverged where the plan says to stop, or no such engine runs in this process. `what` says what the record
+        has not got, `turn` where; see Serving.missing.
         """
         if self._serving.plan.missing == "stop":
             raise self._serving.missing(what, turn)
@@ -32,7 +33,8 @@ class Embedded:
             self._engine = await self._started()
         if self._engine is None:
             raise self._serving.missing(f"{what}, and the agent's engine is not in this process", turn)
-        self._serving.served[f"{self._kind}: embedded"] += 1
+        if count:
+            self._serving.served[f"{self._kind}: embedded"] += 1
         return self._engine
 
     async def _started(self) -> Any:

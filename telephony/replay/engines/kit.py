@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any
 
 from agent.context import CallContext
-from agent.definition import AgentDefinition, RecordMode
+from agent.definition import AgentDefinition
 from agent.errors import LocalError
 from agent.kit import EngineKit, build_kit, make_engine
 from telephony.replay.engines.embedded import Embedded
+from telephony.replay.engines.facts import record_mode
 from telephony.replay.engines.real import RealLlm, RealStt, RealTts
 from telephony.replay.engines.recorded_llm import RecordedLlm
 from telephony.replay.engines.recorded_stt import RecordedStt
@@ -85,9 +86,7 @@ def _recording_as_then(agent: AgentDefinition, plan: Plan, recorded: Recorded) -
     """Whether a call is recorded decides whether the caller is told so: what was said then is to be said now."""
     if any(setting.partition("=")[0].strip() == "record" for setting in plan.settings):
         return agent
-    started = next((event for event in recorded.events if event.get("kind") == "call.started"), {})
-    mode = next((mode for mode in get_args(RecordMode) if mode == started.get("record")), agent.record)
-    return replace(agent, record=mode)
+    return replace(agent, record=record_mode(recorded.events) or agent.record)
 
 
 def _engine(kind: str, from_record: bool, agent: AgentDefinition, serving: Serving) -> Any:

@@ -9,8 +9,10 @@ from dataclasses import replace
 
 from agent.context import CallContext
 from agent.dialogue import request_fields
+from agent.errors import EngineError
 from agent.llm.base import LlmEvent, LlmRequest, TextDelta, ToolCall
 from telephony.replay.engines.embedded import Embedded
+from telephony.replay.engines.facts import failures
 from telephony.replay.engines.serving import PAST_THE_RECORD_S, Serving
 from telephony.replay.recorded import RecordedReply
 
@@ -28,23 +30,29 @@ class RecordedLlm:
         self._serving = serving
         self._embedded = embedded
         self._given: dict[int, bool] = {}
+        failed, asked = failures(serving.recorded.events, "llm")
+        self._failed = failed if asked == len(serving.recorded.replies) else {}
 
     async def start(self) -> None:
         """Nothing to load."""
 
     async def stream(self, request: LlmRequest, ctx: CallContext) -> AsyncGenerator[LlmEvent, None]:
         """The recorded results at their recorded offsets. Raises Diverged where the record has none."""
-        reply = self._find(request)
-        if reply is None:
+        found = self._find(request)
+        if found is None:
             what = f"the model was not asked this in the record: {_last_words(request)!r}"
             async for event in self._anew(request, ctx, what, []):
                 yield event
             return
+        reply, failure = self._to_its_end(found), self._failed.get(found)
         began_s = ctx.now_s()
         for offset_ms, event in reply.events:
             await asyncio.sleep(max(0.0, began_s + offset_ms / 1000 - ctx.now_s()))
             yield _with_fresh_id(event, ctx)
-        await asyncio.sleep(max(0.0, began_s + reply.end_offset_ms / 1000 - ctx.now_s()))
+        end_ms = failure.offset_ms if failure is not None else reply.end_offset_ms
+        await asyncio.sleep(max(0.0, began_s + end_ms / 1000 - ctx.now_s()))
+        if failure is not None:
+            raise EngineError(failure.message)
         if not reply.cut:
             return
         if self._serving.plan.missing == "stop":
@@ -56,7 +64,8 @@ class RecordedLlm:
     async def close(self) -> None:
         await self._embedded.close()
 
-    def _find(self, request: LlmRequest) -> RecordedReply | None:
+    def _find(self, request: LlmRequest) -> int | None:
+        """The reply, by its place in the record."""
         wanted = request_fields(request)["input_hash"]
         replies = self._serving.recorded.replies
         alike = [index for index, reply in enumerate(replies) if wanted and reply.input_hash == wanted]
@@ -72,7 +81,21 @@ class RecordedLlm:
             return None
         self._given[chosen[0]] = True
         self._serving.served[f"llm: {how}"] += 1
-        return replies[chosen[0]]
+        return chosen[0]
+
+    def _to_its_end(self, index: int) -> RecordedReply:
+        """A reply that was cut off, and asked for again then, is known to its end."""
+        reply = self._serving.recorded.replies[index]
+        if not reply.cut or index in self._failed:
+            return reply
+        known = [_bare(event) for _, event in reply.events]
+        for other in self._serving.recorded.replies:
+            if other.input_hash == reply.input_hash and not other.cut:
+                events = [_bare(event) for _, event in other.events]
+                if events[: len(known)] == known:
+                    later = other.events[len(known) :]
+                    return replace(reply, events=reply.events + later, end_offset_ms=other.end_offset_ms, cut=False)
+        return reply
 
     def _opens(self, index: int) -> bool:
         """Whether a recorded reply answers the caller; the others answer a tool. (A noise may have cut the first one

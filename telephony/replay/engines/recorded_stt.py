@@ -13,6 +13,7 @@ from agent.ear import PREROLL_MS
 from agent.errors import EngineError
 from agent.stt.base import Partial, Transcript
 from telephony.replay.engines.embedded import Embedded
+from telephony.replay.engines.facts import decided_turns
 from telephony.replay.engines.serving import Serving
 from telephony.replay.recorded import RecordedUtterance
 
@@ -61,15 +62,12 @@ class RecordedSttCall:
         self.line_hz = line_hz
         self.rate_hz = rate_hz
         self.words_given: dict[int, int] = {}  # by index of the recorded utterance
-        self.by_hash: dict[str, int] = {}
-        decided: dict[int, str] = {}
-        for event in serving.recorded.events:
-            if event.get("kind") in ("turn.committed", "turn.rejected"):
-                decided[int(event.get("turn", 0))] = str(event.get("reason", ""))
-        self._decided = decided
+        self.whole: dict[int, bool] = {}  # those that were given to their end
+        self.by_hash: dict[str, list[int]] = {}
+        self._decided = decided_turns(serving.recorded.events)
         for index, utterance in enumerate(serving.recorded.utterances):
             if utterance.input_hash:
-                self.by_hash.setdefault(utterance.input_hash, index)
+                self.by_hash.setdefault(utterance.input_hash, []).append(index)
 
     def begin(self, on_partial: Callable[[Partial], None], hint: str = "") -> RecordedSttUtterance:
         """Start hearing what the recording has here."""
@@ -134,7 +132,7 @@ class RecordedSttUtterance:
                 await asyncio.sleep(max(0, serving.recorded.ended_ms - serving.now_ms()) / 1000 + SLACK_MS / 1000)
             elif utterances:
                 await asyncio.sleep(max(0.0, utterances[-1].final_delay_ms) / 1000)
-            same = self._by_hash()
+            same = self._by_hash(covered)
             found = same if same is not None else self._by_time(covered)
             if found is None:
                 return await self._heard_anew(utterances)
@@ -155,22 +153,18 @@ class RecordedSttUtterance:
     # --- what was heard here then
 
     def _covered(self) -> list[int]:
-        """The recorded utterances with speech within this one, but for those all of whose words were given."""
+        """The recorded utterances with speech within this one, but for those that were given to their end."""
         to_ms = self._serving.recorded_ms(self._heard_at_ms)
-        given = self._call.words_given
-        return [
-            index
-            for index in self._serving.overlapping(self._from_ms, to_ms)
-            if given.get(index, -1) < len(self._serving.recorded.utterances[index].text.split())
-        ]
+        return [index for index in self._serving.overlapping(self._from_ms, to_ms) if index not in self._call.whole]
 
-    def _by_hash(self) -> _Found | None:
+    def _by_hash(self, covered: list[int]) -> _Found | None:
         """The same audio to the sample: no doubt is left. Where the line has another rate, that cannot be seen."""
-        index = self._call.by_hash.get(self._hash.hexdigest()[:16])
-        if index is None or self._call.line_hz != self._call.rate_hz:
+        alike = self._call.by_hash.get(self._hash.hexdigest()[:16], [])
+        if not alike or self._call.line_hz != self._call.rate_hz:
             return None
+        index = next((index for index in covered if index in alike), alike[-1])
         utterance = self._serving.recorded.utterances[index]
-        self._give(index, len(utterance.text.split()))
+        self._give(index, len(utterance.text.split()), whole=True)
         return _Found("hash", utterance.text, utterance.confidence)
 
     def _by_time(self, covered: list[int]) -> _Found | None:
@@ -181,7 +175,8 @@ class RecordedSttUtterance:
         for index in covered:
             utterance = self._serving.recorded.utterances[index]
             if utterance.failed and self._call.asked(utterance):
-                raise EngineError(f'engine "{self._call.serving.recorded.engines.get("stt", "stt")}": failed, as then')
+                name = self._serving.recorded.engines.get("stt", "recorded")
+                raise EngineError(f'engine "{name}": no final text, as in the record')
             words, part = self._words(index, utterance, to_ms)
             if words is None:
                 return None
@@ -197,6 +192,7 @@ class RecordedSttUtterance:
         """This utterance's share of a recorded one's words, and whether it is only a part; None: not known."""
         began_late = self._from_ms - utterance.speech_start_ms > PREROLL_MS
         given = self._call.words_given.get(index)
+        part = utterance.failed or given is not None or began_late
         if given is None:
             given = len(_latest(utterance, self._from_ms).split()) if began_late else 0
         cut = utterance.speech_end_ms > to_ms + SLACK_MS
@@ -206,11 +202,13 @@ class RecordedSttUtterance:
                 return None, True
         else:
             words = utterance.text.split()
-        self._give(index, max(given, len(words)))
-        return words[given:], cut or utterance.failed or given > 0
+        self._give(index, max(given, len(words)), whole=not cut)
+        return words[given:], cut or part
 
-    def _give(self, index: int, words: int) -> None:
+    def _give(self, index: int, words: int, *, whole: bool) -> None:
         self._call.words_given[index] = words
+        if whole:
+            self._call.whole[index] = True
         if words:
             self._serving.understood(self._serving.recorded.utterances[index])
 
@@ -238,14 +236,16 @@ class RecordedSttUtterance:
     def _recorded_partials(self) -> Iterator[tuple[int, int, Partial]]:
         """(media time on the recording, where its utterance begins, partial), of all that may lie in this one."""
         before: list[str] = []
-        for utterance in self._serving.recorded.utterances:
-            if utterance.speech_end_ms < self._from_ms:
+        given = self._call.words_given
+        for index, utterance in enumerate(self._serving.recorded.utterances):
+            if utterance.speech_end_ms < self._from_ms or index in self._call.whole:
                 continue
             for at_ms, text, stable_chars in utterance.partials:
-                if at_ms >= self._from_ms + OPENING_MS:
-                    joined = " ".join([*before, text])
-                    stable = len(joined) - len(text) + stable_chars
-                    yield at_ms, utterance.speech_start_ms, Partial(joined, stable)
+                rest = " ".join(text.split()[given[index] :]) if index in given else text
+                if at_ms >= self._from_ms + OPENING_MS and rest:
+                    joined = " ".join([*before, rest])
+                    stable = len(joined) - max(0, len(text) - stable_chars)
+                    yield at_ms, utterance.speech_start_ms, Partial(joined, max(0, stable))
             before.append(utterance.text)
 
     def _await_partial(self) -> None:

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
+from dataclasses import replace
 
 from agent.audio.resample import StreamResampler
 from agent.context import CallContext
+from agent.errors import EngineError
 from agent.line import WordEnd
 from agent.speech.cache import PhraseCache
 from agent.tts.base import SpeechChunk, TtsEngine
 from telephony.replay.engines.embedded import Embedded
+from telephony.replay.engines.facts import failures
 from telephony.replay.engines.serving import PAST_THE_RECORD_S, Serving
-from telephony.replay.recorded import Recorded, RecordedSpeech
+from telephony.replay.engines.speech_audio import SpeechAudio
+from telephony.replay.recorded import RecordedSpeech
 
 #: What speaks where the agent's own voice cannot: it is installed with most services, or needs nothing at all.
 OTHER_VOICES = ("espeak", "synthetic")
 
 
 class RecordedTts:
-    """Looked up by text: a record holds one voice. The same text said again takes the next recorded time of it.
-
-    Its pieces have the journaled number of samples, at the journaled rate; their sound is cut from what the caller
-    heard, and is silence where that is not known.
+    """Looked up by text: a record holds one voice. The same text said again takes the next recorded time of it; one
+    that was said as part of another is cut out of that.
     """
 
     remote = False
@@ -33,57 +35,73 @@ class RecordedTts:
         self.name = recorded.engines.get("tts", "recorded")
         self.rate_hz = recorded.voice_hz
         self.identity = f"recorded/{self.name}"
+        self.audio = SpeechAudio(recorded)
         self._serving = serving
         self._embedded = embedded
         self._given: dict[int, bool] = {}
-        self._audio = _Audio(recorded)
+        # Only what an engine was asked for can have failed, or taken its time.
+        asked = [index for index, speech in enumerate(recorded.speeches) if not speech.from_memory]
+        failed, requests = failures(recorded.events, "tts")
+        self._failed = {asked[number]: failure for number, failure in failed.items()} if requests == len(asked) else {}
 
     async def start(self) -> None:
         """Nothing to load."""
 
     async def speak(self, text: str, ctx: CallContext) -> AsyncGenerator[SpeechChunk, None]:
         """The recorded pieces at their recorded offsets. Raises Diverged for a text that the record does not hold."""
-        speech = self._find(text)
-        if speech is None:
-            async for chunk in self.anew(text, 0, ctx, f"the voice did not say this in the record: {text[:60]!r}"):
+        index = self._find(text)
+        if index is None:
+            async for chunk in self._said_elsewhere(text, ctx):
                 yield chunk
             return
         self._serving.served["tts: text"] += 1
+        speech, failure = self._to_its_end(index), self._failed.get(index)
         began_s = ctx.now_s()
-        for offset_ms, chunk in self.chunks(speech):
+        for offset_ms, chunk in self.audio.chunks(speech):
             await asyncio.sleep(max(0.0, began_s + offset_ms / 1000 - ctx.now_s()))
             yield chunk
+        if failure is not None:
+            await asyncio.sleep(max(0.0, began_s + failure.offset_ms / 1000 - ctx.now_s()))
+            raise EngineError(failure.message)
         if speech.cut:
             if self._serving.plan.missing == "stop":
                 await asyncio.sleep(PAST_THE_RECORD_S)
             known = max((word.chars for piece in speech.pieces for word in piece.words), default=0)
-            async for chunk in self.anew(text, known, ctx, f"the voice was cut off in the record: {text[:60]!r}"):
+            engine = await self._embedded.get(f"the voice was cut off in the record: {text[:60]!r}")
+            async for chunk in self._anew(engine, text, known, ctx):
                 yield chunk
 
     async def close(self) -> None:
         await self._embedded.close()
 
-    def chunks(self, speech: RecordedSpeech) -> Iterator[tuple[float, SpeechChunk]]:
-        """(offset, piece) of a recorded speech."""
-        pcm = self._audio.of(speech)
-        at = 0
-        for piece in speech.pieces:
-            yield piece.offset_ms, SpeechChunk(pcm[2 * at : 2 * (at + piece.samples)], piece.words)
-            at += piece.samples
+    async def remembered(self, text: str, ctx: CallContext) -> tuple[SpeechChunk, ...] | None:
+        """The whole speech of a fixed phrase: recorded, or, where the plan wants so, by a voice of this process."""
+        speech = self.audio.best(text)
+        if speech is not None:
+            return tuple(chunk for _, chunk in self.audio.chunks(speech))
+        if self._serving.plan.missing == "stop":
+            return None
+        engine = await self._embedded.get(f"the phrase {text[:60]!r}", count=False)
+        return tuple([chunk async for chunk in self._anew(engine, text, 0, ctx)])
 
-    def whole(self, text: str) -> RecordedSpeech | None:
-        """A recorded speech of the text that is known to its end, the one that was heard best."""
-        whole = [speech for speech in self._serving.recorded.speeches if speech.text == text and not speech.cut]
-        return max(whole, key=self._audio.heard_samples, default=None)
+    async def _said_elsewhere(self, text: str, ctx: CallContext) -> AsyncGenerator[SpeechChunk, None]:
+        part = self.audio.part(text)
+        if part is not None:
+            self._serving.served["tts: part"] += 1
+            yield part
+            return
+        engine = await self._embedded.get(f"the voice did not say this in the record: {text[:60]!r}")
+        async for chunk in self._anew(engine, text, 0, ctx):
+            yield chunk
 
-    async def anew(self, text: str, known: int, ctx: CallContext, what: str) -> AsyncGenerator[SpeechChunk, None]:
-        """The text but for its first `known` characters, said by a voice of this process, at this one's rate."""
-        engine: TtsEngine = await self._embedded.get(what)
-        rest = text[known:]
-        if not rest.strip():
+    async def _anew(
+        self, engine: TtsEngine, text: str, known: int, ctx: CallContext
+    ) -> AsyncGenerator[SpeechChunk, None]:
+        """The text but for its first `known` characters, said by `engine`, at the recorded voice's rate."""
+        if not text[known:].strip():
             return
         resampler = StreamResampler(engine.rate_hz, self.rate_hz)
-        speech: AsyncGenerator[SpeechChunk, None] = engine.speak(rest, ctx)  # type: ignore[assignment]
+        speech: AsyncGenerator[SpeechChunk, None] = engine.speak(text[known:], ctx)  # type: ignore[assignment]
         async with aclosing(speech) as chunks:
             async for chunk in chunks:
                 pcm = resampler.push(chunk.pcm)
@@ -96,13 +114,26 @@ class RecordedTts:
         if flushed := resampler.flush():
             yield SpeechChunk(flushed)
 
-    def _find(self, text: str) -> RecordedSpeech | None:
-        alike = [(index, speech) for index, speech in enumerate(self._serving.recorded.speeches) if speech.text == text]
-        for index, speech in alike:
-            if index not in self._given and not speech.from_memory:
+    def _find(self, text: str) -> int | None:
+        """The speech, by its place in the record: the next one that an engine made, else any."""
+        alike = [index for index, speech in enumerate(self._serving.recorded.speeches) if speech.text == text]
+        for index in alike:
+            if index not in self._given and not self._serving.recorded.speeches[index].from_memory:
                 self._given[index] = True
-                return speech
-        return self.whole(text) or (alike[-1][1] if alike else None)
+                return index
+        best = self.audio.best(text)
+        return next((index for index in alike if self._serving.recorded.speeches[index] is best), None)
+
+    def _to_its_end(self, index: int) -> RecordedSpeech:
+        """A speech that was cut off, and said to its end at another time, is known whole."""
+        speech = self._serving.recorded.speeches[index]
+        best = self.audio.best(speech.text)
+        if not speech.cut or best is None or best.cut or index in self._failed:
+            return speech
+        late_ms = speech.pieces[-1].offset_ms if speech.pieces else 0.0
+        return replace(
+            best, pieces=tuple(replace(piece, offset_ms=max(piece.offset_ms, late_ms)) for piece in best.pieces)
+        )
 
 
 class RecordedPhrases(PhraseCache):
@@ -120,16 +151,8 @@ class RecordedPhrases(PhraseCache):
     async def warm(self, texts: Iterable[str], ctx: CallContext) -> None:
         """Take what the record has; of the rest, if the plan wants so, what a voice of this process says."""
         for text in texts:
-            if not text.strip() or text in self._memory:
-                continue
-            speech = self._voice.whole(text)
-            if speech is not None:
-                self._memory[text] = tuple(chunk for _, chunk in self._voice.chunks(speech))
-            elif self._serving.plan.missing == "stop":
-                self._memory[text] = None
-            else:
-                said = [chunk async for chunk in self._voice.anew(text, 0, ctx, f"the phrase {text[:60]!r}")]
-                self._memory[text] = tuple(said)
+            if text.strip() and text not in self._memory:
+                self._memory[text] = await self._voice.remembered(text, ctx)
 
     def get(self, text: str) -> tuple[SpeechChunk, ...] | None:
         """As PhraseCache.get. Raises Diverged for a phrase that the agent has in memory, and the record has not."""
@@ -138,37 +161,5 @@ class RecordedPhrases(PhraseCache):
         chunks = self._memory[text]
         if chunks is None:
             raise self._serving.missing(f"the phrase {text[:60]!r} was not said in the record")
-        self._serving.served["tts: memory"] += 1
+        self._serving.served["tts: memory" if self._voice.audio.best(text) is not None else "tts: embedded"] += 1
         return chunks
-
-
-class _Audio:
-    """Cuts speeches out of what the caller heard."""
-
-    def __init__(self, recorded: Recorded) -> None:
-        self._recorded = recorded
-        self._starts = sorted({each.heard_ms for each in recorded.speeches if each.heard_ms is not None})
-
-    def heard_samples(self, speech: RecordedSpeech) -> int:
-        """How many samples of the recording are this speech: up to the next one, and no more than it has."""
-        recorded = self._recorded
-        if recorded.heard is None or speech.heard_ms is None:
-            return 0
-        samples = sum(piece.samples for piece in speech.pieces)
-        wanted = -(-samples * recorded.rate_hz // recorded.voice_hz)
-        later = [start for start in self._starts if start > speech.heard_ms]
-        if later:
-            wanted = min(wanted, (later[0] - speech.heard_ms) * recorded.rate_hz // 1000)
-        return min(wanted, max(0, len(recorded.heard) // 2 - speech.heard_ms * recorded.rate_hz // 1000))
-
-    def of(self, speech: RecordedSpeech) -> bytes:
-        """All samples of a speech at the voice's rate, silent where it was not heard."""
-        recorded = self._recorded
-        size = 2 * sum(piece.samples for piece in speech.pieces)
-        count = self.heard_samples(speech)
-        if not count or recorded.heard is None or speech.heard_ms is None:
-            return bytes(size)
-        at = 2 * (speech.heard_ms * recorded.rate_hz // 1000)
-        resampler = StreamResampler(recorded.rate_hz, recorded.voice_hz)
-        pcm = resampler.push(recorded.heard[at : at + 2 * count]) + resampler.flush()
-        return pcm[:size].ljust(size, b"\0")

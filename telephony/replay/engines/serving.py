@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
+from telephony.replay.engines.facts import first_turn, keyed_turns
 from telephony.replay.plan import Plan
 from telephony.replay.recorded import Diverged, Recorded, RecordedUtterance
 
@@ -26,8 +27,8 @@ class Serving:
         self.served: Counter[str] = Counter()
         self.notes: list[str] = []
         self.diverged: Diverged | None = None
-        self._spoken = (0, 0)  # when the turn began that was understood last, and its number
-        self._keyed = tuple(_keyed_turns(recorded))
+        self._spoken = (0, first_turn(recorded.events))  # when the turn began that was understood last, and its number
+        self._keyed = tuple(keyed_turns(recorded.events))
 
     def now_ms(self) -> int:
         """Where on the recording the call is."""
@@ -61,13 +62,3 @@ class Serving:
             for index, each in enumerate(self.recorded.utterances)
             if each.speech_start_ms <= to_ms and each.speech_end_ms >= from_ms
         ]
-
-
-def _keyed_turns(recorded: Recorded) -> Iterator[tuple[int, int]]:
-    """(media time of an entry's last key, its turn), for every turn that was entered by keys."""
-    pressed_ms = 0
-    for event in recorded.events:
-        if event.get("kind") == "key":
-            pressed_ms = int(event.get("media_ms", 0))
-        elif event.get("kind") == "turn.committed" and event.get("source") == "keys":
-            yield pressed_ms, int(event.get("turn", 0))
