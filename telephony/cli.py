@@ -118,6 +118,10 @@ def call(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Also the TwiML, redirects, and the caller's own pacing.")
     ] = False,
+    fault: Annotated[
+        str | None,
+        typer.Option("--fault", metavar="PATTERN|FILE", help="What goes wrong on the line: docs/faults.md."),
+    ] = None,
     config: Config = None,
 ) -> None:
     """Ring a service as the carrier would. Status 0 if the caller was served (or answered, where nobody can tell here
@@ -137,6 +141,7 @@ def call(
         number=number,
         caller=caller,
         verbose=verbose,
+        fault=fault,
     )
     raise typer.Exit(run_loop(made))
 
@@ -149,6 +154,10 @@ def demo(
     wav: Annotated[Path, typer.Option("--wav", help="Where the call, as the caller heard it, is written.")] = Path(
         "demo.wav"
     ),
+    fault: Annotated[
+        str | None,
+        typer.Option("--fault", metavar="PATTERN|FILE", help="What goes wrong, also in engines: docs/faults.md."),
+    ] = None,
     config: Config = None,
     agent: Agent = None,
     port: Port = None,
@@ -161,7 +170,7 @@ def demo(
 
     settings = load_settings(config, agent=agent, port=port)
     configure("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
-    raise typer.Exit(run_loop(run_demo(settings, once=once, wav=wav)))
+    raise typer.Exit(run_loop(run_demo(settings, once=once, wav=wav, fault=fault)))
 
 
 @agents_app.command("list")

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from agent.errors import LocalError
 from telephony.conversation_view import ConversationView
+from telephony.faults.plan import load_faults
 from telephony.settings import Settings
 from telephony.terminal import plain
 from telephony.web.serve import PortTaken, Service, serve
@@ -26,34 +27,41 @@ CALL_DEADLINE_S = 120.0
 END_CHILD_S = 3.0
 
 
-async def run_demo(settings: Settings, *, once: bool, wav: Path) -> int:
-    """The exit status: with `once`, 0 only if the caller was served; else that of the service."""
+async def run_demo(settings: Settings, *, once: bool, wav: Path, fault: str | None = None) -> int:
+    """The exit status: with `once`, 0 only if the caller was served; else that of the service.
+
+    `fault`: a named pattern, or a file, of what goes wrong on the caller's line, and in the agent's engines and tools
+    (docs/faults.md); not with a public origin. Raises LocalError.
+    """
     console = Console(highlight=False, soft_wrap=True)
+    faults = load_faults(fault) if fault is not None else None
 
     async def ring(service: Service) -> int | None:
-        served = await _one_call(service, settings, wav, console)
+        served = await _one_call(service, settings, wav, console, fault)
         if once:
             return 0 if served else 1
         _how_to_go_on(service, settings, console)
         return None
 
+    if faults is not None:
+        console.print(Text(plain(f"What goes wrong, on purpose: {faults.name}. {faults.description}"), "yellow"))
     console.print(Text("Loading the agent's engines …", "dim"))
     if once:
         settings = settings.model_copy(update={"drain_s": 0.0})
     try:
-        return await serve(settings, ring)
+        return await serve(settings, ring, faults)
     except PortTaken:
         console.print(Text(f"Port {settings.port} is taken; using a free one.", "dim"))
-        return await serve(settings.model_copy(update={"port": 0}), ring)
+        return await serve(settings.model_copy(update={"port": 0}), ring, faults)
 
 
-async def _one_call(service: Service, settings: Settings, wav: Path, console: Console) -> bool:
+async def _one_call(service: Service, settings: Settings, wav: Path, console: Console, fault: str | None) -> bool:
     """Ring the service from a process of its own, over a real socket, and tell what came of it."""
     view = ConversationView(console)
     service.host.listen(view.on_event)
     agent = service.host.agents.default.definition.name
     console.print(Text(f"{agent} answers calls at {service.url}. A recorded caller rings it now.\n", "dim"))
-    report, complaint = await _caller(service, settings, wav)
+    report, complaint = await _caller(service, settings, wav, fault)
     console.print()
     if report is None:
         console.print(Text(f"The caller failed: {complaint}", "bold red"))
@@ -76,9 +84,12 @@ async def _one_call(service: Service, settings: Settings, wav: Path, console: Co
     return served
 
 
-async def _caller(service: Service, settings: Settings, wav: Path) -> tuple[dict[str, Any] | None, str]:
+async def _caller(
+    service: Service, settings: Settings, wav: Path, fault: str | None
+) -> tuple[dict[str, Any] | None, str]:
     """The report of `offhook call demo`, run as a child; or None, and what it said on stderr."""
     command = [sys.executable, "-m", "telephony.cli", "call", "demo", "--to", service.url, "--wav", str(wav), "--json"]
+    command += [] if fault is None else ["--fault", fault]
     # The caller signs with the token in this service's data folder, and looks for its record, wherever they were set.
     here = {"OFFHOOK_DATA_DIR": settings.data_dir, "OFFHOOK_CALLS_DIR": settings.calls_dir}
     environment = {**os.environ, **{name: str(path.resolve()) for name, path in here.items()}}

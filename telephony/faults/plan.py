@@ -12,7 +12,7 @@ from agent.kit import EngineKit
 from agent.tomlfile import did_you_mean
 from telephony.faults.engines import FaultyStt, FaultyTts, faulty_llm, faulty_tools
 from telephony.faults.frames import FrameFaults, NoFaults
-from telephony.faults.kinds import LineFault, LlmFault, SttFault, ToolFault, TtsFault
+from telephony.faults.kinds import Drop, LineFault, LlmFault, SttFault, ToolFault, TtsFault
 from telephony.faults.line import LineFaults
 from telephony.faults.reading import read_faults
 
@@ -42,9 +42,11 @@ class FaultPlan:
         """Whether engines or tools are."""
         return bool(self.stt_faults or self.llm_faults or self.tts_faults or self.tool_faults)
 
-    def line(self) -> FrameFaults:
-        """The faults of one call's line, from its first frame."""
-        return LineFaults(self.line_faults) if self.line_faults else NoFaults()
+    def line(self, *, again: bool = False) -> FrameFaults:
+        """The faults of one stream of a call, from its first frame. `again`: a later stream of the same call, which
+        came of the first one's drop: a line drops once."""
+        faults = [fault for fault in self.line_faults if not (again and isinstance(fault, Drop))]
+        return LineFaults(faults) if faults else NoFaults()
 
     def engines(self, kit: EngineKit) -> EngineKit:
         """The same engines, those with faults wrapped. Phrases in memory stay as they are, as in a real fault."""

@@ -20,6 +20,7 @@ import numpy as np
 
 from agent.errors import OffhookError, RemoteError
 from telephony import g711
+from telephony.faults.plan import FaultPlan
 from telephony.media_stream.carrier import Gap
 from telephony.sandbox.dial import DialBook
 from telephony.sandbox.ear import Ear
@@ -58,6 +59,7 @@ class SandboxCall:
         say_ms_per_word: float = SAY_MS_PER_WORD,
         time_factor: float = TIME_FACTOR,
         retry_pause_s: float = 0.0,
+        faults: FaultPlan | None = None,
     ) -> None:
         """Prepare a call; nothing is sent yet. LocalError if `to` or `fallback_url` is no address.
 
@@ -68,6 +70,7 @@ class SandboxCall:
         `say_ms_per_word`: how long a text of <Say> takes for each of its words (0: no time).
         `time_factor`: what a second of ringing, pausing or silence outside the streams really takes.
         `retry_pause_s`: before a webhook is asked again; Twilio's pages name no such pause.
+        `faults`: what goes wrong on the line; faults of engines are the service's, not the caller's.
         """
         self._voice_url = voice_url(to)
         self._fallback_url = None if fallback_url is None else web_address(fallback_url)
@@ -85,7 +88,9 @@ class SandboxCall:
         self._dials = DialBook(script.dial)
         self._streams: Streams | None = None
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._faults = faults or FaultPlan("")
         self.report = CallReport(self.call_sid, urldefrag(self._voice_url).url, script.name, now)
+        self.report.faults = self._faults.name
 
     async def run(self) -> CallReport:
         """Make the call. Never raises for what the service does: that is in the report's `errors`."""
@@ -98,7 +103,7 @@ class SandboxCall:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=connector) as http:
             limits, pause_s = self._limits, self._retry_pause_s
             hooks = Webhooks(http, self._auth_token, call, deadline_s=limits.answer_s, retry_pause_s=pause_s)
-            streams = Streams(hooks, self._talker, self._ear, self.report, self.account_sid)
+            streams = Streams(hooks, self._talker, self._ear, self.report, self.account_sid, self._faults)
             self._streams = streams
             await self._walk(hooks, streams, pace)
             begin_s = streams.started_s if streams.started_s is not None else rang_s

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from agent.errors import LocalError
 from telephony.auth import AUTH_TOKEN_FILE, auth_token
+from telephony.faults.plan import load_faults
 from telephony.sandbox.caller import CALLED, CALLER, SandboxCall
 from telephony.sandbox.script import find_script, load_script
 from telephony.sandbox.show import print_report
@@ -30,16 +31,19 @@ async def ring(
     number: str | None = None,
     caller: str | None = None,
     verbose: bool = False,
+    fault: str | None = None,
 ) -> int:
     """Make one call to `to`, or to the service of these settings. 0 if the caller was served, or answered where nobody
     can tell here what was understood; else 1.
 
     `trial`: as a trial account's number would. `fallback`: the number's fallback URL. `number`, `caller`: the called
-    and the calling number, else CALLED and CALLER. `verbose`: tell the sandbox's own doings too.
-    Raises LocalError for a script that cannot be read, a WAV that cannot be written, a number that is none, or a
-    missing auth token.
+    and the calling number, else CALLED and CALLER. `verbose`: tell the sandbox's own doings too. `fault`: a named
+    pattern, or a file, of what goes wrong on the line (docs/faults.md).
+    Raises LocalError for a script or faults that cannot be read, a WAV that cannot be written, a number that is none,
+    or a missing auth token.
     """
     what = load_script(find_script(script))
+    faults = load_faults(fault) if fault is not None else None
     to = to or settings.public_origin or settings.local_url()
     one = SandboxCall(
         what,
@@ -49,7 +53,13 @@ async def ring(
         caller=_number("--from", caller or CALLER),
         trial=trial,
         fallback_url=fallback,
+        faults=faults,
     )
+    if faults is not None and faults.of_engines:
+        where = one.report.to
+        one.report.warnings.append(
+            f"faults {faults.name}: the service at {where} is not ours to break; only its line is"
+        )
     report = await one.run()
     if wav is not None:
         try:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Iterable
 
 import aiohttp
 
 from agent.errors import RemoteError
+from telephony.faults.frames import FRAME_MS, Delivery, FrameFaults, NoFaults
 from telephony.media_stream.carrier import CarrierStream
 from telephony.media_stream.messages import FromCarrier, decode_to_carrier, encode
 from telephony.sandbox.ear import Ear, audible
-from telephony.sandbox.talker import FRAME_MS, Talker
+from telephony.sandbox.talker import Talker
 
 CLOSE_DEADLINE_S = 2.0
 """A peer that does not finish the closing handshake is left after this."""
@@ -30,12 +32,21 @@ class StreamLeg:
     """Carries one stream from its opening to its end. `offset_ms` is the call time at which the stream begins."""
 
     def __init__(
-        self, socket: aiohttp.ClientWebSocketResponse, carrier: CarrierStream, talker: Talker, ear: Ear
+        self,
+        socket: aiohttp.ClientWebSocketResponse,
+        carrier: CarrierStream,
+        talker: Talker,
+        ear: Ear,
+        faults: FrameFaults | None = None,
     ) -> None:
+        """`faults`: what happens to the caller's frames on their way."""
         self.carrier = carrier
+        self._faults = faults or NoFaults()
+        self._late: deque[Delivery] = deque()  # what a fault holds up, in the order in which it is to leave
+        self._late_timer: asyncio.TimerHandle | None = None
         self.offset_ms = 0.0
         self.caller_audio = bytearray()
-        """What was sent, from the stream's first sample."""
+        """What the caller said, from the stream's first sample."""
         self.lateness_ms: list[float] = []
         """Of each frame: how long after its deadline it was handed to the socket."""
         self.close_code: int | None = None
@@ -50,7 +61,8 @@ class StreamLeg:
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self, call_started_s: float | None) -> str:
-        """Until the stream ends: "closed" (by the service), "hang up" or "drop" (the caller). RemoteError if stuck.
+        """Until the stream ends: "closed" (by the service), "cut" (by a fault), "hang up" or "drop" (the caller).
+        RemoteError if stuck.
 
         `call_started_s` is when the call's first stream began; None if it is this one.
         """
@@ -74,12 +86,13 @@ class StreamLeg:
             for task in done:
                 task.result()  # raises what went wrong in it
             ended = pacer.result() if pacer in done else "closed"
-            if ended == "hang up" and not reader.done():
+            if ended == "hang up" and not reader.done() and self._faults.dropped(self._now_ms()) != "silence":
                 await self._say_goodbye(writer)
             return ended
         finally:
-            if self._timer is not None:
-                self._timer.cancel()
+            for timer in (self._timer, self._late_timer):
+                if timer is not None:
+                    timer.cancel()
             for task in (reader, writer, pacer):
                 task.cancel()
             await asyncio.gather(reader, writer, pacer, return_exceptions=True)
@@ -90,11 +103,14 @@ class StreamLeg:
         return (time.monotonic() - self._zero_s) * 1000
 
     def _send(self, messages: Iterable[FromCarrier]) -> None:
-        for message in messages:
-            self._outbox.put_nowait(message)
+        if self._faults.dropped(self._now_ms()) != "silence":
+            for message in messages:
+                self._outbox.put_nowait(message)
 
     async def _read(self) -> None:
         async for message in self._socket:
+            if self._faults.dropped(self._now_ms()) == "silence":
+                continue
             if message.type is aiohttp.WSMsgType.TEXT:
                 try:
                     asked = decode_to_carrier(message.data)
@@ -114,23 +130,38 @@ class StreamLeg:
             return  # the service has closed: this ends the stream, as the reader's end does
 
     async def _pace(self) -> str:
-        frame = 0
+        frame, begins_ms, ends_ms = 0, 0.0, self._faults.frame_ms()
         while True:
-            deadline_s = self._zero_s + (frame + 1) * FRAME_MS / 1000
+            deadline_s = self._zero_s + ends_ms / 1000
             # Also when late: a burst of frames must not keep the other tasks from running.
             await asyncio.sleep(max(0.0, deadline_s - time.monotonic()))
             self._send(self.carrier.advance(self._now_ms()))
-            stream_ms = frame * FRAME_MS
-            payload = self._talker.frame(self.offset_ms + stream_ms)
+            if self._faults.dropped(begins_ms) == "close":
+                return "cut"
+            payload = self._talker.frame(self.offset_ms + begins_ms)
             if self._talker.ended is not None:
                 return self._talker.ended
             self._send(self.carrier.digit(key) for key in self._talker.take_keys())
-            self._send((self.carrier.caller_audio(payload, stream_ms),))
+            self._late.extend(self._faults.push(frame * FRAME_MS, payload, ends_ms))
+            self._send_late(ends_ms)
             self.caller_audio += payload
             self.lateness_ms.append((time.monotonic() - deadline_s) * 1000)
             if self._outbox.qsize() > STALLED_MESSAGES:
                 raise RemoteError(f"the service does not read its socket: {self._outbox.qsize()} messages wait")
-            frame += 1
+            frame, begins_ms, ends_ms = frame + 1, ends_ms, ends_ms + self._faults.frame_ms()
+
+    def _send_late(self, now_ms: float) -> None:
+        """Send the frames that are due, and wake for the next that a fault holds up: it may be due between two."""
+        while self._late and self._late[0].due_ms <= now_ms:
+            delivery = self._late.popleft()
+            self._send((self.carrier.caller_audio(delivery.payload, delivery.media_ms),))
+        if self._late and self._late_timer is None:
+            due_ms = self._late[0].due_ms
+            self._late_timer = self._loop.call_later(max(0.0, due_ms - self._now_ms()) / 1000, self._on_late_due)
+
+    def _on_late_due(self) -> None:
+        self._late_timer = None
+        self._send_late(self._now_ms())
 
     def _arm(self) -> None:
         """Wake for the next mark, wherever between two frames it falls due."""

@@ -83,6 +83,8 @@ class CallReport:
     to: str
     script: str
     started_at: str
+    faults: str = ""
+    """The pattern, or file, of what goes wrong on purpose."""
     duration_ms: int = 0
     ended_by: str = ""
     """"agent hung up", "caller hung up", "caller dropped", "rejected", or the error: "error 11200: …", "error: …"."""

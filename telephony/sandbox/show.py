@@ -27,7 +27,8 @@ def print_report(
     if not (began or report.conversation) and report.errors:  # it never came to a conversation: only why
         _line(console, f"no call: {plain(report.errors[0])}{advice(report.errors[0])}", "red")
         return
-    _line(console, plain(f"{report.script}, {report.duration_ms / 1000:.1f} s, {report.ended_by}"), "bold")
+    faults = f", faults: {report.faults}" if report.faults else ""
+    _line(console, plain(f"{report.script}, {report.duration_ms / 1000:.1f} s, {report.ended_by}{faults}"), "bold")
     _print_transcript(outcome.transcript, console)
     if report.spoken:
         console.print(_waits(report, outcome))

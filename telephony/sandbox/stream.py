@@ -7,6 +7,7 @@ import asyncio
 import aiohttp
 
 from agent.errors import RemoteError
+from telephony.faults.plan import FaultPlan
 from telephony.media_stream.carrier import CarrierStream
 from telephony.sandbox.ear import Ear
 from telephony.sandbox.leg import StreamLeg
@@ -23,7 +24,10 @@ MAX_STREAMS = 25
 class Streams:
     """Holds a call's streams, one after another. `started_s`: when the first began, which is call time 0."""
 
-    def __init__(self, hooks: Webhooks, talker: Talker, ear: Ear, report: CallReport, account_sid: str) -> None:
+    def __init__(
+        self, hooks: Webhooks, talker: Talker, ear: Ear, report: CallReport, account_sid: str, faults: FaultPlan
+    ) -> None:
+        self._faults = faults
         self.legs: list[StreamLeg] = []
         self.started_s: float | None = None
         self._hooks = hooks
@@ -56,7 +60,8 @@ class Streams:
                 self._tell(callback, "stream-error", stream_sid, verb.name, problem)
                 return "refused", stream_sid
             carrier = CarrierStream(stream_sid, self._report.call_sid, self._account_sid, verb.parameters)
-            leg = StreamLeg(socket, carrier, self._talker, self._ear)
+            faults = self._faults.line(again=bool(self.legs))
+            leg = StreamLeg(socket, carrier, self._talker, self._ear, faults)
             self.legs.append(leg)
             self._tell(callback, "stream-started", stream_sid, verb.name)
             try:
@@ -66,7 +71,11 @@ class Streams:
                     self.started_s = leg.started_s
                 if not socket.closed:
                     await connector.close()
-        if ended == "closed" and leg.close_code not in (1000, 1001):
+        if ended == "cut":  # for the service as for Twilio, a stream that is over; the call goes on
+            self._report.warnings.append(f"the stream's socket was closed on purpose (faults: {self._faults.name})")
+            self._talker.stream_lost()
+            ended = "closed"
+        elif ended == "closed" and leg.close_code not in (1000, 1001):
             # A killed worker's socket ends so too. For Twilio the stream is over, as it is after a proper close.
             self._report.warnings.append(f"error 31921: the service's socket ended with code {leg.close_code}")
             self._talker.stream_lost()

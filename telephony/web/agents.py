@@ -13,6 +13,7 @@ from agent.context import CallContext
 from agent.definition import AgentDefinition
 from agent.errors import LocalError
 from agent.kit import EngineKit, build_kit
+from telephony.faults.plan import FaultPlan
 from telephony.settings import Settings
 
 
@@ -53,11 +54,16 @@ class ServedAgents:
 
 
 @contextlib.asynccontextmanager
-async def open_agents(settings: Settings, ctx: CallContext) -> AsyncIterator[ServedAgents]:
+async def open_agents(
+    settings: Settings, ctx: CallContext, faults: FaultPlan | None = None
+) -> AsyncIterator[ServedAgents]:
     """Load and warm every agent that the settings name; close their engines at the end.
 
-    Raises LocalError (AgentError among it) for one that cannot be served.
+    `faults`: what goes wrong, on purpose, in the engines and tools of the service's own agent.
+    Raises LocalError (AgentError among it) for one that cannot be served, and for faults where strangers may call.
     """
+    if faults is not None and settings.public_origin:
+        raise LocalError("a service with a public origin takes real calls: nothing is broken there on purpose")
     async with contextlib.AsyncExitStack() as stack:
         served: dict[str, ServedAgent] = {}
         for written in settings.agents():
@@ -72,6 +78,8 @@ async def open_agents(settings: Settings, ctx: CallContext) -> AsyncIterator[Ser
             make_private_folder(data_dir)
             kit = await build_kit(definition, ctx)
             stack.push_async_callback(kit.close)
+            if faults is not None and written == settings.agent:  # what is closed at the end is the kit itself
+                definition, kit = faults.tools(definition), faults.engines(kit)
             served[written] = ServedAgent(definition, kit, data_dir)
         yield ServedAgents(settings.agent, served)
 

@@ -24,6 +24,7 @@ from agent.privacy import NOTHING, Remembered
 from agent.record import CallRecord
 from agent.session import CallSession
 from telephony.admission import Admission, AdmissionBook
+from telephony.faults.plan import FaultPlan
 from telephony.logs.context import event
 from telephony.logs.source import source_of
 from telephony.media_stream.conversation import SESSION_END_S, until_both_end
@@ -340,14 +341,16 @@ class CallHost:
 
 
 @contextlib.asynccontextmanager
-async def open_host(settings: Settings, worker_secret: bytes) -> AsyncIterator[CallHost]:
-    """A host whose agents are loaded and warm. Raises LocalError for an agent that cannot be served."""
+async def open_host(
+    settings: Settings, worker_secret: bytes, faults: FaultPlan | None = None
+) -> AsyncIterator[CallHost]:
+    """A host whose agents are loaded and warm. `faults` and LocalError: as of `open_agents`."""
     make_private_folder(settings.calls_dir)
     # Decoding and synthesis run here, in native code without the GIL; more threads than cores only queue there.
     threads = max(4, (os.cpu_count() or 1) + 2)
     with ThreadPoolExecutor(threads, thread_name_prefix="offhook") as executor:
         ctx = LiveContext(executor, apart=ApartExecutor())
-        async with open_agents(settings, ctx) as agents:
+        async with open_agents(settings, ctx, faults) as agents:
             kept_days = agents.default.definition.retain_days
             pruning = asyncio.create_task(prune_for_ever(settings.calls_dir, kept_days, ctx))
             try:

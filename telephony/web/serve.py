@@ -18,6 +18,7 @@ from hypercorn.typing import ASGIFramework
 
 from agent.errors import LocalError
 from telephony.auth import auth_token, worker_secret
+from telephony.faults.plan import FaultPlan
 from telephony.logs.context import event
 from telephony.logs.setup import tell_suppressed
 from telephony.settings import Settings
@@ -92,16 +93,19 @@ def _explain(error: OSError, host: str, port: int) -> LocalError:
 
 
 @contextlib.asynccontextmanager
-async def open_service(settings: Settings, hurry: asyncio.Event | None = None) -> AsyncIterator[Service]:
+async def open_service(
+    settings: Settings, hurry: asyncio.Event | None = None, faults: FaultPlan | None = None
+) -> AsyncIterator[Service]:
     """A service that takes calls while the block runs; at its end it drains (settings.drain_s, cut short by `hurry`).
 
+    `faults`: what goes wrong on purpose, in a service that only this machine reaches.
     Raises LocalError for settings, an agent or a port that cannot be served; PortTaken among them.
     """
     token, secret = auth_token(settings), worker_secret(settings)
     listening = inherited_socket() or bind(settings.host, settings.port)
     with contextlib.closing(listening):
         port = int(listening.getsockname()[1])
-        async with open_host(settings, secret) as host:
+        async with open_host(settings, secret, faults) as host:
             check = SignatureCheck(token, public_origin=settings.public_origin, port=port)
             host.signatures = check
             access = Access(check, public_origin=settings.public_origin, operator_token=settings.operator_token)
@@ -141,8 +145,11 @@ def _config() -> Config:
     return config
 
 
-async def serve(settings: Settings, main: Callable[[Service], Awaitable[int | None]]) -> int:
-    """Serve while `main` runs, and, where it returns None, until a signal comes. The exit status.
+async def serve(
+    settings: Settings, main: Callable[[Service], Awaitable[int | None]], faults: FaultPlan | None = None
+) -> int:
+    """Serve while `main` runs, and, where it returns None, until a signal comes. The exit status. `faults`: as of
+    `open_service`.
 
     A signal ends `main` and drains; a second one cuts the draining short. 130 after Ctrl-C, 0 after SIGTERM.
     """
@@ -167,7 +174,7 @@ async def serve(settings: Settings, main: Callable[[Service], Awaitable[int | No
     if (pipe := parent_pipe()) is not None:
         loop.add_reader(pipe, on_parent_gone, pipe)
     try:
-        async with open_service(settings, hurry) as service:
+        async with open_service(settings, hurry, faults) as service:
             # What is loaded stays to the end: without it, Python's collector looks through all of it every now and then
             # (some 250 ms, in which no call is served), and the more so the more connections come and go.
             gc.collect()
