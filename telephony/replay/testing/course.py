@@ -76,7 +76,7 @@ class CourseSentences(Story):
             wait_ms, turn = waits[math.ceil(share * len(waits)) - 1]
             if wait_ms > bound:
                 unanswered = turn.voice_to_voice_ms is None
-                stages = ", ".join(f"{stage} {ms}" for stage, ms in turn.stages.items())
+                stages = ", ".join(f"{stage.removesuffix('_ms')} {ms}" for stage, ms in turn.stages.items())
                 self._fail(
                     f"the answers took longer than {bound:g} ms: {name} {wait_ms} ms",
                     turn.speech_end_ms or 0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from telephony.replay.outcome import Outcome
@@ -10,12 +10,14 @@ from telephony.replay.testing.lines import around, clock, short
 
 
 class Told:
-    """Makes the messages of one call. `page` writes the call's HTML page and gives its path, "" if there is none."""
+    """Makes the messages of one call. `page` writes the call's HTML page and gives its path, "" if there is none;
+    `notes` is what else was odd about the run."""
 
-    def __init__(self, outcome: Outcome, name: str, page: Callable[[], str]) -> None:
+    def __init__(self, outcome: Outcome, name: str, page: Callable[[], str], notes: Sequence[str] = ()) -> None:
         self._outcome = outcome
         self._name = name
         self._page = page
+        self._notes = notes
 
     def fail(self, what: str, at_ms: int, note: str, details: Mapping[str, str]) -> NoReturn:
         """Raise AssertionError: `what` is wrong, at `at_ms`, where an arrow says `note`; `details` are told by name."""
@@ -28,6 +30,7 @@ class Told:
         wide = max(map(len, details), default=0)
         told += [f"  {name:<{wide}}  {short(text)}" for name, text in details.items() if text]
         told += ["", *around(self._outcome, at_ms, note)]
+        told += [f"    ({short(note)})" for note in self._notes]
         page = self._page_or_why()
         return "\n".join([*told, *(["", f"  {page}"] if page else [])])
 

@@ -57,9 +57,9 @@ def around(outcome: Outcome, at_ms: int, note: str) -> list[str]:
     after = lines[len(before) : len(before) + AROUND]
     shown = [*map(_told, before[-AROUND:]), f"--> {clock(at_ms):>9}  {short(note)}", *map(_told, after)]
     if len(before) > AROUND:
-        shown.insert(0, f"    … {len(before) - AROUND} lines before")
+        shown.insert(0, f"    … {len(before) - AROUND} more before")
     left = len(lines) - len(before) - len(after)
-    return [*shown, *([f"    … {left} lines after"] if left else [])]
+    return [*shown, *([f"    … {left} more after"] if left else [])]
 
 
 def tool_call(run: ToolRun) -> str:

@@ -7,7 +7,7 @@ call that could not be run, or in which nothing happened, fails them all.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from agent.tomlfile import did_you_mean
 from telephony.replay.outcome import ToolRun
@@ -33,18 +33,29 @@ class CallStory(WordSentences, CourseSentences):
         for index in range(start, len(runs)):
             if runs[index].name == name and runs[index].ok and _takes(runs[index], arguments):
                 return ToolRan(self, index, arguments)
+        self._did_not_run(name, arguments, start)
+
+    def _did_not_run(self, name: str, arguments: Mapping[str, Any], start: int) -> NoReturn:
+        __tracebackhide__ = True
+        runs = self.outcome.tools
         wanted = call_text(name, arguments)
+        before = runs[start - 1] if start else None
         of_name = [run for run in runs[start:] if run.name == name]
-        near = next((run for run in of_name if _takes(run, arguments)), of_name[-1] if of_name else None)
+        asked = next((run for run in of_name if _takes(run, arguments)), None)
+        near = asked or (of_name[-1] if of_name else None)
+        what, note = "did not run", f"{wanted} is missing"
+        if asked is not None:
+            what = "gave no result" if asked.ok is None else "was refused" if refused(asked) else "failed"
+            note = tool_result(asked)
+        elif near is not None:
+            note = f"here: {_differences(near, arguments)}"
         there = [f"{tool_call(run)} at {clock(run.at_ms)}" for run in runs[start:]]
-        note = f"{wanted} is missing"
-        if near is not None:
-            note = f"{tool_result(near)}" if _takes(near, arguments) else f"here: {_differences(near, arguments)}"
+        place = near or before
         self._fail(
-            f"the tool {wanted} did not run" + (f" after {tool_call(runs[start - 1])}" if start else ""),
-            near.at_ms if near is not None else runs[start - 1].at_ms if start else self.outcome.duration_ms,
+            f"the tool {wanted} {what}" + (f" after {tool_call(before)}" if before is not None else ""),
+            place.at_ms if place is not None else self.outcome.duration_ms,
             note,
-            {"expected": wanted, "ran": "; ".join(there) or "no tool at all" + (" after it" if start else "")},
+            {"expected": wanted, "called": "; ".join(there) or "no tool at all" + (" after it" if start else "")},
         )
 
     def ran_no(self, name: str, /) -> Self:
@@ -68,6 +79,7 @@ class CallStory(WordSentences, CourseSentences):
         return self
 
     def _known(self, name: str) -> None:
+        __tracebackhide__ = True
         if self._tools is not None and name not in self._tools:
             raise ValueError(f"the agent has no tool {name!r}; {did_you_mean(name, self._tools)}")
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import NoReturn
+from typing import NoReturn, Self
 
+from agent.tools.registry import never_began
 from telephony.replay.outcome import Outcome, ToolRun, Turn
 from telephony.replay.result import Run
 from telephony.replay.testing.failing import Told
 from telephony.replay.testing.lines import clock, lines_of, short
-
-#: How a tool's result begins that was asked for, and did not run (agent/tools/registry.py).
-REFUSALS = ("there is no tool", "wrong arguments", "needs the caller's spoken yes")
 
 
 class Story:
@@ -34,7 +32,7 @@ class Story:
         self._name = name
         self._tools = tools
         self._page = page
-        self._told = Told(outcome, name, page)
+        self._told = Told(outcome, name, page, run.notes if run is not None else ())
         self._matched: set[int] = set()
 
     def __str__(self) -> str:
@@ -42,6 +40,12 @@ class Story:
 
     def __repr__(self) -> str:
         return f"<call {self._name or 'by hand'}: {len(self.outcome.turns)} turns, {clock(self.outcome.duration_ms)}>"
+
+    def took_place(self) -> Self:
+        """The call could be run, and somebody was heard in it. (Every other sentence says so too.)"""
+        __tracebackhide__ = True
+        self._took_place()
+        return self
 
     def _took_place(self) -> None:
         __tracebackhide__ = True
@@ -66,5 +70,4 @@ def turn_began_ms(turn: Turn | None, otherwise_ms: int) -> int:
 
 def refused(run: ToolRun) -> bool:
     """Asked for, and not run at all."""
-    error = run.result.get("error") if isinstance(run.result, Mapping) else None
-    return run.ok is False and isinstance(error, str) and error.startswith(REFUSALS)
+    return run.ok is False and never_began(run.result)

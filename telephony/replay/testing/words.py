@@ -129,6 +129,7 @@ class WordSentences(Story):
 
 
 def _need(texts: Sequence[str], sentence: str) -> None:
+    __tracebackhide__ = True
     if not texts:
         raise ValueError(f"{sentence}() needs at least one text: without one it says nothing")
     for text in texts:

@@ -15,7 +15,7 @@ TOOLS = frozenset({"find_order", "cancel_order", "hang_up", "transfer_to_person"
 
 PARCEL = Outcome(
     turns=(
-        Turn(1, "where is my parcel", "speech", 2000, 3200, 3800, "What's the number?", 700, {"endpointing": 576}),
+        Turn(1, "where is my parcel", "speech", 2000, 3200, 3800, "What's the number?", 700, {"endpointing_ms": 576}),
         Turn(2, "four two one nine", "speech", 6000, 8000, 8600, "Order four, two, one, nine is on its way,", 900),
         Turn(3, "goodbye", "speech", 10_600, 11_000, 11_600, "Goodbye.", 650),
     ),

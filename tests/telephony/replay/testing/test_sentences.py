@@ -73,9 +73,9 @@ FAIL: list[tuple[CallStory, Sentence, str, list[str]]] = [
     (call(), lambda it: it.ran("find_order", number="4219"), "0:08.610", ["here: no number"]),
     (call(), lambda it: it.ran("cancel_order"), "0:12.400", ["find_order(", "at 0:08.610", "hang_up("]),
     (with_(tools=()), lambda it: it.ran("cancel_order"), "0:12.400", ["no tool at all"]),
-    (with_(tools=(FAILED,)), lambda it: it.ran("find_order"), "0:08.610", ["the tool failed"]),
-    (with_(tools=(REFUSED,)), lambda it: it.ran("cancel_order"), "0:08.610", ["spoken yes"]),
-    (with_(tools=(HANGS,)), lambda it: it.ran("find_order"), "0:08.610", ["had not returned"]),
+    (with_(tools=(FAILED,)), lambda it: it.ran("find_order"), "0:08.610", ["find_order() failed", "the tool failed"]),
+    (with_(tools=(REFUSED,)), lambda it: it.ran("cancel_order"), "0:08.610", ["was refused", "spoken yes"]),
+    (with_(tools=(HANGS,)), lambda it: it.ran("find_order"), "0:08.610", ["gave no result", "had not returned"]),
     (call(), lambda it: it.ran("hang_up").before("find_order"), "0:08.610", ["did not run before", "was first"]),
     (call(), lambda it: it.ran("find_order").before("cancel_order"), "0:12.400", ["cancel_order() did not run"]),
     (call(), lambda it: it.ran("hang_up").then("find_order"), "0:11.610", ["did not run after hang_up("]),
@@ -201,7 +201,7 @@ the caller did not hear "and comes tomorrow": it was said, but cut off (parcel, 
   said      "Order four, two, one, nine is on its way, and comes tomorrow."
   heard     "Order four, two, one, nine is on its way,"
 
-    … 5 lines before
+    … 5 more before
      0:08.610  tool    find_order(order_number="4219") -> {"outcome": "in_transit"}
      0:08.900  agent   "Order four, two, one, nine is on its way," – cut off; all of it: "Order four, two, one, nine is on its way, and comes tomorrow."
      0:10.600  caller  "goodbye"
