@@ -7,7 +7,7 @@ one of them no longer is. The turn of the difference itself still counts.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.summary import STAGES, latency_figures, percentile
 from telephony.replay.divergence import first_divergence
@@ -18,8 +18,8 @@ from telephony.replay.turn_changes import DEFAULT, Bounds, TurnChange, changed_c
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One call on both sides. `failed`: why there is nothing to compare, "" if there is; `vanished`: `now` has failed,
-    or is not there, where `base` did well."""
+    """One call on both sides. `failed`: why it is not compared, or only as far as both came; "" if it is. `vanished`:
+    `now` has failed, or is not there, where `base` did well."""
 
     name: str
     base: Run | None
@@ -81,15 +81,22 @@ def pair_runs(base: Iterable[Run], now: Iterable[Run]) -> list[tuple[Run | None,
     return [*pairs, *((None, run) for run in left)]
 
 
+def as_recorded(run: Run) -> Run | None:
+    """The record itself in the place of a run, to compare the run with; None where the source has no journal."""
+    if run.recorded is None:
+        return None
+    return replace(run, outcome=run.recorded, folder=None, diverged=None, failed="", deterministic=True, notes=())
+
+
 def compare(base: Run | None, now: Run | None, bounds: Bounds = DEFAULT) -> Comparison:
     """One call's two runs; None where a side has none. Raises ValueError for two of them."""
     some = base or now
     if some is None:
         raise ValueError("nothing to compare: neither side has this call")
-    if base is None or now is None or base.failed or now.failed:
-        sides = [_state(base), _state(now)]
-        vanished = base is not None and not base.failed
-        failed = "; ".join(f"{side} {state}" for side, state in zip(("base", "now"), sides, strict=True) if state)
+    states = {"base": _state(base), "now": _state(now)}
+    failed = "; ".join(f"{side} {state}" for side, state in states.items() if state)
+    vanished = bool(states["now"]) and not states["base"]
+    if base is None or now is None or (failed and not (base.outcome.turns and now.outcome.turns)):
         return Comparison(some.name, base, now, failed=failed, vanished=vanished)
     reactive = "reactive" in (base.plan.caller, now.plan.caller)
     diverged = first_divergence(base.outcome, now.outcome, reactive=reactive)
@@ -97,7 +104,8 @@ def compare(base: Run | None, now: Run | None, bounds: Bounds = DEFAULT) -> Comp
     new, gone = changed_cutoffs(base.outcome, now.outcome, turns, diverged)
     until_ms = max(base.outcome.duration_ms, now.outcome.duration_ms) if diverged is None else diverged.at_ms
     barge_ins = [sum(at_ms <= until_ms for at_ms in run.outcome.barge_ins_ms) for run in (base, now)]
-    return Comparison(some.name, base, now, turns, diverged, new, gone, (barge_ins[0], barge_ins[1]))
+    both = barge_ins[0], barge_ins[1]
+    return Comparison(some.name, base, now, turns, diverged, new, gone, both, failed, vanished)
 
 
 def compare_all(pairs: Iterable[tuple[Run | None, Run | None]], bounds: Bounds = DEFAULT) -> Summary:
@@ -134,7 +142,7 @@ class _Counts:
 
     def __init__(self, comparisons: tuple[Comparison, ...]) -> None:
         scored = [(number, turn) for number, one in enumerate(comparisons) for turn in one.scored]
-        self.calls = sum(not one.failed for one in comparisons)
+        self.calls = sum(bool(one.turns) or not one.failed for one in comparisons)
         self.turns = len(scored)
         self.unscored = sum(not turn.scored for one in comparisons for turn in one.turns)
         self.heard = sum(turn.heard for _, turn in scored)
@@ -145,7 +153,8 @@ class _Counts:
         self.gone_cutoffs = sum(len(one.gone_cutoffs) for one in comparisons)
         self.vanished = sum(one.vanished for one in comparisons)
         self.uncompared = sum(bool(one.failed) and not one.vanished for one in comparisons)
-        parted = [one for one in comparisons if one.diverged is not None]
+        """Not, or not to its end."""
+        parted = [one for one in comparisons if one.diverged is not None and not one.failed]
         plainly = [one for one in parted if not any(turn.heard or turn.said or turn.tools for turn in one.scored)]
         self.interrupted = sum(one.diverged is not None and one.diverged.what == "interrupted" for one in plainly)
         self.elsewhere = len(plainly) - self.interrupted

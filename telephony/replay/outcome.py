@@ -9,7 +9,7 @@ from typing import Any
 from agent.summary import summarise, whole_ms
 from telephony.replay.silences import NOISE_MS, Owed, Spoken, Stretch, cutoffs, dead_air
 
-_UNWEIGHED = ("short", "leaving")
+UNWEIGHED = ("short", "leaving")
 """Reasons of a rejected turn that never had a text looked for: the caller did not expect an answer to it."""
 
 
@@ -219,7 +219,7 @@ class _Fold:
         elif kind == "turn.rejected":
             reason = str(event.get("reason", ""))
             self.rejected.append((at_ms, turn, reason))
-            if reason not in _UNWEIGHED:
+            if reason not in UNWEIGHED:
                 self._weighed[turn] = False
                 self._ask_again = turn
 

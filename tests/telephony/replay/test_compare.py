@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.definition import TurnSettings
-from telephony.replay.compare import Comparison, compare, compare_all, pair_runs
+from telephony.replay.compare import Comparison, as_recorded, compare, compare_all, pair_runs
 from telephony.replay.outcome import Cutoff, Outcome, outcome_of
 from telephony.replay.plan import Plan
 from telephony.replay.result import Run
@@ -27,7 +27,7 @@ LAST = ("thank you", "Goodbye.")
 
 def run(events: list[dict[str, Any]] | Outcome, name: str = "CA1", **fields: Any) -> Run:
     outcome = events if isinstance(events, Outcome) else outcome_of(events)
-    return Run(name, Path(f"calls/{name}"), Plan(), None, outcome, None, **fields)
+    return replace(Run(name, Path(f"calls/{name}"), Plan(), None, outcome, None), **fields)
 
 
 def five(**how: int) -> list[Run]:
@@ -173,7 +173,7 @@ def test_a_turn_that_is_missing() -> None:
 
 
 def test_calls_that_vanished_failed_or_are_new() -> None:
-    failed = replace(BASE, failed="the disk is full")
+    failed = replace(BASE, failed="the disk is full", outcome=Outcome())
     cases: list[tuple[Run | None, Run | None, str, bool]] = [
         (BASE, None, "now has no such call", True),
         (BASE, failed, "now failed: the disk is full", True),
@@ -192,6 +192,27 @@ def test_calls_that_vanished_failed_or_are_new() -> None:
     assert summary.reasons == ("1 call lost",)
     with pytest.raises(ValueError, match="neither side"):
         compare(None, None)
+
+
+def test_a_run_that_stopped_is_compared_as_far_as_it_came() -> None:
+    slow = call(*TURNS, slower_ms=200)
+    stopped = run([one for one in slow if one["media_ms"] < 9000], failed="diverged at turn 3: no such result")
+    summary = compare_all([(BASE, stopped)])
+    (comparison,) = summary.comparisons
+    assert (comparison.failed, comparison.vanished) == ("now failed: diverged at turn 3: no such result", True)
+    assert [turn.scored for turn in comparison.turns] == [True, True, False]
+    assert summary.verdict == (
+        "endpointing +200 ms in 2 of 2 turns (1 call); 0 new cutoffs; words changed in 0 turns; "
+        "1 turn after that not scored; 1 call lost"
+    )
+    assert summary.reasons[-1] == "1 call lost"
+
+
+def test_a_run_is_compared_with_its_record() -> None:
+    now = run(call(*TURNS, slower_ms=200), failed="late")
+    assert as_recorded(now) is None
+    summary = compare_all([(as_recorded(replace(now, recorded=BASE.outcome, failed="")), replace(now, failed=""))])
+    assert summary.verdict.startswith("endpointing +200 ms in 3 of 3 turns (1 call); ")
 
 
 def test_runs_are_paired_by_their_source() -> None:
