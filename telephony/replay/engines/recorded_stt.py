@@ -158,11 +158,17 @@ class RecordedSttUtterance:
         return [index for index in self._serving.overlapping(self._from_ms, to_ms) if index not in self._call.whole]
 
     def _by_hash(self, covered: list[int]) -> _Found | None:
-        """The same audio to the sample: no doubt is left. Where the line has another rate, that cannot be seen."""
-        alike = self._call.by_hash.get(self._hash.hexdigest()[:16], [])
-        if not alike or self._call.line_hz != self._call.rate_hz:
+        """The same audio to the sample: here, or, where nothing else was heard here, wherever it was not given yet.
+
+        Where the line has another rate, that cannot be seen.
+        """
+        if self._call.line_hz != self._call.rate_hz:
             return None
-        index = next((index for index in covered if index in alike), alike[-1])
+        alike = self._call.by_hash.get(self._hash.hexdigest()[:16], [])
+        chosen = [index for index in alike if (index in covered if covered else index not in self._call.whole)]
+        if not chosen:
+            return None
+        index = chosen[0]
         utterance = self._serving.recorded.utterances[index]
         self._give(index, len(utterance.text.split()), whole=True)
         return _Found("hash", utterance.text, utterance.confidence)

@@ -140,12 +140,22 @@ async def test_joined_ones_are_shown_joined() -> None:
 
 
 @virtual
-async def test_the_same_audio_is_the_same_utterance_whenever_it_comes() -> None:
+async def test_the_same_audio_is_the_same_utterance_also_where_nothing_was_heard_then() -> None:
     audio = hashlib.sha256(FRAME * 50).hexdigest()[:16]
     serving = books(a_record(utterances=(PARCEL, replace(YES, input_hash=audio))))
-    assert await hear(ear(serving), 1100, 2100) == Transcript("yes do", 0.7)
+    call = ear(serving)
+    assert await hear(call, 8000, 9000) == Transcript("yes do", 0.7)
     assert serving.served == {"stt: hash": 1}
     assert serving.turn == 2
+    with pytest.raises(Diverged):
+        await hear(call, 10_000, 11_000)
+
+
+@virtual
+async def test_what_was_heard_here_goes_before_the_same_audio_elsewhere() -> None:
+    audio = hashlib.sha256(FRAME * 105).hexdigest()[:16]
+    serving = books(a_record(utterances=(PARCEL, replace(YES, input_hash=audio))))
+    assert (await hear(ear(serving), 1100, 3200)).text == PARCEL.text
 
 
 @virtual
@@ -161,7 +171,8 @@ async def test_hashes_say_nothing_on_a_line_of_another_rate() -> None:
     audio = hashlib.sha256(FRAME * 50).hexdigest()[:16]
     serving = books(a_record(utterances=(PARCEL, replace(YES, input_hash=audio))))
     call = RecordedStt(serving, own("stt", serving)).call(VirtualContext(), line_hz=16000)
-    assert (await hear(call, 1100, 2100)).text == "where is my"
+    with pytest.raises(Diverged):
+        await hear(call, 8000, 9000)
 
 
 @pytest.mark.parametrize("reason", ["no text", "stt"])
