@@ -26,7 +26,7 @@ from telephony.replay.plan import Channel
 from telephony.replay.reading.disguise import law_of
 from telephony.replay.reading.riff import RiffFacts, riff_facts
 
-MAX_HOURS = 2
+MAX_HOURS: float = 2
 """Of a longer recording so much is read: 115 MB a channel at 8 kHz. A service's calls last half an hour at most, unless
 an agent says otherwise."""
 RATES_HZ = (4000, 192_000)
@@ -81,7 +81,7 @@ def read_audio(path: Path, *, to_hz: int | None = None) -> Audio:
         facts = riff_facts(head, size)
         if facts is not None:
             _check(path, facts.rate_hz, facts.channels)
-        file.seek(0)
+        os.lseek(file.fileno(), 0, os.SEEK_SET)  # the library reads the descriptor; seek() may move in the buffer only
         return _read_coded(path, file, facts, to_hz)
 
 
@@ -140,7 +140,7 @@ def _check(path: Path, rate_hz: int, channels: int) -> None:
 
 
 def _read_raw(path: Path, file: BinaryIO, to_hz: int | None) -> Audio:
-    most = MAX_HOURS * 3600 * g711.RATE_HZ
+    most = int(MAX_HOURS * 3600 * g711.RATE_HZ)
     data = file.read(most + 1)
     if data[:4] in (b"RIFF", b"fLaC", b"OggS", b"FORM") or data[:4] == b".snd":
         raise LocalError(
@@ -180,8 +180,7 @@ def _read_coded(path: Path, file: BinaryIO, facts: RiffFacts | None, to_hz: int 
 
 def _unknown(path: Path, file: BinaryIO) -> LocalError:
     """What cannot be read as audio: maybe it is, but has no header."""
-    file.seek(0)
-    law = law_of(file.read(LOOKED_AT_BLOCKS * BLOCK_FRAMES))
+    law = law_of(os.pread(file.fileno(), LOOKED_AT_BLOCKS * BLOCK_FRAMES, 0))
     if law:
         name = path.with_suffix(_SUFFIXES[law]).name
         return LocalError(f"{path}: no header, and its bytes sound like {law} at 8 kHz: name it {name} if it is that")
@@ -193,9 +192,9 @@ def _read_sound(path: Path, sound: sf.SoundFile, facts: RiffFacts | None, to_hz:
     parts: list[list[Samples]] = [[] for _ in range(sound.channels)]
     resamplers = [_Resampler(in_hz, out_hz) for _ in parts]
     looked_at: list[Samples] = []
-    reader = _Blocks(sound, MAX_HOURS * 3600 * in_hz)
+    reader = _Blocks(sound, int(MAX_HOURS * 3600 * in_hz))
     for block in reader:
-        if len(looked_at) < LOOKED_AT_BLOCKS and block.any():
+        if len(looked_at) < LOOKED_AT_BLOCKS and block.min() != block.max():  # silence may be any byte
             looked_at.append(block)
         for channel, resampler in enumerate(resamplers):
             parts[channel].append(resampler.push(np.ascontiguousarray(block[:, channel])))
@@ -221,7 +220,7 @@ def _cut_off(there_s: float, promised_s: float | None) -> str:
 
 
 def _capped() -> str:
-    return f"longer than {MAX_HOURS} hours: what comes after is not read"
+    return f"longer than {MAX_HOURS:g} hours: what comes after is not read"
 
 
 class _Blocks:

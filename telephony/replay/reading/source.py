@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -36,7 +37,7 @@ def read_source(path: Path, *, channel: Channel | None = None, line_hz: int = 80
     heard. A call's folder has the caller on the left, always. Raises LocalError: what is wrong with it, and what to do.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         return _read_call(path)
     audio = read_audio(path, to_hz=line_hz)
     caller, heard = pick(audio, channel)
@@ -91,7 +92,7 @@ def _sources(path: Path) -> list[Path]:
 
 def is_call(folder: Path) -> bool:
     """Whether it is the folder of one call."""
-    return (folder / JOURNAL).is_file() or (folder / SUMMARY).is_file()
+    return os.path.isfile(folder / JOURNAL) or os.path.isfile(folder / SUMMARY)  # unlike Path's: False if forbidden
 
 
 def _below(folder: Path, depth: int) -> Iterator[Path]:
@@ -150,7 +151,7 @@ def _read_call(folder: Path) -> Recorded:
 
 def _read_journal(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     notes: list[str] = []
-    if not (folder / JOURNAL).exists():
+    if not os.path.exists(folder / JOURNAL):
         raise LocalError(f"{folder}: holds no {JOURNAL}: give the folder of a call, or a recording")
     with open_regular(folder / JOURNAL) as file:
         data = file.read(MAX_JOURNAL_BYTES + 1)
@@ -172,7 +173,7 @@ def _read_journal(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
 
 def _read_call_audio(folder: Path, events: list[dict[str, Any]]) -> Audio:
     started: Mapping[str, Any] = next((event for event in events if event["kind"] == "call.started"), {})
-    if not (folder / AUDIO).exists():
+    if not os.path.exists(folder / AUDIO):
         if started.get("record") == "full":
             raise LocalError(f"{folder}: {AUDIO} is missing: a call is run again from its caller's audio; copy it anew")
         raise LocalError(
@@ -189,7 +190,7 @@ def _read_call_audio(folder: Path, events: list[dict[str, Any]]) -> Audio:
 
 
 def _began_at(path: Path) -> str:
-    if not path.exists():
+    if not os.path.exists(path):
         return ""
     try:
         with open_regular(path) as file:

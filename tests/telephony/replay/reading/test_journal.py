@@ -302,7 +302,7 @@ def test_damaged_events_are_passed_over(damage: list[tuple[int, str, Any]]) -> N
     assert told.passed_over <= len({place for place, _, _ in damage}) * 8
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.fixed_dictionaries({"kind": st.sampled_from([each["kind"] for each in WHOLE.events])},
        optional={name: VALUES for name in FIELDS if name != "kind"}), max_size=10))  # fmt: skip
 def test_any_events_are_read(events: list[dict[str, Any]]) -> None:
