@@ -13,6 +13,8 @@ from telephony.replay.recorded import Recorded
 DEAD_LINE_MS = 10_000
 """A recorded line that fell silent ("caller: silent") is ended by our own watchdog, after 5 s; if not, it is dropped
 so long after the record's end."""
+PADDING_MS = 1_000
+"""The audio on record may be longer than the call by so much: the agent's side of it goes on by the clock."""
 
 
 class OpenLoop:
@@ -31,9 +33,9 @@ class OpenLoop:
         self._keys = deque(sorted(recorded.keys, key=lambda key: key[0]))
         self._keys_out: list[str] = []
         self._way_out = way_out(recorded)
-        self._end_ms = recorded.duration_ms
-        if self._way_out is not None:
-            self._end_ms = max(self._end_ms, recorded.ended_ms)
+        self._end_ms = -(-len(recorded.caller) // self._bytes_per_ms)
+        if self._way_out is not None and recorded.ended_ms > recorded.duration_ms - PADDING_MS:
+            self._end_ms = recorded.ended_ms or self._end_ms
         self._leaving = Leaving(recorded, self.ear)
         self._speech_end_ms = self._last_speech_ms()
 
@@ -47,10 +49,10 @@ class OpenLoop:
     def frame(self, now_ms: float) -> bytes | None:
         start_ms = int(now_ms)
         end_ms = start_ms + FRAME_MS
-        while self._keys and self._keys[0][0] < end_ms:
+        while self._keys and self._keys[0][0] <= end_ms:  # the journal's media time of a key: audio had come up to it
             self._keys_out.append(self._keys.popleft()[1])
         pcm = self._recorded.caller[start_ms * self._bytes_per_ms : end_ms * self._bytes_per_ms]
-        if not pcm:
+        if not pcm or (self._way_out is not None and start_ms >= self._end_ms):
             return self._after(start_ms)
         while self._gaps and self._gaps[0][1] < end_ms:
             self._gaps.popleft()

@@ -110,6 +110,7 @@ class Reactive:
         at_ms = max(due.at_ms, now_ms)
         begins = at_ms < now_ms + FRAME_MS
         if act.key:
+            begins = at_ms <= now_ms + FRAME_MS  # the journal's media time of a key: audio had come up to it
             if begins:
                 self._press(act, at_ms)
         elif now_ms + FRAME_MS > self._said_ms:  # else the caller is still speaking

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from telephony.media_stream.line import DEAD_S, WATCHDOG_S
 from telephony.replay.phone import FRAME_MS, Delivery
 from telephony.replay.recorded import Recorded, Stall
 
@@ -31,10 +32,16 @@ class RecordedStalls:
         return FRAME_MS
 
     def dropped(self, now_ms: float) -> str:
-        return "silence" if self._silent_from_ms is not None and now_ms > self._silent_from_ms + FRAME_MS else ""
+        return "silence" if self._silent_from_ms is not None and now_ms > self._silent_from_ms else ""
 
 
 def recorded_wire(recorded: Recorded) -> RecordedStalls:
-    """The wire of `recorded`: its stalls, and the silence in which it ended if our own watchdog ended it."""
-    silent = recorded.ended_by == "caller: silent"
-    return RecordedStalls(recorded.stalls, recorded.duration_ms if silent else None)
+    """The wire of `recorded`: its stalls, and the silence in which it ended if our own watchdog ended it.
+
+    Where that silence began is told by the watchdog's patience: the audio on record may be longer than what came, for
+    the agent's side of it goes on by the clock.
+    """
+    if recorded.ended_by != "caller: silent":
+        return RecordedStalls(recorded.stalls)
+    last_ms = min(recorded.duration_ms, max(0, recorded.ended_ms - round(1000 * (DEAD_S + WATCHDOG_S))))
+    return RecordedStalls(recorded.stalls, -(-last_ms // FRAME_MS) * FRAME_MS)

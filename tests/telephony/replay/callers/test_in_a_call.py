@@ -13,9 +13,11 @@ from agent.definition import AgentDefinition
 from agent.kit import EngineKit
 from agent.speech.cache import PhraseCache
 from agent.virtual_time import VirtualContext, run_virtual
+from telephony.faults.frames import Delivery, FrameFaults
 from telephony.replay.callers.open_loop import open_loop
 from telephony.replay.callers.reactive import reactive
 from telephony.replay.callers.scripted import ScriptedCaller
+from telephony.replay.callers.stalls import recorded_wire
 from telephony.replay.held import HeldCall, Setting, hold_call
 from telephony.replay.phone import Caller
 from telephony.replay.reading.source import read_source
@@ -38,14 +40,16 @@ class Engines:
         await self.kit.close()
 
 
-def hold(caller: Caller, out: Path, answers: Sequence[Sequence[Step]], rate_hz: int = 8000) -> HeldCall:
+def hold(
+    caller: Caller, out: Path, answers: Sequence[Sequence[Step]], rate_hz: int = 8000, wire: FrameFaults | None = None
+) -> HeldCall:
     async def engines(at_ms: Callable[[], int]) -> Engines:
         agent, voice = make_agent(), ScriptedTts(char_ms=30, first_s=0.05)
         phrases = PhraseCache(voice)
         await phrases.warm(agent.phrases.all(), VirtualContext())
         return Engines(EngineKit(LoudVad(), ScriptedStt(), ScriptedLlm(answers), voice, phrases), agent)
 
-    held = run_virtual(hold_call(caller, engines, Setting(rate_hz=rate_hz), out, out))
+    held = run_virtual(hold_call(caller, engines, Setting(rate_hz=rate_hz, wire=wire), out, out))
     assert held.error is None
     return held
 
@@ -85,6 +89,37 @@ def test_as_it_was_recorded_the_call_is_the_same_to_the_millisecond(first: HeldC
     assert caller_begins(again) == caller_begins(first)
     assert agent_speech(again) == agent_speech(first)
     assert again.events[-1]["reason"] == first.events[-1]["reason"] == "caller: stop"
+    assert again.events[-1]["media_ms"] == first.events[-1]["media_ms"]
+
+
+class BadWire:
+    """Loses some frames, holds some up, and goes dead."""
+
+    def push(self, media_ms: int, payload: bytes, due_ms: float) -> Sequence[Delivery]:
+        if 2300 <= media_ms < 2420:
+            return ()
+        return (Delivery(max(due_ms, 4000.0) if 3000 <= media_ms < 4000 else due_ms, media_ms, payload),)
+
+    def frame_ms(self) -> float:
+        return 20
+
+    def dropped(self, now_ms: float) -> str:
+        return "silence" if now_ms > 6000 else ""
+
+
+def test_a_bad_wire_is_as_bad_again(tmp_path: Path) -> None:
+    script = ScriptedCaller().says(tone(800), "where").presses("12").says(tone(800), "thanks")
+    first = hold(script, tmp_path / "first", QUICK, wire=BadWire())
+    assert first.folder is not None
+    recorded = read_source(first.folder)
+    assert recorded.gaps == ((2300, 2420),)
+    assert recorded.stalls
+    assert [key for _, key in recorded.keys] == ["1", "2"]
+    again = hold(open_loop(recorded), tmp_path / "again", QUICK, wire=recorded_wire(recorded))
+    for kind in ("line.gap", "key", "turn.started", "turn.ended", "call.ended"):
+        told = [[{**event, "call_ms": 0} for event in of(held, kind)] for held in (first, again)]
+        assert [{**event, "n": 0} for event in told[0]] == [{**event, "n": 0} for event in told[1]], kind
+    assert again.events[-1]["reason"] == "caller: silent"
 
 
 def test_a_reactive_caller_keeps_its_gaps_to_a_slower_agent(first: HeldCall, tmp_path: Path) -> None:

@@ -28,6 +28,6 @@ def test_no_frame_is_lost_early_or_overtaken(stalls: list[tuple[int, int, int]])
 
 
 def test_a_line_that_fell_silent_falls_silent_after_its_last_frame() -> None:
-    silent = recorded_wire(Recorded("a", Path("a"), 8000, bytes(16_000), ended_by="caller: silent", ended_ms=6000))
-    assert [silent.dropped(at) for at in (0, 1000, 1020, 1021, 5000)] == ["", "", "", "silence", "silence"]
+    silent = recorded_wire(Recorded("a", Path("a"), 8000, bytes(32_000), ended_by="caller: silent", ended_ms=6090))
+    assert [silent.dropped(at) for at in (0, 980, 1000, 1001, 5000)] == ["", "", "", "silence", "silence"]
     assert recorded_wire(Recorded("a", Path("a"), 8000, b"", ended_by="caller: stop")).dropped(10_000) == ""
