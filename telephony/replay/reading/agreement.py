@@ -31,10 +31,11 @@ def check_agreement(folder: Path, audio: Audio, told: Told, events: Sequence[Eve
         return notes
     if not told.utterances:
         return [*notes, "the caller's audio is silent, and the journal knows of no speech"]
+    times = "once" if len(told.utterances) == 1 else f"{len(told.utterances)} times"
     if any(MARK in str(event) or event.get("sensitive") is True for event in events):
         return [*notes, "the caller's audio is silent: what was said is confidential, and was not kept"]
     raise LocalError(
-        f"{folder}: by {JOURNAL} the caller spoke {len(told.utterances)} times, but in {AUDIO} the caller is "
+        f"{folder}: by {JOURNAL} the caller spoke {times}, but in {AUDIO} the caller is "
         "silent throughout: the two are not of one call, or the audio was lost; copy the folder anew"
     )
 

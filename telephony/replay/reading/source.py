@@ -182,8 +182,9 @@ def _read_call_audio(folder: Path, events: list[dict[str, Any]]) -> Audio:
         )
     audio = read_audio(folder / AUDIO)
     if len(audio.channels) != 2 or audio.rate_hz not in LINE_RATES_HZ:
+        channels = "1 channel" if len(audio.channels) == 1 else "2 channels"
         raise LocalError(
-            f"{folder / AUDIO}: {len(audio.channels)} channels at {audio.rate_hz} Hz, where a call's record has two at "
+            f"{folder / AUDIO}: {channels} at {audio.rate_hz} Hz, where a call's record has two at "
             f"{LINE_RATES_HZ[0]} or {LINE_RATES_HZ[1]}: this is not the call's own file"
         )
     return audio
