@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -79,7 +80,8 @@ class Desk:
             name += f"-{hashlib.sha256(self.test.encode()).hexdigest()[:6]}"
         name += f"-{self._calls}" if self._calls > 1 else ""
         page = self.pages / f"{name}.html"
-        page.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # if it cannot be removed it cannot be written either, which is told then
+            page.unlink(missing_ok=True)
         return name, self.tmp / f"call-{self._calls}", page
 
     def story(self, run: Run, tools: frozenset[str] | None, page: Path, name: str = "") -> CallStory:

@@ -19,6 +19,8 @@ from agent.tools.base import Tool, ToolFunction
 
 #: A recogniser's final text comes so long after the turn's end: what the synthetic engine takes by default.
 FINAL_TEXT_MS = 50
+#: Of a word there must be so much sound to be heard as one: what begins as the turn ends belongs to the next.
+BEGUN_MS = 100
 #: A model's first words, and each further one: a fast one over the internet.
 FIRST_WORD_MS = 300
 NEXT_WORD_MS = 15
@@ -62,7 +64,7 @@ class AsSaidStt:
 
     def _take(self) -> str:
         now_ms = self._at_ms()
-        begun = [piece.text for piece in self._spoken()[self._taken :] if piece.start_ms < now_ms]
+        begun = [piece.text for piece in self._spoken()[self._taken :] if piece.start_ms + BEGUN_MS <= now_ms]
         self._taken += len(begun)
         return " ".join(text for text in begun if text)
 
