@@ -39,7 +39,9 @@ def write_comparison(
         figures_html(comparison_figures(found)),
         divergence_html(found.diverged, reactive=reactive, before=base_name),
     ]
-    page = call_html(f"{found.name}: two runs of a call", head, [turns_html(now, against)], [now, base], sides)
+    page = call_html(
+        f"{found.name}: two runs of a call", head, [turns_html(now, against)], {NOW: now, base_name: base}, sides
+    )
     write_html(path, page)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from telephony.replay.page.html import asset, told, words
-from telephony.replay.page.score import Score, seconds
+from telephony.replay.page.score import Score, seconds, turn_name
 from telephony.replay.picture.style import ALARM, SPAN_COLOURS, STAGE_STYLES
 from telephony.replay.result import Divergence, Run
 
@@ -68,7 +68,7 @@ def tiles_html(score: Score, run: Run) -> str:
         ),
         (
             "Divergence",
-            f"turn {ended.turn}" if ended else "none" if run.recorded is not None else "–",
+            turn_name(ended.turn) if ended else "none" if run.recorded is not None else "–",
             f"at {seconds(ended.at_ms)}" if ended else "from the record" if run.recorded else "nothing to compare",
             ended is not None,
         ),
@@ -103,8 +103,8 @@ def divergence_html(diverged: Divergence | None, *, reactive: bool, before: str 
         return ""
     rest = f"<p>{REACTIVE if reactive else OPEN_LOOP}</p>"
     return (
-        '<section class="notice alarm" aria-label="first divergence"><p><b>First divergence</b>: turn '
-        f'{diverged.turn}, {told(diverged.what, 60)} <button type="button" class="seek" '
+        '<section class="notice alarm" aria-label="first divergence"><p><b>First divergence</b>: '
+        f'{turn_name(diverged.turn)}, {told(diverged.what, 60)} <button type="button" class="seek" '
         f'data-seek="{max(diverged.at_ms, 0)}">{seconds(diverged.at_ms)}</button></p>'
         f'<dl class="pair"><dt>{told(before)}</dt>'
         f"<dd>{words(diverged.recorded) or '–'}</dd><dt>now</dt><dd>{words(diverged.now) or '–'}</dd></dl>{rest}"
@@ -129,12 +129,13 @@ def notes_html(notes: Sequence[str], errors: Sequence[tuple[int, str]]) -> str:
     return "".join(out)
 
 
-def served_html(run: Run) -> str:
-    """How the engines' results were found."""
+def served_html(run: Run, name: str) -> str:
+    """How the engines' results were found; `name`: which run this is, where there are two."""
     if not run.served:
         return ""
     rows = "".join(f"<li>{told(how, 80)} <b>{count}</b></li>" for how, count in sorted(run.served.items())[:MAX_LISTED])
-    return f'<details class="served"><summary>Where engine results came from</summary><ul>{rows}</ul></details>'
+    head = f"Where engine results came from{f': {told(name)}' if name else ''}"
+    return f'<details class="served"><summary>{head}</summary><ul>{rows}</ul></details>'
 
 
 def player_html(titles: Sequence[str]) -> str:

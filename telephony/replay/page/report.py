@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def write_page(run: Run, path: Path, *, back: str = "") -> None:
         divergence_html(run.diverged, reactive=run.plan.caller == "reactive"),
     ]
     tail = [turns_html(run, against_record(run))]
-    write_html(path, call_html(f"{run.name}: a call, run again", body, tail, [run], sides))
+    write_html(path, call_html(f"{run.name}: a call, run again", body, tail, {"": run}, sides))
 
 
 def title_of(sides: Sequence[Side | None]) -> str:
@@ -68,17 +68,18 @@ def _ended(run: Run) -> str:
 
 
 def call_html(
-    title: str, head: Sequence[str], tail: Sequence[str], runs: Sequence[Run], found: Sequence[Side | None]
+    title: str, head: Sequence[str], tail: Sequence[str], runs: Mapping[str, Run], found: Sequence[Side | None]
 ) -> str:
     """A page of one call: its head, its sides on one time line, what follows it, its runs' notes and errors."""
     sides = [side for side in found if side is not None]
-    notes = [note for run in runs for note in run.notes] + [note for side in sides for note in side.notes]
-    errors = [error for run in runs for error in run.outcome.errors]
+    notes = [note for run in runs.values() for note in run.notes] + [note for side in sides for note in side.notes]
+    errors = [error for run in runs.values() for error in run.outcome.errors]
     blocks, heard = _sounds(sides, notes)
 
     def page() -> str:
         time_line = time_line_html(sides, heard) if sides else '<p class="notice">There is no record to draw.</p>'
-        rest = [*tail, notes_html(list(dict.fromkeys(notes)), errors), *(served_html(run) for run in runs)]
+        served = [served_html(run, name) for name, run in runs.items()]
+        rest = [*tail, notes_html(list(dict.fromkeys(notes)), errors), *served]
         parts = ["<main>", *head, time_line, *rest, "</main>", blocks]
         return page_html(title, "call", "\n".join(part for part in parts if part))
 

@@ -51,6 +51,11 @@ def seconds(ms: int) -> str:
     return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
+def turn_name(number: int) -> str:
+    """ "turn 3"; "greeting" before the first."""
+    return f"turn {number}" if number > 0 else "greeting"
+
+
 def turn_start_ms(turn: Turn) -> int:
     """Where a turn begins, for who jumps to it."""
     starts = (turn.speech_start_ms, turn.speech_end_ms, turn.committed_ms)

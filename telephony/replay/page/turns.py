@@ -53,7 +53,8 @@ def turns_html(run: Run, against: Against | None) -> str:
         changes = against.changes
     rows = [_turn(run, change, against) for change in changes[:MAX_ROWS]]
     rows += _greeting(run, against)
-    rows += [_rejected(at_ms, turn, reason) for at_ms, turn, reason in run.outcome.rejected[:MAX_ROWS]]
+    columns = 5 if against is None else 6
+    rows += [_rejected(at_ms, turn, reason, columns) for at_ms, turn, reason in run.outcome.rejected[:MAX_ROWS]]
     rows.sort(key=lambda row: row[0])
     choices = [("", "all turns")]
     if against is not None:
@@ -130,10 +131,10 @@ def _notes(marks: list[str]) -> str:
     return _cell("Note", " ".join(f'<span class="chip {MARK_CLASSES[mark]}">{mark}</span>' for mark in marks))
 
 
-def _rejected(at_ms: int, turn: int, reason: str) -> tuple[int, str]:
+def _rejected(at_ms: int, turn: int, reason: str, columns: int) -> tuple[int, str]:
     cells = [
         _at_cell(max(at_ms, 0), f"speech {turn}"),
-        _cell("Understood", f'<span class="faint">not taken for a turn: {told(reason, 120)}</span>'),
+        f'<td colspan="{columns - 1}" class="faint">not taken for a turn: {told(reason, 120)}</td>',
     ]
     return at_ms, _row(max(at_ms, 0), cells, ["odd", "scored"])
 
@@ -152,9 +153,11 @@ def _cell(label: str, content: str) -> str:
 def _replies(said: list[Said]) -> str:
     """What was heard; what the caller never heard of it is struck through."""
     parts = []
-    for one in said:
-        rest = one.said[len(one.text) :] if not one.complete and one.said.startswith(one.text) else ""
-        struck = f"<s>{words(rest.strip())}</s>" if rest.strip() else ""
+    for place, one in enumerate(said):
+        rest = one.said[len(one.text) :].strip() if not one.complete and one.said.startswith(one.text) else ""
+        if any(later.said.strip().startswith(rest) for later in said[place + 1 :]):
+            rest = ""  # it went on from there, and what follows tells how far
+        struck = f"<s>{words(rest)}</s>" if rest else ""
         kind = ' class="aside"' if one.aside else ""
         parts.append(f"<span{kind}>{words(one.text)} {struck}</span>")
     return " ".join(parts)

@@ -33,6 +33,7 @@ SEAM_PX = 0.8
 SILENT = 0.025
 """Of a lane's height; anything quieter is drawn as the middle line."""
 FLAG_TEXT_PX = 12
+BARGE_IN = "barge-in"
 PIECE_COLUMNS = 400
 """A voice is drawn in pieces this long: a browser then paints only those in view. A picture's row is one piece."""
 
@@ -171,17 +172,34 @@ def flags_svg(rows: Sequence[FlagRow], top: float, agent_top: float) -> str:
     return "\n".join(out)
 
 
-def barge_in_svg(at: Sequence[float], band_top: float, bottom: float, right_px: float = RIGHT_PX) -> str:
-    """Where the caller took the word: a mark through the agent's lane."""
+def barge_in_svg(
+    at: Sequence[float],
+    band_top: float,
+    bottom: float,
+    right_px: float = RIGHT_PX,
+    figures: Sequence[tuple[float, float]] = (),
+) -> str:
+    """Where the caller took the word: a mark through the agent's lane. Its name steps below a wait's figure (`figures`:
+    their left and right edges) that it would cover."""
     out = []
+    width = width_px(BARGE_IN, FLAG_TEXT_PX)
     for x in at:
         anchor, label_x = ("end", x - 7) if x > right_px - 70 else ("start", x + 7)
+        left = label_x - width if anchor == "end" else label_x
+        covers = any(left < end and start < left + width for start, end in figures)
         out.append(
             f'<path d="M{x:.1f} {band_top + 5:.1f}V{bottom:.1f}" stroke="{ALARM}" stroke-width="1.6"/>'
             f'<path d="M{x - 4:.1f} {band_top + 3:.1f}h8l-4 7z" fill="{ALARM}"/>'
         )
-        out.append(text_svg(label_x, band_top + 14, "barge-in", 12, bold=True, fill=ALARM, anchor=anchor))
+        label_y = band_top + (BAND_PX - 2 if covers else 14)
+        out.append(text_svg(label_x, label_y, BARGE_IN, FLAG_TEXT_PX, bold=True, fill=ALARM, anchor=anchor))
     return "\n".join(out)
+
+
+def figure_edges(waits: Sequence[Wait], frame: Frame) -> list[tuple[float, float]]:
+    """Where the waits' figures stand, from left to right."""
+    lefts = [(frame.x(wait.end_ms) + 7, wait.end_ms - wait.start_ms) for wait in waits]
+    return [(left, left + width_px(f"{ms} ms", FLAG_TEXT_PX)) for left, ms in lefts]
 
 
 def keys_svg(keys: Sequence[tuple[float, str]], middle: float) -> str:

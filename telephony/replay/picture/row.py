@@ -5,7 +5,16 @@ from __future__ import annotations
 from telephony.replay.picture.bubbles import Bubble, bubbles_svg, place_bubbles
 from telephony.replay.picture.envelope import Envelope
 from telephony.replay.picture.frame import Frame
-from telephony.replay.picture.lanes import FlagRow, band_svg, barge_in_svg, flags_svg, keys_svg, lane_svg, place_flags
+from telephony.replay.picture.lanes import (
+    FlagRow,
+    band_svg,
+    barge_in_svg,
+    figure_edges,
+    flags_svg,
+    keys_svg,
+    lane_svg,
+    place_flags,
+)
 from telephony.replay.picture.scene import Scene, Speech, part_of
 from telephony.replay.picture.spans import divergence_svg, spans_svg
 from telephony.replay.picture.style import (
@@ -58,6 +67,7 @@ class Row:
         row_ms, right_px = (self._start_ms, self._end_ms), self._frame.right_px
         keys = [(self._x(at), digit) for at, digit in self._scene.keys if self._inside(at)]
         barge_ins = [self._x(at) for at in self._scene.barge_ins_ms if self._inside(at)]
+        figures = figure_edges(self._scene.waits, self._frame)
         parts = [
             spans_svg(self._scene.spans, row_ms, self._x, top + AXIS_PX, bottom),
             self._axis(top, bottom),
@@ -66,7 +76,7 @@ class Row:
             band_svg(self._scene.waits, row_ms, self._frame, lane_top, band_top, agent_top),
             flags_svg(self._flags, band_top + BAND_PX, agent_top),
             keys_svg(keys, lane_top + LANE_PX / 2),
-            barge_in_svg(barge_ins, band_top, bottom, right_px),
+            barge_in_svg(barge_ins, band_top, bottom, right_px, figures),
             bubbles_svg(self._bubbles["caller"], lane_top - GAP_PX, upwards=True),
             bubbles_svg(self._bubbles["agent"], bottom + GAP_PX, upwards=False),
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from telephony.replay.picture.scene import Span
-from telephony.replay.picture.style import ALARM, SPAN_COLOURS, text_svg
+from telephony.replay.picture.style import ALARM, SPAN_COLOURS, SPAN_OPACITY, text_svg
 
 DIVERGED = "first divergence"
 
@@ -22,7 +22,7 @@ def spans_svg(
         left, width = x_of(start_ms), max(x_of(end_ms) - x_of(start_ms), 1.5)
         out.append(
             f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{bottom - top:.1f}" '
-            f'fill="{SPAN_COLOURS[span.kind]}" fill-opacity="0.16"/>'
+            f'fill="{SPAN_COLOURS[span.kind]}" fill-opacity="{SPAN_OPACITY[span.kind]}"/>'
         )
     return "\n".join(out)
 

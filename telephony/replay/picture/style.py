@@ -74,6 +74,8 @@ FLAG_COLOURS = {
 }
 """Of a flag's pole and words; INK for any other kind."""
 SPAN_COLOURS = {"gap": "#e69f00", "stall": "#e69f00", "dead": "#8a4f9e", "unscored": MUTED}
+SPAN_OPACITY = {"gap": 0.2, "stall": 0.2, "dead": 0.16, "unscored": 0.07}
+"""What is not scored is to be read all the same."""
 
 
 def text_svg(
