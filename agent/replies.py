@@ -28,6 +28,9 @@ from agent.turns.floor import Floor, FloorKeeper, Move
 
 #: What was queued must have been heard by its own length and this; then the call goes on without the proof.
 HEARD_GRACE_S = 3.0
+#: Words that have come must have become a clause by then: a model may keep each deadline between its words, and still
+#: leave the caller in silence for a minute. The longest clause, at seven words a second.
+CLAUSE_S = 6.0
 #: Tools with effects are let finish after a hang-up, so long.
 TOOLS_GRACE_S = 5.0
 
@@ -71,6 +74,7 @@ class Replies:
         self._mouth = Mouth(line, kit.tts, kit.phrases, ctx, journal, self._on_queued_audio)
         tool_context = ToolContext(line.info.call_id, line.info.caller, data_dir, agent.transfer_to, ctx)
         before = continuation.history if continuation is not None else None
+        self._llm_name = kit.llm.name
         self._dialogue = Dialogue(agent, kit.llm, tool_context, journal, self._spawn_tool, before, keep_journal)
         self.history = self._dialogue.history
         self._tools: set[asyncio.Task[ToolOutcome]] = set()
@@ -222,7 +226,7 @@ class Replies:
             async with asyncio.TaskGroup() as both:
                 self._parts = [
                     both.create_task(self._speak(owed.turn, clauses)),
-                    both.create_task(self._think(owed, clauses)),
+                    both.create_task(self._think_in_time(owed, clauses)),
                 ]
         except* EngineError as errors:
             failure = errors.exceptions[0]
@@ -237,7 +241,19 @@ class Replies:
             return
         await self._be_heard_out(owed.decisions[0] if owed.decisions else None)
 
-    async def _think(self, owed: _Owed, clauses: asyncio.Queue[tuple[int, Clause] | None]) -> None:
+    async def _think_in_time(self, owed: _Owed, clauses: asyncio.Queue[tuple[int, Clause] | None]) -> None:
+        try:
+            async with asyncio.timeout(None) as deadline:
+                await self._think(owed, clauses, deadline)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            message = f'engine "{self._llm_name}": its words made no clause within {CLAUSE_S:g} s'
+            raise EngineError(message, retryable=True) from None
+
+    async def _think(
+        self, owed: _Owed, clauses: asyncio.Queue[tuple[int, Clause] | None], deadline: asyncio.Timeout
+    ) -> None:
         splitter = ClauseSplitter()
         async for event in self._dialogue.reply(owed.turn, owed.text):
             match event:
@@ -250,6 +266,10 @@ class Replies:
                 case Leave(decision):
                     owed.decisions.append(decision)
                     continue
+            if found or isinstance(event, SaidAll):
+                deadline.reschedule(None)
+            elif deadline.when() is None:
+                deadline.reschedule(asyncio.get_running_loop().time() + CLAUSE_S)
             for clause in found:
                 self._mark("clause")
                 clauses.put_nowait((utterance, clause))

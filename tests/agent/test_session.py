@@ -489,6 +489,7 @@ FAILING_MODELS: dict[str, list[list[Step]]] = {
     "fails in the middle": [["Well then, let me see. ", 0.5, EngineError("gone")]],
     "fails after a tool": [[call("order")], [EngineError("gone")]],
     "calls tools for ever": [[call("order")]],
+    "gives a word now and then": [["Well ", *itertools.chain.from_iterable([(3.0, "and ")] * 20)]],
 }
 
 
