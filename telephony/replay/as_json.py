@@ -11,7 +11,7 @@ seconds), served {how results were found: how often}, diverged {turn, at_ms, wha
 An outcome: turns [{turn, text, source, speech_start_ms, speech_end_ms, committed_ms, reply, voice_to_voice_ms,
 stages}], rejected [{at_ms, turn, reason}], said [{turn, text, said, complete, start_ms, end_ms, aside}], tools [{turn,
 name, arguments, at_ms, ok, result}], cutoffs [{turn, at_ms, after_ms}], dead_air [{from_ms, to_ms, ms, turn, why}],
-barge_ins_ms, errors [{at_ms, message}], ended_by, duration_ms, latency {n, p50_ms, p90_ms, p95_ms, max_ms}.
+barge_ins_ms, errors [{at_ms, message}], ended_by, duration_ms, agent, latency {n, p50_ms, p90_ms, p95_ms, max_ms}.
 
 `comparison_as_dict`: version, name, failed, vanished, diverged, turns [{base, now (numbers, null where there is none),
 scored, moved, wait_ms, stages, stage, heard, said, tools}] with differences now minus base, new_cutoffs, gone_cutoffs,
@@ -74,6 +74,7 @@ def outcome_as_dict(outcome: Outcome) -> dict[str, Any]:
         "errors": [{"at_ms": at_ms, "message": message} for at_ms, message in outcome.errors],
         "ended_by": outcome.ended_by,
         "duration_ms": outcome.duration_ms,
+        "agent": outcome.agent,
         "latency": latency_figures(outcome.waits_ms),
     }
 

@@ -7,7 +7,7 @@ one of them no longer is. The turn of the difference itself still counts.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from agent.summary import STAGES, latency_figures, percentile
 from telephony.replay.divergence import first_divergence
@@ -67,25 +67,6 @@ class Summary:
     @property
     def latency(self) -> tuple[dict[str, int | None], dict[str, int | None]]:
         return latencies(self.comparisons)
-
-
-def pair_runs(base: Iterable[Run], now: Iterable[Run]) -> list[tuple[Run | None, Run | None]]:
-    """The runs of the same source, in the order of `base`; then those that only `now` has."""
-    left = list(now)
-    pairs: list[tuple[Run | None, Run | None]] = []
-    for run in base:
-        same = next((other for other in left if other.source == run.source), None)
-        if same is not None:
-            left.remove(same)
-        pairs.append((run, same))
-    return [*pairs, *((None, run) for run in left)]
-
-
-def as_recorded(run: Run) -> Run | None:
-    """The record itself in the place of a run, to compare the run with; None where the source has no journal."""
-    if run.recorded is None:
-        return None
-    return replace(run, outcome=run.recorded, folder=None, diverged=None, failed="", deterministic=True, notes=())
 
 
 def compare(base: Run | None, now: Run | None, bounds: Bounds = DEFAULT) -> Comparison:

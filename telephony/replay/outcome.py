@@ -95,6 +95,8 @@ class Outcome:
     errors: tuple[tuple[int, str], ...] = ()
     ended_by: str = ""
     duration_ms: int = 0
+    agent: str = ""
+    """The name of the agent that answered."""
 
     @property
     def waits_ms(self) -> tuple[int, ...]:
@@ -111,11 +113,15 @@ def outcome_of(events: Iterable[Mapping[str, Any]]) -> Outcome:
         fold.take(event)
     duration_ms = summary["duration_ms"]
     said = tuple(sorted(fold.said.values(), key=lambda one: (one.start_ms, one.end_ms)))
+    replies: dict[int, list[str]] = {}
+    for one in said:
+        if one.text and not one.aside:
+            replies.setdefault(one.turn, []).append(one.text)
     sounds = fold.sounds(said, duration_ms)
     spoken = fold.spoken(duration_ms)
     speech = [(stretch.start_ms, stretch.end_ms) for stretch in spoken]
     return Outcome(
-        turns=tuple(_turn(turn, said) for turn in summary["turns"]),
+        turns=tuple(_turn(turn, replies) for turn in summary["turns"]),
         rejected=tuple(fold.rejected),
         said=said,
         tools=tuple(fold.tools),
@@ -125,20 +131,19 @@ def outcome_of(events: Iterable[Mapping[str, Any]]) -> Outcome:
         errors=tuple(fold.errors),
         ended_by=summary["ended_by"] or "",
         duration_ms=duration_ms,
+        agent=str(summary["agent"]),
     )
 
 
-def _turn(turn: Mapping[str, Any], said: Iterable[Said]) -> Turn:
-    number = turn["turn"]
-    heard = " ".join(one.text for one in said if one.turn == number and not one.aside and one.text)
+def _turn(turn: Mapping[str, Any], replies: Mapping[int, list[str]]) -> Turn:
     return Turn(
-        number=number,
+        number=turn["turn"],
         text=turn["text"],
         source=str(turn["source"]),
         speech_start_ms=turn["start_ms"],
         speech_end_ms=turn["end_ms"],
         committed_ms=turn["committed_ms"] or 0,
-        reply=heard,
+        reply=" ".join(replies.get(turn["turn"], ())),
         voice_to_voice_ms=turn["voice_to_voice_ms"],
         stages=turn["stages"],
     )

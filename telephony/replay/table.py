@@ -132,7 +132,9 @@ def _head(run: Run) -> Table:
     if not run.deterministic:
         shown.append(", not deterministic", "bold yellow")
     rows: list[tuple[str, Text]] = [("call", words(run.name, "bold")), ("run", shown)]
-    rows.append(("agent", words(" ".join([plan.agent or "as recorded", *(f"--set {one}" for one in plan.settings)]))))
+    rows.append(
+        ("agent", words(" ".join([run.outcome.agent or plan.agent, *(f"--set {one}" for one in plan.settings)])))
+    )
     rows.append(("took", Text(_pace([run]))))
     if run.folder is not None:
         rows.append(("record", words(run.folder)))
@@ -160,7 +162,8 @@ def _turns(run: Run) -> Table:
         rows.append((start_ms, turn.number, "" if turn.number <= until else "dim", cells))
     for at_ms, turn_number, reason in run.outcome.rejected:
         if reason not in UNWEIGHED:
-            rows.append((at_ms, turn_number, "dim", [words(f"(no turn: {reason})")]))
+            no_turn = words(f"(no turn: {reason})").append_text(_cut_off(run, turn_number))
+            rows.append((at_ms, turn_number, "dim", [no_turn]))
     for one in run.outcome.said:
         if one.text and (one.aside or one.turn == 0):
             rows.append((one.start_ms, one.turn, "" if one.turn <= until else "dim", [words(one.text, "blue")]))
@@ -184,11 +187,17 @@ def _told_of(run: Run, turn: Turn, until: int) -> Text:
             text.append("\n").append_text(words(told(tool) + failed, "magenta"))
     if turn.reply:
         text.append("\n").append_text(words(turn.reply, "blue"))
-    for cutoff in run.outcome.cutoffs:
-        if cutoff.turn == turn.number:
-            text.append(f"\ncutoff: the caller went on after {cutoff.after_ms} ms", "bold red")
+    text.append_text(_cut_off(run, turn.number))
     if not scored:
         text.append("\nnot scored")
+    return text
+
+
+def _cut_off(run: Run, turn: int) -> Text:
+    text = Text()
+    for cutoff in run.outcome.cutoffs:
+        if cutoff.turn == turn:
+            text.append(f"\ncutoff: the caller went on after {cutoff.after_ms} ms", "bold red")
     return text
 
 

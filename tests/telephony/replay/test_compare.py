@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.definition import TurnSettings
-from telephony.replay.compare import Comparison, as_recorded, compare, compare_all, pair_runs
+from telephony.replay.compare import Comparison, compare, compare_all
 from telephony.replay.outcome import Cutoff, Outcome, outcome_of
 from telephony.replay.plan import Plan
 from telephony.replay.result import Run
@@ -206,18 +206,6 @@ def test_a_run_that_stopped_is_compared_as_far_as_it_came() -> None:
         "1 turn after that not scored; 1 call lost"
     )
     assert summary.reasons[-1] == "1 call lost"
-
-
-def test_a_run_is_compared_with_its_record() -> None:
-    now = run(call(*TURNS, slower_ms=200), failed="late")
-    assert as_recorded(now) is None
-    summary = compare_all([(as_recorded(replace(now, recorded=BASE.outcome, failed="")), replace(now, failed=""))])
-    assert summary.verdict.startswith("endpointing +200 ms in 3 of 3 turns (1 call); ")
-
-
-def test_runs_are_paired_by_their_source() -> None:
-    other, third = run([], "CA2"), run([], "CA3")
-    assert pair_runs([BASE, other], [third, BASE]) == [(BASE, BASE), (other, None), (None, third)]
 
 
 def test_nothing_at_all() -> None:

@@ -49,7 +49,7 @@ def one_line(text: str) -> str:
 
 
 def test_one_call() -> None:
-    outcome = outcome_of([*call(*TURNS), *TOOL])
+    outcome = replace(outcome_of([*call(*TURNS), *TOOL]), agent="front desk")
     diverged = Divergence(2, 7600, "heard", "cancel it", "can sell it")
     text = one_line(
         shown(
@@ -68,7 +68,7 @@ def test_one_call() -> None:
     for part in (
         "call CA1",
         "run rehear, open caller, fault jitter, deterministic",
-        "agent desk --set turns.trailing_ms=750",
+        "agent front desk --set turns.trailing_ms=750",
         "15.0 s of call in 0.50 s, 30 times real time",
         "# at heard, answered wait end stt llm tts",
         "0 0.1 Hello.",
