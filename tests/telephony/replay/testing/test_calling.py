@@ -84,6 +84,13 @@ def test_a_recording_is_heard_by_the_real_recogniser(caller: CallerScript) -> No
     caller.calls("parcel-desk").understood("goodbye").ended_by("agent")
 
 
+def test_words_too_if_the_test_says_so(caller: CallerScript) -> None:
+    caller.says("cancel my order")
+    heard = {ear: caller.calls("parcel-desk", ear=ear, set={"stt.engine": "synthetic"}) for ear in ("real", "as said")}
+    heard["real"].understood("where is my parcel")  # whatever is said, the synthetic one hears this
+    heard["as said"].understood("cancel my order")
+
+
 def test_a_recording_whose_words_are_known_is_heard_as_said(caller: CallerScript) -> None:
     caller.plays("goodbye.flac", text="where is my parcel").stays(2)
     call = caller.calls("parcel-desk").understood("where is my parcel")

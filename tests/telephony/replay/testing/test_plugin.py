@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -80,6 +81,16 @@ def test_a_project_sees_what_failed_and_where(project: Path) -> None:
     assert re.search(r'^> +caller\.calls\("my-desk", ear=ear\)\.understood\(', ran.stdout, re.MULTILINE)
     assert "telephony/replay" not in ran.stdout, "a user's traceback ends at the user's line"
     assert (project / ".offhook" / ".gitignore").read_text().endswith("*\n")
+
+
+def test_the_example_in_the_docs_holds(project: Path) -> None:
+    block = re.search(
+        r"(    def test_a_parcel_is_found.*?\n)\n    def ", (ROOT / "docs" / "testing.md").read_text(), re.DOTALL
+    )
+    assert block is not None
+    (project / "tests" / "test_docs.py").write_text(textwrap.dedent(block[1]))
+    ran = run(project, "tests/test_docs.py")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_pages_go_where_the_project_says(project: Path) -> None:
