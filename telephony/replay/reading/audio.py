@@ -10,19 +10,17 @@ import audioop
 import os
 import stat
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import soundfile as sf
-import soxr
-from numpy.typing import NDArray
 
 from agent.errors import LocalError
 from telephony import g711
 from telephony.replay.plan import Channel
+from telephony.replay.reading.blocks import BLOCK_FRAMES, Blocks, Resampler, Samples
 from telephony.replay.reading.disguise import law_of
 from telephony.replay.reading.riff import RiffFacts, riff_facts
 
@@ -32,7 +30,6 @@ an agent says otherwise."""
 RATES_HZ = (4000, 192_000)
 """What a recording of a telephone may have; any other rate is a header that lies."""
 MAX_CHANNELS = 2
-BLOCK_FRAMES = 65_536
 LOOKED_AT_BLOCKS = 8
 """So much of a recording is looked at to tell what its samples are: a minute of sound at 8 kHz."""
 _UNKNOWN_FRAMES = 2**62
@@ -43,22 +40,20 @@ RAW = {".ulaw": "mu-law", ".ul": "mu-law", ".alaw": "A-law", ".al": "A-law"}
 _SUFFIXES = {"mu-law": ".ulaw", "A-law": ".alaw"}
 _UNTOLD = (".raw", ".pcm", ".sln")
 
-Samples = NDArray[np.int16]
-
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """PCM16 at `rate_hz`: one array a channel, equally long; what was odd in `notes`. `cut_off`: the file promises
+    """PCM16 at `rate_hz`, each channel for itself, equally long; what was odd in `notes`. `cut_off`: the file promises
     more than it holds."""
 
     rate_hz: int
-    channels: tuple[Samples, ...]
+    channels: tuple[bytes, ...]
     notes: tuple[str, ...] = ()
     cut_off: bool = False
 
     @property
     def duration_ms(self) -> int:
-        return len(self.channels[0]) * 1000 // self.rate_hz
+        return len(self.channels[0]) * 1000 // (2 * self.rate_hz)
 
 
 def read_audio(path: Path, *, to_hz: int | None = None) -> Audio:
@@ -99,7 +94,7 @@ def open_regular(path: Path) -> BinaryIO:
     return os.fdopen(fd, "rb")
 
 
-def pick(audio: Audio, channel: Channel | None) -> tuple[Samples, Samples | None]:
+def pick(audio: Audio, channel: Channel | None) -> tuple[bytes, bytes | None]:
     """The caller, and what the caller heard, of a plain recording: None where there is but one channel, or a mix.
 
     `channel` None is left: in a dual-channel recording of Twilio's, the first channel is the parent call, that is, the
@@ -109,19 +104,20 @@ def pick(audio: Audio, channel: Channel | None) -> tuple[Samples, Samples | None
         return audio.channels[0], None
     left, right = audio.channels
     if channel == "mix":
-        mixed = (left.astype(np.int32) + right.astype(np.int32)) // 2
-        return mixed.astype(np.int16), None
+        # Half of each: the sum of two full voices would be clipped.
+        mixed = (_samples(left) >> 1) + (_samples(right) >> 1)
+        return mixed.tobytes(), None
     return (right, left) if channel == "right" else (left, right)
 
 
-def silent(samples: Samples) -> bool:
+def silent(pcm: bytes) -> bool:
     """Whether there is nothing in it that somebody could have said."""
+    samples = _samples(pcm)
     return not len(samples) or max(int(samples.max()), -int(samples.min())) < SILENT_PEAK
 
 
-def pcm16(samples: Samples) -> bytes:
-    """As bytes, little-endian."""
-    return samples.astype("<i2", copy=False).tobytes()
+def _samples(pcm: bytes) -> Samples:
+    return np.frombuffer(pcm, "<i2")
 
 
 def _check(path: Path, rate_hz: int, channels: int) -> None:
@@ -153,12 +149,9 @@ def _read_raw(path: Path, file: BinaryIO, to_hz: int | None) -> Audio:
     else:
         pcm = audioop.alaw2lin(data, 2)
         pcm = audioop.byteswap(pcm, 2) if sys.byteorder == "big" else pcm
-    samples = np.frombuffer(pcm, "<i2").astype(np.int16)
-    rate_hz = to_hz or g711.RATE_HZ
-    if rate_hz != g711.RATE_HZ:
-        resampler = _Resampler(g711.RATE_HZ, rate_hz)
-        samples = np.concatenate([resampler.push(samples), resampler.rest()])
-    return Audio(rate_hz, (samples,), tuple(notes))
+    resampler = Resampler(g711.RATE_HZ, to_hz or g711.RATE_HZ)
+    pcm = resampler.push(_samples(pcm)) + resampler.rest()
+    return Audio(resampler.out_hz, (pcm,), tuple(notes))
 
 
 # --- with a header --------------------------------------------------------------------------------------------------
@@ -189,21 +182,21 @@ def _unknown(path: Path, file: BinaryIO) -> LocalError:
 
 def _read_sound(path: Path, sound: sf.SoundFile, facts: RiffFacts | None, to_hz: int | None) -> Audio:
     in_hz, out_hz = sound.samplerate, to_hz or sound.samplerate
-    parts: list[list[Samples]] = [[] for _ in range(sound.channels)]
-    resamplers = [_Resampler(in_hz, out_hz) for _ in parts]
+    parts = [bytearray() for _ in range(sound.channels)]
+    resamplers = [Resampler(in_hz, out_hz) for _ in parts]
     looked_at: list[Samples] = []
-    reader = _Blocks(sound, int(MAX_HOURS * 3600 * in_hz))
+    reader = Blocks(sound, int(MAX_HOURS * 3600 * in_hz))
     for block in reader:
         if len(looked_at) < LOOKED_AT_BLOCKS and block.min() != block.max():  # silence may be any byte
             looked_at.append(block)
         for channel, resampler in enumerate(resamplers):
-            parts[channel].append(resampler.push(np.ascontiguousarray(block[:, channel])))
+            parts[channel].extend(resampler.push(np.ascontiguousarray(block[:, channel])))
     if not reader.read:
         raise LocalError(f"{path}: holds no samples: record it again, or copy it anew")
     if looked_at:
         _refuse_disguise(path, sound.subtype, np.concatenate(looked_at))
     for part, resampler in zip(parts, resamplers, strict=True):
-        part.append(resampler.rest())
+        part.extend(resampler.rest())
     promised = facts.frames if facts is not None and facts.frames is not None else sound.frames
     cut_off = not reader.capped and (reader.read < promised < _UNKNOWN_FRAMES or reader.broke)
     notes = [_capped()] if reader.capped else []
@@ -211,7 +204,14 @@ def _read_sound(path: Path, sound: sf.SoundFile, facts: RiffFacts | None, to_hz:
         notes.append(_cut_off(reader.read / in_hz, promised / in_hz if reader.read < promised else None))
     if reader.damaged:
         notes.append(f"{reader.damaged} samples are no numbers (NaN or infinite): taken as silence")
-    return Audio(out_hz, tuple(np.concatenate(part) for part in parts), tuple(notes), cut_off)
+    return Audio(out_hz, tuple(_taken(part) for part in parts), tuple(notes), cut_off)
+
+
+def _taken(part: bytearray) -> bytes:
+    """Its content; what held it is let go: of hours, each copy counts."""
+    pcm = bytes(part)
+    part.clear()
+    return pcm
 
 
 def _cut_off(there_s: float, promised_s: float | None) -> str:
@@ -223,76 +223,10 @@ def _capped() -> str:
     return f"longer than {MAX_HOURS:g} hours: what comes after is not read"
 
 
-class _Blocks:
-    """The frames of a sound as int16 (frames, channels), a block at a time, `most` in all.
-
-    `read`: so many there were. `capped`: there may be more. `broke`: the file could not be read to its end. `damaged`:
-    so many samples were no numbers.
-    """
-
-    def __init__(self, sound: sf.SoundFile, most: int) -> None:
-        self._sound = sound
-        self._most = most
-        # Whole numbers come as they are; of floats, and of what is wider than 16 bits, the nearest are taken.
-        self._exact = sound.subtype in ("PCM_16", "PCM_U8", "PCM_S8", "ULAW", "ALAW")
-        self.read = 0
-        self.capped = False
-        self.broke = False
-        self.damaged = 0
-
-    def __iter__(self) -> Iterator[Samples]:
-        while True:
-            frames = min(BLOCK_FRAMES, self._most - self.read + 1)
-            try:
-                block = self._sound.read(frames, dtype="int16" if self._exact else "float32", always_2d=True)
-            except (sf.SoundFileError, OverflowError, ValueError):  # what the library says of a damaged file
-                self.broke = True
-                return
-            if not len(block):
-                return
-            if self.read + len(block) > self._most:
-                self.capped = True
-                block = block[: self._most - self.read]
-            self.read += len(block)
-            yield block if self._exact else self._rounded(block)
-            if self.capped:
-                return
-
-    def _rounded(self, block: NDArray[np.float32]) -> Samples:
-        bad = ~np.isfinite(block)
-        if bad.any():
-            self.damaged += int(bad.sum())
-            block = np.where(bad, np.float32(0), block)
-        return _nearest(block * np.float32(32768))
-
-
-def _nearest(samples: NDArray[np.float32]) -> Samples:
-    whole: Samples = np.clip(np.rint(samples), -32768, 32767).astype(np.int16)
-    return whole
-
-
-class _Resampler:
-    """int16 in, int16 out, a block at a time, by soxr's high quality; equal rates pass through untouched."""
-
-    def __init__(self, in_hz: int, out_hz: int) -> None:
-        self._stream = soxr.ResampleStream(in_hz, out_hz, 1, dtype="float32") if in_hz != out_hz else None
-
-    def push(self, samples: Samples) -> Samples:
-        return self._through(samples, last=False)
-
-    def rest(self) -> Samples:
-        return self._through(np.zeros(0, np.int16), last=True)
-
-    def _through(self, samples: Samples, *, last: bool) -> Samples:
-        if self._stream is None:
-            return samples
-        return _nearest(self._stream.resample_chunk(samples.astype(np.float32), last=last))
-
-
 def _refuse_disguise(path: Path, subtype: str, block: Samples) -> None:
     """Mu-law bytes behind a header that calls them PCM: a recording of noise, as far as the header goes."""
     if subtype == "PCM_16":
-        law = law_of(pcm16(block), block)
+        law = law_of(block.astype("<i2").tobytes(), block)
     elif subtype == "PCM_U8":
         law = law_of(((block >> 8) + 128).astype(np.uint8).tobytes(), block)
     else:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.continuation import DAMAGE
-from agent.llm.base import Asks, LlmEvent, TextDelta, ToolCall
+from agent.llm.base import Asks, TextDelta, ToolCall
+from telephony.replay.reading.asked import Hearing, Thought
 from telephony.replay.reading.fields import Event, call_ms, mapping, media_ms, number, shallow, text, whole
 from telephony.replay.reading.speeches import Speaking
 from telephony.replay.reading.stalls import audio_until, stalls_in
@@ -48,7 +49,8 @@ class Told:
 
 def fold(events: Iterable[Event], audio_ms: int | None = None) -> Told:
     """All that `events` tell; `audio_ms`: how long the caller's audio is (nothing of it came late beyond its end)."""
-    kept = [event for event in events if shallow(event)]
+    given = list(events)
+    kept = [event for event in given if shallow(event)]
     folded = _Folded()
     for event in kept:
         folded.take(event)
@@ -67,69 +69,8 @@ def fold(events: Iterable[Event], audio_ms: int | None = None) -> Told:
         ended_ms=folded.last_ms,
         audio_ms=audio_until(kept),
         over=folded.over,
-        passed_over=folded.damaged,
+        passed_over=folded.damaged + len(given) - len(kept),
     )
-
-
-@dataclass(slots=True)
-class _Hearing:
-    """One request to the recogniser, and the turn it belongs to."""
-
-    turn: int
-    speech_ms: int
-    began_ms: int
-    speech_end_ms: int | None = None
-    ended_ms: int = 0
-    ended_call_ms: float = 0.0
-    final_delay_ms: float = 0.0
-    text: str = ""
-    confidence: float | None = None
-    input_hash: str = ""
-    partials: list[tuple[int, str, int]] = field(default_factory=list)
-    failed: bool = True
-
-    def utterance(self, last_ms: int) -> RecordedUtterance:
-        """`last_ms` is the end of what was still going on then."""
-        open_still = self.speech_end_ms is None
-        return RecordedUtterance(
-            turn=self.turn,
-            began_ms=self.began_ms,
-            speech_start_ms=self.speech_ms,
-            speech_end_ms=max(last_ms if self.speech_end_ms is None else self.speech_end_ms, self.speech_ms),
-            ended_ms=max(last_ms, self.began_ms) if open_still else self.ended_ms,
-            text=self.text,
-            confidence=self.confidence,
-            final_delay_ms=self.final_delay_ms,
-            partials=tuple(self.partials),
-            input_hash=self.input_hash,
-            failed=self.failed,
-        )
-
-
-@dataclass(slots=True)
-class _Thought:
-    """One request to the model."""
-
-    turn: int
-    round: int
-    input_hash: str
-    input: str
-    began_call_ms: float
-    events: list[tuple[float, LlmEvent]] = field(default_factory=list)
-    end_offset_ms: float = 0.0
-    ended: bool = False
-    given_up: bool = False
-
-    @property
-    def open(self) -> bool:
-        return not (self.ended or self.given_up)
-
-    def reply(self) -> RecordedReply:
-        last_ms = self.events[-1][0] if self.events else 0.0
-        end_ms = max(self.end_offset_ms, last_ms)
-        return RecordedReply(
-            self.turn, self.round, self.input_hash, self.input, tuple(self.events), end_ms, not self.ended
-        )
 
 
 class _Folded:
@@ -137,8 +78,8 @@ class _Folded:
 
     def __init__(self) -> None:
         self.started: Mapping[str, Any] = {}
-        self.hearings: list[_Hearing] = []
-        self.thoughts: list[_Thought] = []
+        self.hearings: list[Hearing] = []
+        self.thoughts: list[Thought] = []
         self.speaking = Speaking()
         self.tools: list[RecordedTool] = []
         self.keys: list[tuple[int, str]] = []
@@ -149,7 +90,7 @@ class _Folded:
         self.over = False
         self.damaged = 0
         self._begun: tuple[int, int] | None = None  # the turn that has just begun, and since when there is speech
-        self._by_id: dict[str, _Hearing | _Thought] = {}
+        self._by_id: dict[str, Hearing | Thought] = {}
         self._turn = 0  # that is being answered
         self._rounds: dict[int, int] = {}
         self._calls = 0
@@ -239,7 +180,7 @@ class _Folded:
             if hearing is not None and hearing.failed and hearing.speech_end_ms is not None:
                 hearing.final_delay_ms = max(0.0, round(call_ms(event) - hearing.ended_call_ms, 1))
 
-    def _hearing_of(self, turn: int) -> _Hearing | None:
+    def _hearing_of(self, turn: int) -> Hearing | None:
         return next((hearing for hearing in reversed(self.hearings) if hearing.turn == turn), None)
 
     # --- engines ----------------------------------------------------------------------------------------------------
@@ -248,13 +189,13 @@ class _Folded:
         engine, name = text(event["engine"]), text(event["id"])
         if engine == "stt" and self._begun is not None:
             (turn, speech_ms), self._begun = self._begun, None
-            hearing = _Hearing(turn, speech_ms, media_ms(event))
+            hearing = Hearing(turn, speech_ms, media_ms(event))
             self.hearings.append(hearing)
             self._by_id[name] = hearing
         elif engine == "llm":
             turn_round = self._rounds.get(self._turn, 0)
             named, asked = text(event["input_hash"]), text(event["input"])
-            thought = _Thought(self._turn, turn_round, named, asked, call_ms(event))
+            thought = Thought(self._turn, turn_round, named, asked, call_ms(event))
             self._rounds[self._turn] = turn_round + 1
             self.thoughts.append(thought)
             self._by_id[name] = thought
@@ -263,14 +204,14 @@ class _Folded:
 
     def _on_result(self, event: Event) -> None:
         asked = self._by_id.get(text(event["id"]))
-        if isinstance(asked, _Hearing):
+        if isinstance(asked, Hearing):
             self._on_text(asked, event)
-        elif isinstance(asked, _Thought):
+        elif isinstance(asked, Thought):
             self._on_thought(asked, event)
         else:
             self.speaking.on_result(event)
 
-    def _on_text(self, hearing: _Hearing, event: Event) -> None:
+    def _on_text(self, hearing: Hearing, event: Event) -> None:
         result = mapping(event["result"])
         if event.get("final") is not True:
             if hearing.failed:
@@ -286,7 +227,7 @@ class _Folded:
         hearing.input_hash = named if isinstance(named, str) else ""
         hearing.text, hearing.failed = words, False
 
-    def _on_thought(self, thought: _Thought, event: Event) -> None:
+    def _on_thought(self, thought: Thought, event: Event) -> None:
         if not thought.open:
             return
         offset_ms = number(event["offset_ms"])

@@ -14,7 +14,7 @@ from agent.recording.folder import AUDIO, JOURNAL, SUMMARY
 from agent.summary import parse_journal
 from telephony.replay.plan import Channel
 from telephony.replay.reading.agreement import check_agreement
-from telephony.replay.reading.audio import RAW, Audio, open_regular, pcm16, pick, read_audio, silent
+from telephony.replay.reading.audio import RAW, Audio, open_regular, pick, read_audio, silent
 from telephony.replay.reading.fields import shallow
 from telephony.replay.reading.journal import fold
 from telephony.replay.recorded import Recorded
@@ -36,9 +36,13 @@ def read_source(path: Path, *, channel: Channel | None = None, line_hz: int = 80
     `channel`: where in a plain stereo recording the caller is, left if None; the other channel is what the caller
     heard. A call's folder has the caller on the left, always. Raises LocalError: what is wrong with it, and what to do.
     """
-    path = Path(path)
-    if os.path.isdir(path):
-        return _read_call(path)
+    try:
+        return _read_call(path) if os.path.isdir(path) else _read_recording(path, channel, line_hz)
+    except OSError as error:  # a disk that fails, a folder that may not be entered
+        raise LocalError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _read_recording(path: Path, channel: Channel | None, line_hz: int) -> Recorded:
     audio = read_audio(path, to_hz=line_hz)
     caller, heard = pick(audio, channel)
     notes = list(audio.notes)
@@ -49,8 +53,8 @@ def read_source(path: Path, *, channel: Channel | None = None, line_hz: int = 80
         name=path.name,
         source=path,
         rate_hz=audio.rate_hz,
-        caller=pcm16(caller),
-        heard=None if heard is None else pcm16(heard),
+        caller=caller,
+        heard=heard,
         notes=tuple(notes),
     )
 
@@ -115,14 +119,18 @@ def _read_call(folder: Path) -> Recorded:
     audio = _read_call_audio(folder, events)
     told = fold(events, audio.duration_ms)
     notes += check_agreement(folder, audio, told, events)
+    if told.passed_over:
+        notes.append(f"{told.passed_over} events of the journal are damaged, and were passed over")
+    if not told.over:
+        notes.append("the journal stops before the call's end: its service died then, or the call is still going on")
     started = told.started
     caller, heard = audio.channels
     return Recorded(
         name=folder.resolve().name,
         source=folder,
         rate_hz=audio.rate_hz,
-        caller=pcm16(caller),
-        heard=pcm16(heard),
+        caller=caller,
+        heard=heard,
         call_id=_text(started.get("call_id")),
         agent=_text(started.get("agent")),
         caller_number=_text(started.get("caller")),

@@ -203,6 +203,15 @@ def test_a_journal_that_stops_in_the_middle_of_the_call(folder: Folder) -> None:
     folder.journal(EVENTS[:-1])
     recorded = read_source(folder.path)
     assert (recorded.ended_by, recorded.ended_ms, recorded.duration_ms) == ("", 2550, 6000)
+    (note,) = recorded.notes
+    assert note.startswith("the journal stops before the call's end")
+
+
+def test_damaged_events_are_told(folder: Folder) -> None:
+    folder.journal([*EVENTS[:2], line(1200, "key", digit=5), line(10**30, "tick"), *EVENTS[2:]])
+    recorded = read_source(folder.path)
+    assert recorded.notes == ("2 events of the journal are damaged, and were passed over",)
+    assert (recorded.keys, recorded.ended_ms) == ((), 6000)
 
 
 def test_speech_in_the_journal_and_none_in_the_audio(folder: Folder) -> None:

@@ -54,8 +54,8 @@ def test_of_two_channels_the_caller_is_the_left_one_unless_told(
     sides = (VOICE, voice(2.0, seed=2) // 2)
     recorded = read_source(write_wav(tmp_path / "a.wav", *sides), channel=channel)
     if caller is None or heard is None:
-        mixed = (sides[0].astype(int) + sides[1]) // 2
-        assert np.array_equal(samples_of(recorded.caller), mixed)
+        mixed = (sides[0].astype(int) + sides[1]) / 2
+        assert np.abs(samples_of(recorded.caller) - mixed).max() <= 1
         assert recorded.heard is None
     else:
         assert np.array_equal(samples_of(recorded.caller), sides[caller])
