@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socketserver
+import threading
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, cast
 
 import pytest
@@ -26,31 +28,27 @@ THINKS_S = 0.02
 FAR = {"stt": FarStt, "llm": FarLlm, "tts": FarTts}
 
 
-@asynccontextmanager
-async def far_server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
-    """Answers each line with itself. Threads, not the loop: its waiting is real."""
-    asked: list[str] = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A server in threads of its own, whose time is real; it answers each line with itself. What it was asked."""
+    questions: list[str] = []
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        question = (await reader.readline()).decode().strip()
-        asked.append(question)
-        await asyncio.get_running_loop().run_in_executor(None, think)
-        writer.write(question.replace(" ", "-").encode() + b"\n")
-        writer.close()
+    class Answer(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            question = self.rfile.readline().strip()
+            questions.append(question.decode())
+            time.sleep(THINKS_S)
+            self.wfile.write(question.replace(b" ", b"-") + b"\n")
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    for kind, engine in FAR.items():
-        monkeypatch.setattr(engine, "port", server.sockets[0].getsockname()[1])
-        monkeypatch.setitem(ENGINES[kind], "far", (engine.__module__, engine.__name__))
-    try:
-        yield asked
-    finally:
-        server.close()
-        await server.wait_closed()
-
-
-def think() -> None:
-    time.sleep(THINKS_S)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answer) as server:
+        for kind, engine in FAR.items():
+            monkeypatch.setattr(engine, "port", server.server_address[1])
+            monkeypatch.setitem(ENGINES[kind], "far", (engine.__module__, engine.__name__))
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield questions
+        server.shutdown()
+        thread.join(5)
 
 
 async def open_kit(*kinds: str) -> ReplayKit:
@@ -65,50 +63,44 @@ async def open_kit(*kinds: str) -> ReplayKit:
     )
 
 
-def spent(began_s: float) -> float:
-    return asyncio.get_running_loop().time() - began_s
-
-
-def test_every_wait_is_charged_and_the_run_is_known_to_have_touched_reality(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_wait_is_charged_and_the_run_is_known_to_have_touched_reality(asked: list[str]) -> None:
     async def main() -> None:
         loop = cast(VirtualLoop, asyncio.get_running_loop())
-        async with far_server(monkeypatch) as asked:
-            kit = await open_kit("stt", "llm", "tts")
-            ctx, took = VirtualContext(), {}
-            began_s = loop.time()
-            request = LlmRequest((Message("user", "hello"),))
-            events = [event async for event in kit.kit.llm.stream(request, ctx)]
-            took["llm"], began_s = spent(began_s), loop.time()
-            assert events == [TextDelta(f"token-{number} ") for number in range(3)]
-            assert [len(chunk.pcm) async for chunk in kit.kit.tts.speak("Hello.", ctx)] == [320]
-            took["tts"], began_s = spent(began_s), loop.time()
-            call = kit.kit.stt.call(ctx)
-            utterance = call.begin(lambda partial: None)
-            utterance.push(bytes(320))
-            assert await utterance.final() == Transcript("text", None)
-            took["stt"] = spent(began_s)
-            await call.close()
-            await kit.close()
-        assert 3 * THINKS_S < took["llm"] < 3
-        assert THINKS_S < took["tts"] < 2
-        assert THINKS_S < took["stt"] < 2
-        assert asked.count("start") == asked.count("close") - 1 == 3  # the ear's call is closed, and its engine
+        kit = await open_kit("stt", "llm", "tts")
+        ctx, times_s = VirtualContext(), [loop.time()]
+        events = [event async for event in kit.kit.llm.stream(LlmRequest((Message("user", "hello"),)), ctx)]
+        times_s.append(loop.time())
+        assert events == [TextDelta(f"token-{number} ") for number in range(3)]
+        assert [len(chunk.pcm) async for chunk in kit.kit.tts.speak("Hello.", ctx)] == [320]
+        times_s.append(loop.time())
+        call = kit.kit.stt.call(ctx)
+        utterance = call.begin(lambda partial: None)
+        utterance.push(bytes(320))
+        assert await utterance.final() == Transcript("text", None)
+        times_s.append(loop.time())
+        await call.close()
+        await kit.close()
+        llm_s, tts_s, stt_s = (after - before for before, after in pairwise(times_s))
+        assert 3 * THINKS_S < llm_s < 3
+        assert THINKS_S < tts_s < 2
+        assert THINKS_S < stt_s < 2
         assert loop.touched_reality
 
     run_virtual(main())
+    assert (asked.count("start"), asked.count("text"), asked.count("token 1")) == (3, 1, 1)
 
 
-def test_timers_stand_still_while_a_far_engine_is_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timers_stand_still_while_a_far_engine_is_awaited(asked: list[str]) -> None:
     async def main() -> None:
-        async with far_server(monkeypatch):
-            kit = await open_kit("llm")
-            async with asyncio.timeout(3):  # virtual: passes in no time at all wherever the clock may jump
-                stream = kit.kit.llm.stream(LlmRequest((Message("user", "hello"),)), VirtualContext())
-                assert await anext(stream) == TextDelta("token-0 ")
-                await stream.aclose()  # type: ignore[attr-defined]
-            await kit.close()
+        kit = await open_kit("llm")
+        async with asyncio.timeout(3):  # virtual: over at once if the clock jumped
+            stream = kit.kit.llm.stream(LlmRequest((Message("user", "hello"),)), VirtualContext())
+            assert await anext(stream) == TextDelta("token-0 ")
+            await stream.aclose()  # type: ignore[attr-defined]
+        await kit.close()
 
     run_virtual(main())
+    assert asked == ["start", "token 0", "close"]
 
 
 def test_engines_of_this_process_leave_a_run_deterministic() -> None:
