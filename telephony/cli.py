@@ -258,6 +258,7 @@ def _mount(name: str, module: str, attribute: str, help_text: str) -> None:
 
 
 _mount("calls", "telephony.calls", "calls_app", "The calls that were: list, show, delete, draw.")
+_mount("replay", "telephony.replay.command", "replay_app", "Run calls again as tests: same, against, with faults.")
 _mount("bench", "telephony.bench.command", "bench_app", "Measure: latency, capacity, turns understood.")
 _mount("doctor", "telephony.doctor.command", "doctor_app", "Is all in order for calls? And what an error code means.")
 

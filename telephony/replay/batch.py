@@ -6,11 +6,12 @@ import contextlib
 import itertools
 import os
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from multiprocessing import connection, get_context
+from multiprocessing import connection
 from pathlib import Path
 
 from agent.errors import LocalError
@@ -100,11 +101,14 @@ def run_tasks(
         if progress is not None:
             progress(run)
         return [run]
-    batch = _Batch(tasks, min(jobs or default_jobs(), len(tasks)), progress, replay, limit)
-    try:
-        return batch.run()
-    finally:
-        batch.end()
+    # What a worker that was ended left there goes with the folder.
+    with tempfile.TemporaryDirectory(prefix="offhook-workers-") as scratch:
+        jobs = min(jobs or default_jobs(), len(tasks))
+        batch = _Batch(tasks, jobs, progress, lambda: Worker(replay, Path(scratch)), limit)
+        try:
+            return batch.run()
+        finally:
+            batch.end()
 
 
 class _Batch:
@@ -115,15 +119,14 @@ class _Batch:
         tasks: Sequence[Task],
         jobs: int,
         progress: Progress | None,
-        replay: Replay,
+        hire: Callable[[], Worker],
         limit: Callable[[Path], float],
     ) -> None:
         self._tasks = tasks
         self._jobs = jobs
         self._progress = progress
-        self._replay = replay
+        self._hire = hire
         self._limit = limit
-        self._context = get_context("spawn")
         self._waiting = deque(range(len(tasks)))
         self._idle: list[Worker] = []
         self._at_work: dict[Worker, _Job] = {}
@@ -155,7 +158,7 @@ class _Batch:
             if worker.lives:
                 return worker
             worker.end()  # it died over nothing: no call is to blame
-        return Worker(self._context, self._replay)
+        return self._hire()
 
     def _begin(self, worker: Worker, number: int) -> None:
         task = self._tasks[number]

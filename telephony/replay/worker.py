@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from multiprocessing import parent_process
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnContext
 from pathlib import Path
 
 from agent.errors import OffhookError
@@ -67,10 +67,11 @@ def failed_run(task: Task, why: str, took_s: float) -> Run:
 class Worker:
     """One worker, as its starter sees it. Wait for one of its `ends`, then ask `result`."""
 
-    def __init__(self, context: SpawnContext, replay: Replay) -> None:
+    def __init__(self, replay: Replay, scratch: Path) -> None:
+        """`replay` is what runs a call; `scratch` a folder for its temporary files, which it may leave there."""
+        context = get_context("spawn")  # a fork would take over locks that a thread of ours may hold
         self._connection, theirs = context.Pipe()
-        # Spawned, not forked: a fork would take over locks that a thread of ours may hold.
-        self._process = context.Process(target=_work, args=(theirs, replay), daemon=True)
+        self._process = context.Process(target=_work, args=(theirs, replay, scratch), daemon=True)
         with _no_interrupts(), theirs:  # else a Ctrl-C before it can ignore one ends it with a traceback
             self._process.start()
 
@@ -136,11 +137,12 @@ def _no_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(connection: Connection, replay: Replay) -> None:
+def _work(connection: Connection, replay: Replay, scratch: Path) -> None:
     """The process: a task in, a run out, until the other end is closed."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us has heard it, and ends us
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGINT)
+    tempfile.tempdir = os.environ["TMPDIR"] = str(scratch)
     os.dup2(2, 1)  # what an agent's tools print must not come between the report's lines
     threading.Thread(target=_follow_parent, daemon=True).start()
     with connection:

@@ -61,9 +61,11 @@ def index_html(runs: Sequence[Run], pages: Sequence[str]) -> str:
     return _table_page("Calls, run again", counts, columns, rows)
 
 
-def write_comparison_index(summary: Summary, folder: Path, *, base_name: str = BASE) -> Path:
-    """Write `folder`/index.html and one page per call: of both its runs, or of the one that there is. Raises
-    LocalError if that cannot be done."""
+def write_comparison_index(
+    summary: Summary, folder: Path, *, base_name: str = BASE, step: Callable[[], object] = lambda: None
+) -> Path:
+    """Write `folder`/index.html and one page per call: of both its runs, or of the one that there is. `step` is called
+    after each page. Raises LocalError if that cannot be done."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for number, one in enumerate(summary.comparisons, 1):
@@ -73,6 +75,7 @@ def write_comparison_index(summary: Summary, folder: Path, *, base_name: str = B
             write_comparison(one.base, one.now, folder / name, comparison=one, back=INDEX, base_name=base_name)
         elif run is not None:
             write_page(run, folder / name, back=INDEX)
+        step()
         rows.append(_compared_row(one, name))
     columns = [
         ("Call", "text"),
