@@ -26,10 +26,13 @@ class Told:
 
     def message(self, what: str, at_ms: int, note: str, details: Mapping[str, str]) -> str:
         """The text of `fail`."""
-        told = [f"{what} ({self._name}, at {clock(at_ms)})" if self._name else f"{what} (at {clock(at_ms)})"]
+        lines = around(self._outcome, at_ms, note)
+        moment = f"at {clock(at_ms)}" if lines else ""
+        place = ", ".join(part for part in (self._name, moment) if part)
+        told = [f"{what} ({place})" if place else what]
         wide = max(map(len, details), default=0)
         told += [f"  {name:<{wide}}  {short(text)}" for name, text in details.items() if text]
-        told += ["", *around(self._outcome, at_ms, note)]
+        told += ["", *lines] if lines else []
         told += [f"    ({short(note)})" for note in self._notes]
         page = self._page_or_why()
         return "\n".join([*told, *(["", f"  {page}"] if page else [])])

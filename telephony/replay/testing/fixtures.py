@@ -13,11 +13,12 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from agent.agents import load_agent
 from agent.errors import OffhookError
 from agent.recording.folder import JOURNAL
+from agent.tomlfile import did_you_mean
 from telephony.replay.plan import CallerKind, Channel, Missing, Mode, Plan, Tools
 from telephony.replay.result import Run
 from telephony.replay.testing.script import CallerScript, Step, Wish, settings_of
@@ -115,6 +116,11 @@ class Replays:
         __tracebackhide__ = True
         from telephony.replay.run import replay
 
+        _one_of("mode", mode, Mode)
+        _one_of("caller", caller, CallerKind)
+        _one_of("missing", missing, Missing)
+        _one_of("tools", tools, Tools)
+        _one_of("channel", channel, Channel)
         desk = self._desk
         plan = Plan(
             mode=mode,
@@ -174,6 +180,12 @@ def apart(work: Callable[[], T]) -> T:
     if errors:
         raise errors[0].with_traceback(None) if isinstance(errors[0], OffhookError) else errors[0]
     return results[0]
+
+
+def _one_of(option: str, value: object, kind: object) -> None:
+    __tracebackhide__ = True
+    if value is not None and value not in get_args(kind):
+        raise ValueError(f"{option}={value!r}: {did_you_mean(str(value), get_args(kind))}")
 
 
 def _loop_runs() -> bool:

@@ -51,8 +51,10 @@ def lines_of(outcome: Outcome) -> list[Line]:
 
 
 def around(outcome: Outcome, at_ms: int, note: str) -> list[str]:
-    """The lines about `at_ms`, as text, with an arrow and `note` at the moment itself."""
+    """The lines about `at_ms`, as text, with an arrow and `note` at the moment itself. None of a call without any."""
     lines = lines_of(outcome)
+    if not lines:
+        return []
     before = [line for line in lines if line.at_ms <= at_ms]
     after = lines[len(before) : len(before) + AROUND]
     shown = [*map(_told, before[-AROUND:]), f"--> {clock(at_ms):>9}  {short(note)}", *map(_told, after)]

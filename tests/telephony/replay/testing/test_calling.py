@@ -187,8 +187,24 @@ def test_a_call_is_run_again(caller: CallerScript, replay: Replays) -> None:
 def test_a_damaged_call_fails_at_once(tmp_path: Path, replay: Replays) -> None:
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / JOURNAL).write_text("this is no journal\n")
-    with pytest.raises(AssertionError, match="the call could not be run"):
+    with pytest.raises(AssertionError, match="the call could not be run") as caught:
         replay(tmp_path / "damaged")
+    assert "\n" not in str(caught.value), "there is no moment to point at"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"mode": "sme"}, "did you mean 'same'"),
+        ({"caller": "reactiv"}, "did you mean 'reactive'"),
+        ({"missing": "?"}, "known here: embedded, stop"),
+        ({"tools": {"find_order": {}}}, "known here: read, record, run"),
+        ({"channel": "lef"}, "did you mean 'left'"),
+    ],
+)
+def test_mistakes_in_a_replay(replay: Replays, options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        replay("goodbye.flac", **options)
 
 
 def test_a_plain_recording_is_run(replay: Replays) -> None:
