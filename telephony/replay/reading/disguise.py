@@ -3,11 +3,13 @@
 Two measures, both over the stretches in which there is sound by the law in question:
 
 - the correlation of neighbouring samples: telephone speech at 8 kHz has 0.6 to 0.98. Read by the wrong law it loses a
-  good part of that, and PCM read by either law comes to 0.3 at most, for every second byte is noise.
+  good part of that, and PCM read by either law comes to about 0.3 at most, for every second byte is noise.
 - the level: a G.711 byte is the logarithm of a sample, upside down, so its bytes taken for PCM are close to full scale
   (-3 to -8 dBFS) however softly somebody spoke; a voice in PCM, on an average, never is.
 
-Measured with speech of 270 recordings, as PCM16, as 8-bit PCM and as either law: tests/telephony/replay/reading.
+Measured with 467 recordings, most of them speech, at 8 kHz and at their own rates: of PCM (16 bits, 8 bits, far too
+loud) none is taken for G.711. Of 441 with speech, in either law, behind a header of 16 bits, of 8, or none, 94 % of all
+cases are found; noise is not. What is not found is read as what its header says.
 """
 
 from __future__ import annotations
