@@ -114,11 +114,11 @@ async def _run(tool: Tool, arguments: BaseModel, tool_ctx: ToolContext) -> ToolO
 
 
 def _outcome(tool: Tool, result: Any) -> ToolOutcome:
-    if isinstance(result, ToolOutcome):  # a stand-in tells all of it (telephony/replay/engines)
-        return result
-    decision = None
+    decision, ok = None, True
     if isinstance(result, Leaving):
         decision, result = result.decision, result.result
+    elif isinstance(result, ToolOutcome):  # a stand-in tells all of it (telephony/replay/engines)
+        decision, ok, result = result.decision, result.ok, result.result
     try:
         plain = to_jsonable_python(result)
         size = len(json.dumps(plain, allow_nan=False, ensure_ascii=False).encode())
@@ -128,7 +128,7 @@ def _outcome(tool: Tool, result: Any) -> ToolOutcome:
     if size > MAX_RESULT_BYTES:
         log.warning("tool %s returned %d bytes; at most %d are told", tool.name, size, MAX_RESULT_BYTES)
         return ToolOutcome({"error": "the tool's result is too long to be told"}, ok=False, decision=decision)
-    return ToolOutcome(plain, decision=decision)
+    return ToolOutcome(plain, ok=ok, decision=decision)
 
 
 def _failed(text: str) -> ToolOutcome:

@@ -10,6 +10,7 @@ import pytest
 from agent.definition import EngineChoice
 from agent.errors import LocalError, MissingExtra
 from agent.kit import ENGINES, build_kit, make_engine
+from agent.speech.cache import PhraseCache
 from agent.stt.synthetic import SyntheticStt
 from tests.agent.support import make_agent, make_context
 
@@ -21,6 +22,23 @@ async def test_a_kit_is_started_and_warm() -> None:
     assert all(kit.phrases.get(phrase) for phrase in agent.phrases.all())
     await kit.close()
     await kit.close()
+
+
+async def test_an_engine_given_is_started_in_place_of_the_agents_and_a_memory_is_warmed() -> None:
+    agent = make_agent(stt=EngineChoice("nonesuch"))
+    stt = SyntheticStt(agent)
+    voice = make_engine("tts", EngineChoice("synthetic", {"first_byte_ms": 0, "speed": 1000.0}), agent)
+    memory = PhraseCache(voice)
+    kit = await build_kit(agent, make_context(), {"stt": stt, "tts": voice}, memory)
+    assert (kit.stt, kit.tts, kit.phrases) == (stt, voice, memory)
+    assert memory.get(agent.phrases.greeting)
+    await kit.close()
+
+
+def test_every_engine_says_whether_it_is_remote() -> None:
+    for engines in (ENGINES["stt"], ENGINES["llm"], ENGINES["tts"]):
+        for module, class_name in engines.values():
+            assert getattr(importlib.import_module(module), class_name).remote in (True, False)
 
 
 def test_every_engine_named_is_there() -> None:

@@ -16,7 +16,7 @@ from agent.llm.base import ToolCall
 from agent.tools.base import Leaving, Tool, ToolContext, ToolOutcome
 from agent.tools.builtin import BUILTIN_TOOLS
 from agent.tools.decorator import tool
-from agent.tools.registry import NEEDS_YES, ToolRegistry
+from agent.tools.registry import NEEDS_YES, ToolRegistry, never_began
 from tests.agent.support import make_context
 
 RAN: list[object] = []
@@ -185,6 +185,35 @@ async def test_leaving(registry: ToolRegistry) -> None:
     nobody = await run(registry, "transfer_to_person", turn=2)
     assert nobody.decision is None
     assert nobody.result["outcome"] == "no_one"
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome"),
+    [
+        (ToolOutcome({"error": "as then"}, ok=False), ToolOutcome({"error": "as then"}, ok=False)),
+        (ToolOutcome("bye", decision=HangUp("done")), ToolOutcome("bye", decision=HangUp("done"))),
+        (ToolOutcome(object()), ToolOutcome({"error": "the tool's result cannot be told"}, ok=False)),
+    ],
+)
+async def test_a_stand_in_tells_all_of_the_outcome(told: ToolOutcome, outcome: ToolOutcome) -> None:
+    @tool(effect="read")
+    def stand_in(ctx: ToolContext) -> ToolOutcome:
+        """Stands for another."""
+        return told
+
+    assert await run(ToolRegistry({"stand_in": stand_in}), "stand_in") == outcome
+
+
+async def test_what_the_registry_refused_never_began(registry: ToolRegistry) -> None:
+    refused = [await run(registry, "burn"), await run(registry, "look", number="x"), await run(registry, "nonesuch")]
+    assert all(never_began(outcome.result) for outcome in refused)
+    began = [
+        await run(registry, "hang"),
+        await run(registry, "crash", how="raise"),
+        await run(registry, "note", text="a"),
+    ]
+    assert not any(never_began(outcome.result) for outcome in began)
+    assert not never_began("there is no tool")
 
 
 def test_what_the_decorator_refuses() -> None:
