@@ -19,15 +19,36 @@ from tests.telephony.replay.page.made import DIVERGED, failed_run, made_run
 MS = "Number(document.body.dataset.ms)"
 
 
+TAP = """
+const make = AudioContext.prototype.createChannelMerger;
+AudioContext.prototype.createChannelMerger = function (inputs) {
+  const [merger, parts, sides] = [make.call(this, inputs), this.createChannelSplitter(2), []];
+  merger.connect(parts);
+  for (const side of [0, 1]) {
+    sides.push(this.createAnalyser());
+    parts.connect(sides[side], side);
+  }
+  window.loudness = () => sides.map((side) => {
+    const samples = new Float32Array(2048);
+    side.getFloatTimeDomainData(samples);
+    return Math.max(...samples.map(Math.abs));
+  });
+  return merger;
+};
+"""
+"""Measures what leaves the page's mixer, left and right."""
+
+
 @pytest.fixture(autouse=True)
 def _browser() -> None:
     chromium()
 
 
 @asynccontextmanager
-async def opened(path: Path, *, width: int = 1280) -> AsyncIterator[Browser]:
+async def opened(path: Path, *, width: int = 1280, script: str = "") -> AsyncIterator[Browser]:
     """The page in a browser; afterwards: it has complained of nothing, and asked for nothing but itself."""
     async with open_browser(None, width=width) as browser:
+        await browser.page.add_init_script(script)
         await browser.page.goto(path.as_uri())
         yield browser
         assert browser.complaints == []
@@ -72,6 +93,23 @@ async def test_the_sound_goes_where_the_page_goes(tmp_path: Path) -> None:
         await browser.until(f"{MS} > 19900")
         assert await at_ms(browser) < 25_000
         assert await browser.page.locator("#turns tr.heard").get_attribute("data-s") == "19480"
+
+
+async def test_each_voice_is_heard_and_can_be_silenced(tmp_path: Path) -> None:
+    """From 8.4 s on only the agent speaks, for 4 s."""
+    async with opened(await page_of(await made_run(tmp_path), tmp_path), script=TAP) as browser:
+        await browser.page.click("[data-seek='5010'].seek")
+        for _ in range(2):
+            await browser.page.keyboard.press("ArrowRight")
+        await browser.page.select_option("#speed", "0.5")
+        await browser.page.click("#play")
+        await browser.until("window.loudness && Math.min(...loudness()) > 0.01")
+        await browser.page.click("#agent")
+        await browser.until("Math.max(...loudness()) < 0.001")
+        await browser.page.click("#agent")
+        await browser.page.click("#stereo")
+        await browser.until("loudness()[0] < 0.001 && loudness()[1] > 0.01")
+        assert 9000 < await at_ms(browser) < 12_800
 
 
 async def test_a_click_on_the_overview_a_word_or_a_turn_seeks(tmp_path: Path) -> None:
