@@ -10,6 +10,9 @@ from agent.line import WordEnd
 from agent.tts.base import SpeechChunk
 from telephony.replay.recorded import Recorded, RecordedSpeech
 
+#: One clause or phrase that lasts longer is damage (agent/dialogue.py, MAX_REPLY_CHARS); the rest of it is left out.
+LONGEST_S = 600
+
 
 class SpeechAudio:
     """Of one record. Sound is PCM16 mono at the voice's rate, silent where it was not heard."""
@@ -28,6 +31,8 @@ class SpeechAudio:
         pcm = self._heard(speech)
         at = 0
         for piece in speech.pieces:
+            if at + piece.samples > LONGEST_S * self._recorded.voice_hz:
+                return
             cut = pcm[2 * at : 2 * (at + piece.samples)]
             yield piece.offset_ms, SpeechChunk(cut.ljust(2 * piece.samples, b"\0"), piece.words)
             at += piece.samples
@@ -44,6 +49,8 @@ class SpeechAudio:
             if start < 0 or speech.cut or before not in ends or end not in ends or ends[before] >= ends[end]:
                 continue
             first, last = ends[before], ends[end]
+            if last - first > LONGEST_S * self._recorded.voice_hz:
+                continue
             pcm = self._heard(speech)[2 * first : 2 * last].ljust(2 * (last - first), b"\0")
             words = tuple(
                 WordEnd(sample - first, chars - start) for chars, sample in ends.items() if before < chars <= end

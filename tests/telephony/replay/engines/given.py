@@ -14,6 +14,7 @@ from telephony.replay.engines.serving import Serving
 from telephony.replay.plan import Plan
 from telephony.replay.recorded import Recorded
 from tests.agent.support import make_agent
+from tests.support.virtual_loop import passes
 
 STARTED: Mapping[str, Any] = {"kind": "call.started", "media_ms": 0, "call_ms": 0.0, "record": "journal"}
 ENGINES = {"stt": "then-ear", "llm": "then-model", "tts": "then-voice", "vad": "energy"}
@@ -45,7 +46,7 @@ def now_ms() -> int:
 
 async def until_ms(media_ms: int) -> None:
     """Wait until the line is so late."""
-    await asyncio.sleep(max(0.0, media_ms / 1000 - asyncio.get_running_loop().time()))
+    await passes(max(0.0, media_ms / 1000 - asyncio.get_running_loop().time()))
 
 
 def own(kind: str, serving: Serving, *others: str, agent: AgentDefinition | None = None) -> Embedded:

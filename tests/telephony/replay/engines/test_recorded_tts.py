@@ -109,6 +109,15 @@ async def test_without_the_agents_audio_all_is_silence() -> None:
 
 
 @virtual
+async def test_of_a_speech_that_lasts_for_hours_there_are_ten_minutes() -> None:
+    piece = RecordedPiece(0.0, 2_000_000, (WordEnd(2_000_000, len(TEXT)),))
+    engine, _ = voice(speech(pieces=(piece,) * 1000))
+    assert len(sound(await spoken(engine))) == 2 * 4_000_000
+    with pytest.raises(Diverged):
+        await spoken(engine, "left.")
+
+
+@virtual
 async def test_the_same_text_again_takes_its_next_time_then_the_best_one() -> None:
     engine, _ = voice(speech(heard_ms=None), speech(heard_ms=3000), speech(heard_ms=2000, from_memory=True))
     starts = [HEARD.find(sound(await spoken(engine))) // 16 for _ in range(3)]
