@@ -120,13 +120,9 @@ class VirtualPhone:
         self._frame_due = self._loop.call_at(self._began_s + self._next_ms / 1000, self._frame)
 
     def _deliver(self, delivery: Delivery) -> None:
-        if delivery.due_ms <= self.now_ms:
-            self._give(delivery)
-        else:
-            self._loop.call_at(self._began_s + delivery.due_ms / 1000, self._give, delivery)
-
-    def _give(self, delivery: Delivery) -> None:
-        self._send([self.carrier.caller_audio(delivery.payload, delivery.media_ms)])
+        """One socket carries all: what a fault holds up, marks and keys wait behind."""
+        late_s = max(0.0, delivery.due_ms - self.now_ms) / 1000
+        self._send([self.carrier.caller_audio(delivery.payload, delivery.media_ms)], late_s)
 
     def _on_text(self, text: str) -> None:
         if self._over or self._faults.dropped(self.now_ms) == "silence":
@@ -150,7 +146,7 @@ class VirtualPhone:
         self._send(self.carrier.advance(self.now_ms))
         self._arm()
 
-    def _send(self, messages: Sequence[FromCarrier] | Sequence[Mark]) -> None:
+    def _send(self, messages: Sequence[FromCarrier] | Sequence[Mark], late_s: float = 0.0) -> None:
         if not self._over and self._faults.dropped(self.now_ms) != "silence":
             for message in messages:
-                self.socket.give(encode(message))
+                self.socket.give(encode(message), self.socket.delay_s + late_s)

@@ -42,7 +42,8 @@ class StreamLeg:
         """`faults`: what happens to the caller's frames on their way."""
         self.carrier = carrier
         self._faults = faults or NoFaults()
-        self._late: deque[Delivery] = deque()  # what a fault holds up, in the order in which it is to leave
+        # What a fault holds up, and what waits behind it, by when it is to leave: one socket carries all.
+        self._late: deque[tuple[float, FromCarrier]] = deque()
         self._late_timer: asyncio.TimerHandle | None = None
         self.offset_ms = 0.0
         self.caller_audio = bytearray()
@@ -105,7 +106,10 @@ class StreamLeg:
     def _send(self, messages: Iterable[FromCarrier]) -> None:
         if self._faults.dropped(self._now_ms()) != "silence":
             for message in messages:
-                self._outbox.put_nowait(message)
+                if self._late:
+                    self._late.append((self._late[-1][0], message))
+                else:
+                    self._outbox.put_nowait(message)
 
     async def _read(self) -> None:
         async for message in self._socket:
@@ -142,7 +146,8 @@ class StreamLeg:
             if self._talker.ended is not None:
                 return self._talker.ended
             self._send(self.carrier.digit(key) for key in self._talker.take_keys())
-            self._late.extend(self._faults.push(frame * FRAME_MS, payload, ends_ms))
+            for delivery in self._faults.push(frame * FRAME_MS, payload, ends_ms):
+                self._send_frame(delivery, ends_ms)
             self._send_late(ends_ms)
             self.caller_audio += payload
             self.lateness_ms.append((time.monotonic() - deadline_s) * 1000)
@@ -150,13 +155,20 @@ class StreamLeg:
                 raise RemoteError(f"the service does not read its socket: {self._outbox.qsize()} messages wait")
             frame, begins_ms, ends_ms = frame + 1, ends_ms, ends_ms + self._faults.frame_ms()
 
+    def _send_frame(self, delivery: Delivery, now_ms: float) -> None:
+        message = self.carrier.caller_audio(delivery.payload, delivery.media_ms)
+        if self._late or delivery.due_ms > now_ms:
+            if self._faults.dropped(now_ms) != "silence":
+                self._late.append((delivery.due_ms, message))
+        else:
+            self._send((message,))
+
     def _send_late(self, now_ms: float) -> None:
-        """Send the frames that are due, and wake for the next that a fault holds up: it may be due between two."""
-        while self._late and self._late[0].due_ms <= now_ms:
-            delivery = self._late.popleft()
-            self._send((self.carrier.caller_audio(delivery.payload, delivery.media_ms),))
+        """Send what is due of the late, and wake for the next of it: that may be due between two frames."""
+        while self._late and self._late[0][0] <= now_ms:
+            self._outbox.put_nowait(self._late.popleft()[1])
         if self._late and self._late_timer is None:
-            due_ms = self._late[0].due_ms
+            due_ms = self._late[0][0]
             self._late_timer = self._loop.call_later(max(0.0, due_ms - self._now_ms()) / 1000, self._on_late_due)
 
     def _on_late_due(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from itertools import pairwise
 
 from agent.line import HangUp
@@ -13,6 +12,7 @@ from telephony.faults.plan import FaultPlan
 from telephony.replay.phone import VirtualPhone
 from tests.agent.call import Call
 from tests.agent.fakes import Step, square
+from tests.support.virtual_loop import passes
 
 SPEECH_MS = 800
 #: The caller answers so long after the agent's last sound.
@@ -23,7 +23,7 @@ FRAME_BYTES = 320
 @tool(effect="read", filler="Let me look that up.", patience_s=0.5)
 async def find_order(ctx: ToolContext, number: str) -> str:
     """Find an order."""
-    await asyncio.sleep(0.2)
+    await passes(0.2)
     return "on its way"
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import pytest
 
 from agent.line import HangUp, Transfer
+from telephony.faults.kinds import Stall, Window
 from telephony.faults.plan import FaultPlan, load_faults, named_faults
-from tests.support.virtual_loop import run_virtual
+from tests.support.virtual_loop import run_virtual, virtual
 from tests.telephony.faults.desk import Desk
 
 GREETED = ["Hello, this is the desk.", "Yes, I can find it. What is your order number?"]
@@ -108,3 +110,24 @@ def test_lost_frames_leave_gaps_in_the_journal_and_late_ones_none() -> None:
 @pytest.mark.parametrize("name", ["wifi", "silent-recogniser"])
 def test_the_same_faults_make_the_same_call(name: str) -> None:
     assert whole(load_faults(name)).events == whole(load_faults(name)).events
+
+
+@virtual
+async def test_marks_wait_behind_the_frames_that_are_held() -> None:
+    """One socket carries both: a mark that overtook a stalled frame would prove what was heard before its time."""
+    desk = Desk(FaultPlan("stalled", line_faults=(Stall(Window(400, 1300)),)))
+    given, texts = desk.socket.give, []
+
+    def give(text: str | None, delay_s: float | None = None) -> None:
+        texts.append(text)
+        given(text, delay_s)
+
+    desk.socket.give = give
+    await desk.whole()
+    sent = [json.loads(text) for text in texts if text]
+    numbers = [int(one["sequenceNumber"]) for one in sent if "sequenceNumber" in one]
+    assert numbers == list(range(1, len(numbers) + 1))
+    greeting = desk.of("playout.done")[0]
+    assert (greeting["basis"], greeting["position_ms"]) == ("mark", 720)
+    assert greeting["media_ms"] >= 1280, "its proof came when the stall was over"
+    assert desk.heard() == SERVED
