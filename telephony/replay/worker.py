@@ -18,7 +18,7 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from agent.errors import OffhookError
+from agent.errors import LocalError, OffhookError
 from telephony.replay.outcome import Outcome
 from telephony.replay.plan import Plan
 from telephony.replay.result import Run
@@ -68,12 +68,21 @@ class Worker:
     """One worker, as its starter sees it. Wait for one of its `ends`, then ask `result`."""
 
     def __init__(self, replay: Replay, scratch: Path) -> None:
-        """`replay` is what runs a call; `scratch` a folder for its temporary files, which it may leave there."""
+        """`replay` is what runs a call; `scratch` a folder for its temporary files, which it may leave there.
+
+        Raises LocalError if the system gives no process.
+        """
         context = get_context("spawn")  # a fork would take over locks that a thread of ours may hold
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs, replay, scratch), daemon=True)
-        with _no_interrupts(), theirs:  # else a Ctrl-C before it can ignore one ends it with a traceback
-            self._process.start()
+        try:
+            with _no_interrupts(), theirs:  # else a Ctrl-C before it can ignore one ends it with a traceback
+                self._process.start()
+        except OSError as error:
+            raise LocalError(f"no process could be started for the calls: {error.strerror}; try fewer --jobs") from None
+        if self._process.pid is None:
+            raise LocalError("no process could be started for the calls")
+        self._pid = self._process.pid
 
     @property
     def ends(self) -> tuple[Connection, int]:
@@ -107,7 +116,7 @@ class Worker:
         """End it, at the latest after so long, and all that it started; how it ended, in words."""
         wait([self._process.sentinel], within_s)  # no join: until the kill below its id must stay its own
         with contextlib.suppress(ProcessLookupError, PermissionError):  # it leads no group yet, or all have gone
-            os.killpg(self._process.pid or 0, signal.SIGKILL)
+            os.killpg(self._pid, signal.SIGKILL)
         self._process.kill()
         self._process.join()
         code = self._process.exitcode or 0

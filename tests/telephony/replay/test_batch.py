@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
@@ -153,6 +155,15 @@ def test_no_jobs_and_no_sources(tmp_path: Path) -> None:
         replay_all(names("", ""), PLAN, tmp_path, jobs=0, replay=fake)
 
 
+def test_a_system_without_processes_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(process: object) -> None:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(SpawnProcess, "start", none)
+    with pytest.raises(LocalError, match=r"no process could be started for the calls: Resource temp.*try fewer --jobs"):
+        replay_all(names("", ""), PLAN, tmp_path, replay=fake)
+
+
 def test_an_onlooker_that_fails_leaves_no_process_behind(tmp_path: Path) -> None:
     seen: list[int] = []
 
@@ -179,15 +190,15 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGKILL, -signal.SIGKILL)])
-def test_ctrl_c_and_worse_leave_nothing_behind(tmp_path: Path, number: signal.Signals, status: int) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_ctrl_c_and_worse_leave_no_process_behind(tmp_path: Path, number: signal.Signals) -> None:
     """Workers, and what they started, go with whoever started them, even if that one cannot say goodbye."""
     main = tmp_path / "main.py"
     main.write_text(MAIN)
     root = Path(__file__).parents[3]
     batch = subprocess.Popen(
         [sys.executable, str(main), str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": str(root)},
+        env={**os.environ, "PYTHONPATH": str(root), "TMPDIR": str(tmp_path)},
         stderr=subprocess.PIPE,
         start_new_session=True,
         text=True,
@@ -203,7 +214,7 @@ def test_ctrl_c_and_worse_leave_nothing_behind(tmp_path: Path, number: signal.Si
     os.killpg(batch.pid, number)  # as a terminal does
     assert batch.stderr is not None
     told = batch.stderr.read()  # to its end: whoever were left would hold it open
-    assert batch.wait(5) == status
+    assert batch.wait(5) == -number
     assert told.count("KeyboardInterrupt") <= 1, "the parent's own; workers say nothing"
     assert all(gone(pid) for pid in started)
 
