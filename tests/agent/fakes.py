@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -12,6 +11,7 @@ from agent.line import AudioSink, Decision, Heard, HungUp, LineEvent, LineInfo, 
 from agent.llm.base import LlmEvent, LlmRequest, TextDelta, ToolCall
 from agent.stt.base import Partial, Transcript
 from agent.tts.base import SpeechChunk
+from tests.support.virtual_loop import passes
 
 #: One step of a scripted engine: wait so many seconds; or raise; or give this.
 Step = float | Exception | str | ToolCall
@@ -37,7 +37,7 @@ class ScriptedLlm:
         try:
             for step in script:
                 if isinstance(step, float):
-                    await asyncio.sleep(step)
+                    await passes(step)
                 elif isinstance(step, Exception):
                     raise step
                 else:
@@ -69,9 +69,9 @@ class ScriptedTts:
         self.spoken.append(text)
         self.open += 1
         try:
-            await asyncio.sleep(self.first_s)
+            await passes(self.first_s)
             if self.stalls(text):
-                await asyncio.sleep(3600)
+                await passes(3600)
             end = 0
             for word in text.split():
                 start, end = end, text.index(word, end) + len(word)
@@ -80,7 +80,7 @@ class ScriptedTts:
                 samples = (end - start) * self.char_ms * self.rate_hz // 1000
                 yield SpeechChunk(square(samples), (WordEnd(samples, end),))
                 if self.chunk_s:
-                    await asyncio.sleep(self.chunk_s)
+                    await passes(self.chunk_s)
         finally:
             self.open -= 1
 
@@ -130,7 +130,7 @@ class ScriptedUtterance:
         self._stt.heard_bytes[self._number] += len(pcm)
 
     async def final(self) -> Transcript:
-        await asyncio.sleep(self._delay_s)
+        await passes(self._delay_s)
         if isinstance(self._text, Exception):
             raise self._text
         self._end()

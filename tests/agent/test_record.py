@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +28,8 @@ from agent.errors import LocalError
 from agent.record import CallRecord, input_hash
 from agent.recording.folder import folder_name
 from tests.agent.support import make_context
+from tests.support.virtual_loop import VirtualContext, virtual
+from tests.support.waiting import until
 
 T = TypeVar("T")
 
@@ -78,18 +81,13 @@ async def test_the_audio_is_a_valid_file_after_every_flush(tmp_path: Path) -> No
     await record.close()
 
 
-async def test_run_flushes_within_half_a_second_and_stops_when_cancelled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert record_module.FLUSH_EVERY_S < 0.5
-    monkeypatch.setattr(record_module, "FLUSH_EVERY_S", 0.01)
-    record = CallRecord.open(tmp_path, "CA1", mode="journal", rate_hz=8000, ctx=make_context())
+@virtual
+async def test_run_flushes_within_half_a_second_and_stops_when_cancelled(tmp_path: Path) -> None:
+    record = CallRecord.open(tmp_path, "CA1", mode="journal", rate_hz=8000, ctx=VirtualContext())
     running = asyncio.create_task(record.run())
     record.event("tick", 20)
-    for _ in range(1000):
-        if journal(record.folder):
-            break
-        await asyncio.sleep(0.005)
+    await asyncio.sleep(0.499)
+    assert [event["media_ms"] for event in journal(record.folder)] == [20]
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
@@ -215,8 +213,9 @@ async def test_any_text_and_any_value_can_be_journaled(tmp_path: Path) -> None:
     assert (record.folder or tmp_path).joinpath("call.json").exists()
 
 
+@virtual
 async def test_close_twice_and_after_cancellation(tmp_path: Path) -> None:
-    record = CallRecord.open(tmp_path, "CA1", mode="full", rate_hz=8000, ctx=make_context())
+    record = CallRecord.open(tmp_path, "CA1", mode="full", rate_hz=8000, ctx=VirtualContext())
 
     async def call() -> None:
         running = asyncio.create_task(record.run())
@@ -367,11 +366,13 @@ class HangingDisk(LiveContext):
 
     def __init__(self) -> None:
         super().__init__(ThreadPoolExecutor(2), seed=1)
+        self.asked = threading.Event()
         self.back = threading.Event()
         self.served = threading.Event()
 
     async def offload(self, work: Callable[..., T], *args: object, cost_ms: float, apart: bool = False) -> T:
         def late() -> T:
+            self.asked.set()
             self.back.wait(10)
             try:
                 return work(*args)
@@ -389,12 +390,10 @@ async def test_a_disk_that_hangs_as_a_call_begins_costs_the_record_and_nobody_el
     ctx = HangingDisk()
     files = len(os.listdir("/proc/self/fd"))
     opening = asyncio.create_task(CallRecord.open_apart(tmp_path, "CA1", mode="full", rate_hz=8000, ctx=ctx))
-    ticks = 0
-    while not opening.done():
-        await asyncio.sleep(0.005)
-        ticks += 1
+    looks = count()
+    await until(lambda: next(looks) and opening.done(), within_s=5, what="the disk given up")
     record = await opening
-    assert ticks >= 3, "the loop stood still"
+    assert next(looks) > 3, "the loop stood still"
     assert record.folder is None
     assert "'CA1' is not recorded" in caplog.text
     assert "did not answer within" in caplog.text
@@ -417,7 +416,7 @@ async def test_a_call_that_ends_while_its_record_is_opened_leaves_no_file_open(t
     ctx = HangingDisk()
     files = len(os.listdir("/proc/self/fd"))
     opening = asyncio.create_task(CallRecord.open_apart(tmp_path, "CA1", mode="full", rate_hz=8000, ctx=ctx))
-    await asyncio.sleep(0.02)
+    await until(ctx.asked.is_set, within_s=5, what="the disk at work")
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening

@@ -9,6 +9,7 @@ import pytest
 
 from agent.engines.deadlines import bounded, within
 from agent.errors import EngineError
+from tests.support.virtual_loop import virtual
 
 
 class Source:
@@ -30,12 +31,14 @@ class Source:
             self.closed = True
 
 
+@virtual
 async def test_results_in_time_pass() -> None:
     source = Source(0, 0, 0)
     assert [n async for n in bounded(source.results(), engine="x", first_s=1, between_s=1)] == [0, 1, 2]
     assert source.closed
 
 
+@virtual
 async def test_first_result_late() -> None:
     source = Source(9)
     with pytest.raises(EngineError, match=r'engine "x": the first result took longer than its 0\.01 s') as caught:
@@ -44,6 +47,7 @@ async def test_first_result_late() -> None:
     assert source.closed
 
 
+@virtual
 async def test_next_result_late_is_not_retryable() -> None:
     source = Source(0, 9)
     results = bounded(source.results(), engine="x", first_s=9, between_s=0.01)
@@ -54,17 +58,20 @@ async def test_next_result_late_is_not_retryable() -> None:
     assert source.closed
 
 
+@virtual
 async def test_the_consumers_own_time_does_not_count() -> None:
     source = Source(0, 0)
     async for _ in bounded(source.results(), engine="x", first_s=0.02, between_s=0.02):
         await asyncio.sleep(0.05)
 
 
+@virtual
 async def test_errors_of_the_source_pass_unchanged() -> None:
     with pytest.raises(TimeoutError, match="the source's own"):
         [n async for n in bounded(Source(0, fails=True).results(), engine="x", first_s=1, between_s=1)]
 
 
+@virtual
 async def test_closing_early_closes_the_source() -> None:
     source = Source(0, 0)
     results = bounded(source.results(), engine="x", first_s=1, between_s=1)
@@ -73,6 +80,7 @@ async def test_closing_early_closes_the_source() -> None:
     assert source.closed
 
 
+@virtual
 async def test_cancelling_closes_the_source() -> None:
     source = Source(9)
 
@@ -88,6 +96,7 @@ async def test_cancelling_closes_the_source() -> None:
     assert source.closed
 
 
+@virtual
 async def test_within() -> None:
     assert await within(asyncio.sleep(0, "done"), engine="x", step="connecting", deadline_s=1) == "done"
     with pytest.raises(EngineError, match='engine "x": connecting took longer') as caught:

@@ -13,6 +13,7 @@ from agent.stt import pocketsphinx as module
 from agent.stt.base import Partial
 from agent.stt.pocketsphinx import PocketSphinxCall, PocketSphinxStt
 from tests.agent.support import make_agent, make_context, recorded_pcm
+from tests.support.virtual_loop import VirtualContext, virtual
 
 GRAMMAR = Path(__file__).with_name("desk.jsgf")
 HEADER = "#JSGF V1.0;\ngrammar desk;\n"
@@ -77,9 +78,10 @@ async def test_what_no_phrase_says_is_nothing_unless_rejection_is_off() -> None:
     assert await heard((await started(reject=False)).call(make_context()), said) != ""
 
 
+@virtual
 async def test_an_utterance_leaves_nothing_in_its_decoder() -> None:
     """One decoder only: what was heard or cancelled in one call must not change what the next one hears."""
-    engine, ctx = await started(decoders=1, max_decoders=1), make_context()
+    engine, ctx = await started(decoders=1, max_decoders=1), VirtualContext()
     pcm = recorded_pcm("slt/number-sentence", 16000)
 
     async def fresh() -> list[Partial]:
@@ -132,24 +134,26 @@ async def test_a_telephones_sound_on_a_wideband_line_is_heard_as_on_a_telephone(
         assert await heard(wide, pcm) == await heard(narrow, pcm) != ""
 
 
+@virtual
 async def test_the_first_words_may_come_late_or_never() -> None:
     engine = await started()
-    call = engine.call(make_context(), 16000)
+    call = engine.call(VirtualContext(), 16000)
     utterance = call.begin(lambda partial: None)
     await asyncio.sleep(0.02)
     utterance.push(recorded_pcm("wide/slt-where", 16000))
     assert "parcel" in (await utterance.final()).text
-    assert await heard(engine.call(make_context(), 16000), b"") == ""
-    silent = engine.call(make_context(), 16000).begin(lambda partial: None)
+    assert await heard(engine.call(VirtualContext(), 16000), b"") == ""
+    silent = engine.call(VirtualContext(), 16000).begin(lambda partial: None)
     await asyncio.sleep(0.01)
     async with asyncio.timeout(2):
         await silent.cancel()
 
 
+@virtual
 async def test_when_all_decoders_are_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_DECODER_DEADLINE_S", 0.02)
     engine = await started(decoders=1, max_decoders=1)
-    ctx = make_context()
+    ctx = VirtualContext()
     first = engine.call(ctx).begin(lambda partial: None)
     await asyncio.sleep(0.01)
     late = engine.call(ctx).begin(lambda partial: None)

@@ -18,6 +18,7 @@ from agent.tools.builtin import BUILTIN_TOOLS
 from agent.tools.decorator import tool
 from agent.tools.registry import NEEDS_YES, ToolRegistry, never_began
 from tests.agent.support import make_context
+from tests.support.virtual_loop import virtual
 
 RAN: list[object] = []
 
@@ -145,6 +146,7 @@ async def test_a_crash_is_a_result_without_secrets(registry: ToolRegistry, how: 
     assert "1234" not in outcome.result["error"]
 
 
+@virtual
 async def test_timeout_leaves_doubt_and_does_not_run_twice(registry: ToolRegistry) -> None:
     for _ in range(2):
         outcome = await run(registry, "hang")
@@ -168,6 +170,7 @@ async def test_effects_happen_once_a_turn(registry: ToolRegistry) -> None:
     assert RAN == ["x", "y", "x"]
 
 
+@virtual
 async def test_a_cancelled_effect_is_not_tried_again(registry: ToolRegistry) -> None:
     task = asyncio.create_task(run(registry, "hang"))
     await asyncio.sleep(0.01)

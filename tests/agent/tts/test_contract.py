@@ -13,6 +13,7 @@ from agent.kit import make_engine
 from agent.tts.base import SpeechChunk, TtsEngine
 from tests.agent.support import make_agent, make_context
 from tests.support.levels import active_dbfs, peak_dbfs
+from tests.support.waiting import until
 
 TEXTS = [
     "Yes.",
@@ -94,11 +95,17 @@ async def test_closing_early_leaves_the_voice_usable(engine: TtsEngine) -> None:
 
 async def test_cancelling_leaves_no_task(engine: TtsEngine) -> None:
     before = asyncio.all_tasks()
-    speaking = asyncio.create_task(speak(engine, "A text. " * 100))
-    await asyncio.sleep(0.002)
+    chunks: list[SpeechChunk] = []
+
+    async def speak_long() -> None:
+        async for chunk in engine.speak("A text. " * 100, make_context()):
+            chunks.append(chunk)
+
+    speaking = asyncio.create_task(speak_long())
+    await until(lambda: chunks, within_s=5, what="a first piece of speech")
     speaking.cancel()
     await asyncio.wait([speaking])
-    await asyncio.sleep(0.02)
+    assert speaking.cancelled(), "else there was nothing left to leave"
     assert asyncio.all_tasks() == before
 
 
