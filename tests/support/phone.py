@@ -111,5 +111,5 @@ class Phone(VirtualPhone):
             self.left_ms = self.now_ms
             self.unheard_ms = self.carrier.buffered_ms
 
-    def _send(self, messages: Sequence[FromCarrier] | Sequence[Mark]) -> None:
-        super()._send([message for message in messages if self.echoes_marks or not isinstance(message, Mark)])
+    def _send(self, messages: Sequence[FromCarrier] | Sequence[Mark], late_s: float = 0.0) -> None:
+        super()._send([message for message in messages if self.echoes_marks or not isinstance(message, Mark)], late_s)
