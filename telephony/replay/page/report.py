@@ -25,7 +25,7 @@ from telephony.replay.page.parts import (
 from telephony.replay.page.score import score_of
 from telephony.replay.page.side import Side, recorded_side, run_side
 from telephony.replay.page.sound import FLAC_MS, MAX_AUDIO_BYTES, encode_sound
-from telephony.replay.page.timeline import EDGE_PX, NAMES_PX, overview_svg, scales, strip_html
+from telephony.replay.page.timeline import EDGE_PX, NAMES_PX, overview_svg, paper_html, scales, strip_html
 from telephony.replay.page.turns import against_record, turns_html
 from telephony.replay.result import Run
 
@@ -116,7 +116,7 @@ def time_line_html(sides: Sequence[Side], heard: Sequence[str]) -> str:
         '<div class="scroller" id="scroller" tabindex="0" role="region" aria-label="the call, to scroll">'
         '<div class="canvas">'
         f'{levels}<div class="head-line"></div></div></div>'
-        f"{legend_html()}</section>{data_block('data', data)}"
+        f"{''.join(paper_html(side) for side in sides)}{legend_html()}</section>{data_block('data', data)}"
     )
 
 

@@ -96,12 +96,28 @@ def _judged(scene: Scene, events: Iterable[Mapping[str, Any]], outcome: Outcome,
         spans.append(Span(diverged.at_ms, scene.duration_ms, "unscored"))
     flags.sort(key=lambda flag: flag.at_ms)
     at_ms = diverged.at_ms if diverged is not None else None
-    return replace(scene, flags=tuple(flags), spans=tuple(spans), diverged_ms=at_ms)
+    return replace(scene, speeches=_resumed(scene.speeches), flags=tuple(flags), spans=tuple(spans), diverged_ms=at_ms)
 
 
 def dead_air_told(air: DeadAir) -> str:
     """A silence in words."""
     return f"dead air {air.ms / 1000:.1f} s" + (f" {air.why}" if air.why else "")
+
+
+def _resumed(speeches: Iterable[Speech]) -> tuple[Speech, ...]:
+    """The speeches without struck words that were heard after all: an utterance that goes on after an interruption
+    that was none tells by itself how far it came."""
+    out: list[Speech] = []
+    last: dict[str, int] = {}
+    for speech in speeches:
+        if (place := last.get(speech.who)) is not None:
+            before = out[place]
+            unheard = [word.text for word in before.words if word.unheard]
+            if unheard and unheard == [word.text for word in speech.words[: len(unheard)]]:
+                out[place] = replace(before, words=tuple(word for word in before.words if not word.unheard))
+        last[speech.who] = len(out)
+        out.append(speech)
+    return tuple(speech for speech in out if speech.words)
 
 
 def _bounded(scene: Scene) -> Scene:

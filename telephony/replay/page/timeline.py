@@ -9,13 +9,26 @@ from telephony.replay.page.side import Side
 from telephony.replay.picture.envelope import Envelope
 from telephony.replay.picture.frame import Frame
 from telephony.replay.picture.row import Row
-from telephony.replay.picture.style import ALARM, LANE_PX, PX_PER_MS, SIDES, STAGE_STYLES, text_svg
+from telephony.replay.picture.scene import break_rows
+from telephony.replay.picture.style import (
+    ALARM,
+    INK,
+    LANE_PX,
+    PX_PER_MS,
+    ROW_MS,
+    SIDES,
+    STAGE_STYLES,
+    WIDTH_PX,
+    text_svg,
+)
 from telephony.replay.picture.typeset import FONT
 
 SCALES = (0.4 * PX_PER_MS, PX_PER_MS, 2.5 * PX_PER_MS)
 """Pixels of a millisecond: words crowded, words as wide as their sound (as in the picture), single syllables."""
 NEAR_MS = 15 * 60 * 1000
 """A longer call is not drawn in the last scale: the page would be slow."""
+PAPER_MS = 10 * 60 * 1000
+"""A longer call is not drawn for paper: it would be sixty rows."""
 EDGE_PX = 24.0
 """Before the first and after the last moment of a strip."""
 TOP_PX = 4.0
@@ -46,8 +59,20 @@ def strip_html(side: Side, index: int, duration_ms: int, px_per_ms: float) -> st
         f'<figure class="strip" data-side="{index}"><figcaption>{told(side.title)}</figcaption><div class="row">'
         f'<svg class="names" width="{NAMES_PX:g}" height="{height}" font-family="{FONT}" aria-hidden="true">{names}'
         f'</svg><svg class="long" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{label}" font-family="{FONT}" fill="#1d2733">{svg}</svg></div></figure>'
+        f'aria-label="{label}" font-family="{FONT}" fill="{INK}">{svg}</svg></div></figure>'
     )
+
+
+def paper_html(side: Side) -> str:
+    """The side as on paper: rows one below the other, as in the picture of a call. "" if it is too long for that."""
+    if side.scene.duration_ms > PAPER_MS:
+        return ""
+    rows = []
+    for start_ms, end_ms in break_rows(side.scene, ROW_MS):
+        svg, end = Row(side.scene, side.envelope, Frame(start_ms), end_ms).svg(TOP_PX)
+        box = f'viewBox="0 0 {WIDTH_PX} {round(end)}"'
+        rows.append(f'<svg {box} aria-hidden="true" font-family="{FONT}" fill="{INK}">{svg}</svg>')
+    return f'<div class="paper"><h2>{told(side.title)}</h2>{"".join(rows)}</div>'
 
 
 def overview_svg(sides: Sequence[Side], duration_ms: int) -> str:

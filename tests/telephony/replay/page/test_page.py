@@ -152,7 +152,8 @@ async def test_a_divergence_is_a_line_across_both_sides_and_what_follows_is_not_
     assert "From here on the recorded caller answers an agent that no longer exists" in page.text
     assert "It is on its way." in page.text
     assert {figure["data-side"] for figure in page.of("figure")} == {"0", "1"}
-    assert page.text.count("first divergence") == len(page.of("figure"))  # in each scale of each side
+    drawings = page.of("figure") + page.of("div", **{"class": "paper"})
+    assert page.text.count("first divergence") == len(drawings)  # in each scale of each side, and on paper
     scored = {row["data-s"]: "scored" in row["data-tags"].split() for row in page.of("tr") if "data-tags" in row}
     assert scored == {"420": True, "5010": True, "12870": True, "19480": True, "24980": False}
     reactive = page_of(

@@ -1,0 +1,42 @@
+"""What of a call's record is drawn on its page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from telephony.replay.outcome import outcome_of
+from telephony.replay.page.side import read_side
+from tests.telephony.replay.page.made import events_of
+from tests.telephony.replay.sample_call import make_call
+
+
+async def test_what_was_heard_after_all_is_not_struck_through(tmp_path: Path) -> None:
+    folder = await make_call(tmp_path, call=[])
+    said = "I am still here. What else?"
+    heard = [("I am", 1000, 1500, False, said), ("still here. What else?", 3000, 4500, True, "still here. What else?")]
+    heard.append(("Good", 6000, 6200, False, "Good bye."))
+    with (folder / "journal.jsonl").open("a") as journal:
+        for number, (text, start_ms, end_ms, complete, whole) in enumerate(heard, 1):
+            event = {
+                "kind": "agent.heard",
+                "media_ms": end_ms,
+                "utterance": number,
+                "turn": 1,
+                "text": text,
+                "said": whole,
+            }
+            journal.write(json.dumps({**event, "complete": complete, "start_ms": start_ms, "end_ms": end_ms}) + "\n")
+    side = read_side(folder, "now", outcome_of(events_of(folder)), None)
+    assert side is not None
+    assert [[(word.text, word.unheard) for word in speech.words] for speech in side.scene.speeches] == [
+        [("I", False), ("am", False)],
+        [("still", False), ("here.", False), ("What", False), ("else?", False)],
+        [("Good", False), ("bye.", True)],
+    ]
+
+
+def test_a_folder_without_a_record_is_no_side(tmp_path: Path) -> None:
+    assert read_side(tmp_path / "nothing", "now", outcome_of([]), None) is None
+    (tmp_path / "journal.jsonl").write_text('{"v": 99, "kind": "call.started"}\n')
+    assert read_side(tmp_path, "now", outcome_of([]), None) is None
