@@ -197,9 +197,11 @@ def barge_in_svg(
 
 
 def figure_edges(waits: Sequence[Wait], frame: Frame) -> list[tuple[float, float]]:
-    """Where the waits' figures stand, from left to right."""
-    lefts = [(frame.x(wait.end_ms) + 7, wait.end_ms - wait.start_ms) for wait in waits]
-    return [(left, left + width_px(f"{ms} ms", FLAG_TEXT_PX)) for left, ms in lefts]
+    """Where the waits' bars and figures stand, from left to right."""
+    figures = [width_px(f"{wait.end_ms - wait.start_ms} ms", FLAG_TEXT_PX) for wait in waits]
+    return [
+        (frame.x(wait.start_ms), frame.x(wait.end_ms) + 7 + figure) for wait, figure in zip(waits, figures, strict=True)
+    ]
 
 
 def keys_svg(keys: Sequence[tuple[float, str]], middle: float) -> str:
