@@ -1,8 +1,8 @@
 """Recorded tools: an agent's tools that answer from the record. What changes the world does not change it again.
 
 A tool is offered to the model, checked, timed and waited for as ever; only its function is another. Results are looked
-up by name and arguments, in order; then by name in the same turn. What the record has not got runs where the plan
-allows it, and where it does not, the model is told so.
+up by name and arguments, in order: what was true of one parcel is not true of another, whatever the turn. What the
+record has not got runs where the plan allows it, and where it does not, the model is told so.
 """
 
 from __future__ import annotations
@@ -102,11 +102,9 @@ class _Shelf:
         wanted = {**_plain(defaults), **_plain(given)}
         named = [(index, each) for index, each in enumerate(self._results) if each.name == tool.name]
         alike = [(index, each) for index, each in named if _same(wanted, {**_plain(defaults), **each.arguments})]
-        turn = self._serving.turn
         fresh = [found for found in alike if found[0] not in self._given]
-        near = [found for found in named if found[0] not in self._given and found[1].turn == turn]
         again = alike[-1:] if tool.effect == "read" else []
-        for found in (*fresh, *near, *again):
+        for found in (*fresh, *again):
             self._given[found[0]] = True
             self._serving.served["tool: record"] += 1
             return found[1]
