@@ -150,7 +150,7 @@ def player_html(titles: Sequence[str]) -> str:
 def legend_html() -> str:
     """What the colours mean."""
     items = [_swatch(colour, label) for label, colour in STAGE_STYLES.values()]
-    items.append(_swatch(SPAN_COLOURS["gap"], "gap in the line", pale=True))
+    items.append(_swatch(SPAN_COLOURS["gap"], "line gap, or late audio", pale=True))
     items.append(_swatch(SPAN_COLOURS["dead"], "dead air", pale=True))
     items.append(_swatch(ALARM, "barge-in, cutoff, error, divergence"))
     return (

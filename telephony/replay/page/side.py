@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from telephony.replay.outcome import DeadAir, Outcome
 from telephony.replay.picture.envelope import Envelope
 from telephony.replay.picture.scene import Flag, Scene, Span, Speech, make_scene
 from telephony.replay.picture.typeset import Word
+from telephony.replay.reading.stalls import stalls_in
 from telephony.replay.result import Divergence, Run
 
 MAX_DRAWN_MS = 4 * 3600 * 1000
@@ -77,8 +78,8 @@ def _envelope(path: Path, notes: list[str]) -> Envelope | None:
         return None
 
 
-def _judged(scene: Scene, events: Iterable[Mapping[str, Any]], outcome: Outcome, diverged: Divergence | None) -> Scene:
-    """The scene with what its outcome says of it, and with the line's gaps."""
+def _judged(scene: Scene, events: Sequence[Mapping[str, Any]], outcome: Outcome, diverged: Divergence | None) -> Scene:
+    """The scene with what its outcome says of it, and with the line's gaps and stalls."""
     spans, flags = [], list(scene.flags)
     for event in events:
         if event["kind"] == "line.gap":
@@ -86,6 +87,9 @@ def _judged(scene: Scene, events: Iterable[Mapping[str, Any]], outcome: Outcome,
             if isinstance(start_ms, int) and isinstance(end_ms, int) and 0 <= start_ms < end_ms:
                 spans.append(Span(start_ms, end_ms, "gap"))
                 flags.append(Flag(start_ms, "line", f"line gap {end_ms - start_ms} ms"))
+    for stall in stalls_in(events):
+        spans.append(Span(stall.from_ms, stall.to_ms, "stall"))
+        flags.append(Flag(stall.from_ms, "line", f"audio late by up to {stall.arrived_ms - stall.from_ms} ms"))
     for air in outcome.dead_air:
         if air.ms >= DEAD_AIR_MS:
             spans.append(Span(air.from_ms, air.to_ms, "dead"))

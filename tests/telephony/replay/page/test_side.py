@@ -7,6 +7,7 @@ from pathlib import Path
 
 from telephony.replay.outcome import outcome_of
 from telephony.replay.page.side import read_side
+from telephony.replay.picture.scene import Span
 from tests.telephony.replay.page.made import events_of
 from tests.telephony.replay.sample_call import make_call
 
@@ -34,6 +35,21 @@ async def test_what_was_heard_after_all_is_not_struck_through(tmp_path: Path) ->
         [("still", False), ("here.", False), ("What", False), ("else?", False)],
         [("Good", False), ("bye.", True)],
     ]
+
+
+async def test_what_a_fault_did_to_the_line_is_marked(tmp_path: Path) -> None:
+    folder = await make_call(tmp_path, call=[])
+    kinds = [(900, "reply.heard"), (1250, "tick"), (1350, "tick"), (1450, "tick"), (1600, "reply.heard")]
+    with (folder / "journal.jsonl").open("a") as journal:
+        for at_ms, kind in kinds:
+            journal.write(json.dumps({"kind": kind, "media_ms": at_ms, "call_ms": at_ms + 10}) + "\n")
+        journal.write(json.dumps({"kind": "line.gap", "media_ms": 3000, "from_ms": 2500, "to_ms": 2900}) + "\n")
+        journal.write(json.dumps({"kind": "line.gap", "media_ms": 3000, "from_ms": "x", "to_ms": 10**30}) + "\n")
+    side = read_side(folder, "now", outcome_of(events_of(folder)), None)
+    assert side is not None
+    assert side.scene.spans == (Span(2500, 2900, "gap"), Span(1000, 1500, "stall"))
+    flags = [(flag.at_ms, flag.label) for flag in side.scene.flags if flag.kind == "line"]
+    assert flags == [(1000, "audio late by up to 500 ms"), (2500, "line gap 400 ms")]
 
 
 def test_a_folder_without_a_record_is_no_side(tmp_path: Path) -> None:
