@@ -31,6 +31,10 @@ DEAD_AIR_MS = 2000
 """Silences shorter than this are not marked: nobody on a telephone would take the line for dead."""
 
 
+TOGETHER_MS = 2000
+"""Gaps in the line that are closer than this share a flag."""
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """What is drawn, and heard, of one course of a call. `audio`: where its sound is, None if there is none."""
@@ -81,12 +85,9 @@ def _envelope(path: Path, notes: list[str]) -> Envelope | None:
 def _judged(scene: Scene, events: Sequence[Mapping[str, Any]], outcome: Outcome, diverged: Divergence | None) -> Scene:
     """The scene with what its outcome says of it, and with the line's gaps and stalls."""
     spans, flags = [], list(scene.flags)
-    for event in events:
-        if event["kind"] == "line.gap":
-            start_ms, end_ms = event.get("from_ms"), event.get("to_ms")
-            if isinstance(start_ms, int) and isinstance(end_ms, int) and 0 <= start_ms < end_ms:
-                spans.append(Span(start_ms, end_ms, "gap"))
-                flags.append(Flag(start_ms, "line", f"line gap {end_ms - start_ms} ms"))
+    gaps = _gaps(events)
+    spans += [Span(start_ms, end_ms, "gap") for start_ms, end_ms in gaps]
+    flags += _gap_flags(gaps)
     for stall in stalls_in(events):
         spans.append(Span(stall.from_ms, stall.to_ms, "stall"))
         flags.append(Flag(stall.from_ms, "line", f"audio late by up to {stall.arrived_ms - stall.from_ms} ms"))
@@ -101,6 +102,30 @@ def _judged(scene: Scene, events: Sequence[Mapping[str, Any]], outcome: Outcome,
     flags.sort(key=lambda flag: flag.at_ms)
     at_ms = diverged.at_ms if diverged is not None else None
     return replace(scene, speeches=_resumed(scene.speeches), flags=tuple(flags), spans=tuple(spans), diverged_ms=at_ms)
+
+
+def _gaps(events: Iterable[Mapping[str, Any]]) -> list[tuple[int, int]]:
+    gaps = []
+    for event in events:
+        start_ms, end_ms = event.get("from_ms"), event.get("to_ms")
+        if event["kind"] == "line.gap" and isinstance(start_ms, int) and isinstance(end_ms, int):
+            gaps.append((start_ms, end_ms))
+    return sorted((start_ms, end_ms) for start_ms, end_ms in gaps if 0 <= start_ms < end_ms)
+
+
+def _gap_flags(gaps: Sequence[tuple[int, int]]) -> list[Flag]:
+    """A flag for each gap; one for all that follow each other closely, for a bad line has many a second."""
+    flags: list[Flag] = []
+    together: list[tuple[int, int]] = []
+    for place, gap in enumerate(gaps):
+        together.append(gap)
+        if place + 1 < len(gaps) and gaps[place + 1][0] - gap[1] < TOGETHER_MS:
+            continue
+        length_ms = sum(end_ms - start_ms for start_ms, end_ms in together)
+        label = f"line gap {length_ms} ms" if len(together) == 1 else f"{len(together)} line gaps, {length_ms} ms"
+        flags.append(Flag(together[0][0], "line", label))
+        together = []
+    return flags
 
 
 def dead_air_told(air: DeadAir) -> str:

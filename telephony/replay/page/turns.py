@@ -15,7 +15,7 @@ from telephony.replay.turn_changes import DEFAULT, TurnChange, signed, turn_chan
 
 MAX_ROWS = 2000
 BAR_PX_PER_MS = 0.08
-BAR_MOST_MS = 2500
+BAR_MOST_PX = 120.0
 MAX_ARGUMENTS = 160
 NOTHING = "<i>nothing</i>"
 
@@ -182,8 +182,9 @@ def _wait(turn: Turn) -> str:
     if turn.voice_to_voice_ms is None:
         return '<span class="faint">none heard</span>'
     parts, x = [], 0.0
+    scale = min(BAR_PX_PER_MS, BAR_MOST_PX / max(sum(turn.stages.values()), 1))
     for stage, (_, colour) in STAGE_STYLES.items():
-        width = min(turn.stages.get(stage, 0), BAR_MOST_MS) * BAR_PX_PER_MS
+        width = turn.stages.get(stage, 0) * scale
         if width > 0:
             parts.append(f'<rect x="{x:.1f}" width="{width:.1f}" height="8" fill="{colour}"/>')
             x += width

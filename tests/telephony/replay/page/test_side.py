@@ -45,11 +45,18 @@ async def test_what_a_fault_did_to_the_line_is_marked(tmp_path: Path) -> None:
             journal.write(json.dumps({"kind": kind, "media_ms": at_ms, "call_ms": at_ms + 10}) + "\n")
         journal.write(json.dumps({"kind": "line.gap", "media_ms": 3000, "from_ms": 2500, "to_ms": 2900}) + "\n")
         journal.write(json.dumps({"kind": "line.gap", "media_ms": 3000, "from_ms": "x", "to_ms": 10**30}) + "\n")
+        for at_ms in (6000, 6100, 7000):  # a bad line: one flag for them all
+            journal.write(
+                json.dumps({"kind": "line.gap", "media_ms": 8000, "from_ms": at_ms, "to_ms": at_ms + 20}) + "\n"
+            )
     side = read_side(folder, "now", outcome_of(events_of(folder)), None)
     assert side is not None
-    assert side.scene.spans == (Span(2500, 2900, "gap"), Span(1000, 1500, "stall"))
+    assert [span for span in side.scene.spans if span.start_ms < 6000] == [
+        Span(2500, 2900, "gap"),
+        Span(1000, 1500, "stall"),
+    ]
     flags = [(flag.at_ms, flag.label) for flag in side.scene.flags if flag.kind == "line"]
-    assert flags == [(1000, "audio late by up to 500 ms"), (2500, "line gap 400 ms")]
+    assert flags == [(1000, "audio late by up to 500 ms"), (2500, "line gap 400 ms"), (6000, "3 line gaps, 60 ms")]
 
 
 def test_a_folder_without_a_record_is_no_side(tmp_path: Path) -> None:
