@@ -22,6 +22,8 @@ from telephony.replay.recorded import Recorded
 MAX_JOURNAL_BYTES = 16 * 2**20
 """Twice what the densest two hours take; a journal that is longer is read up to there."""
 MAX_SUMMARY_BYTES = 4 * 2**20
+KEPT_AUDIO = "audio.flac"
+"""The audio of a call that was kept as a test: the same samples in half the bytes, for a repository."""
 MAX_DEPTH = 2
 """Folders are looked into so deep below the one that was named."""
 SUFFIXES = frozenset((".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".w64", *RAW))
@@ -181,18 +183,19 @@ def _read_journal(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
 
 def _read_call_audio(folder: Path, events: list[dict[str, Any]]) -> Audio:
     started: Mapping[str, Any] = next((event for event in events if event["kind"] == "call.started"), {})
-    if not os.path.exists(folder / AUDIO):
+    name = KEPT_AUDIO if os.path.exists(folder / KEPT_AUDIO) and not os.path.exists(folder / AUDIO) else AUDIO
+    if not os.path.exists(folder / name):
         if started.get("record") == "full":
             raise LocalError(f"{folder}: {AUDIO} is missing: a call is run again from its caller's audio; copy it anew")
         raise LocalError(
             f'{folder}: that call kept no audio, and is run again from it: write record = "full" into its agent\'s '
             "agent.toml, and call again"
         )
-    audio = read_audio(folder / AUDIO)
+    audio = read_audio(folder / name)
     if len(audio.channels) != 2 or audio.rate_hz not in LINE_RATES_HZ:
         channels = "1 channel" if len(audio.channels) == 1 else "2 channels"
         raise LocalError(
-            f"{folder / AUDIO}: {channels} at {audio.rate_hz} Hz, where a call's record has two at "
+            f"{folder / name}: {channels} at {audio.rate_hz} Hz, where a call's record has two at "
             f"{LINE_RATES_HZ[0]} or {LINE_RATES_HZ[1]}: this is not the call's own file"
         )
     return audio

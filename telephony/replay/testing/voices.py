@@ -23,18 +23,19 @@ RATE_WPM = 150
 OTHER_LANGUAGE = "en-us"
 
 
-def words_pcm(text: str, language: str) -> bytes:
-    """`text` as speech in `language` ("en-US"). Raises MissingExtra where the embedded voice is not installed."""
-    return _spoken(text, language.lower())
+def words_pcm(text: str, language: str, rate_wpm: int = RATE_WPM) -> bytes:
+    """`text` as speech in `language` ("en-US"), so many words a minute (80 to 400). Raises MissingExtra where the
+    embedded voice is not installed."""
+    return _spoken(text, language.lower(), rate_wpm)
 
 
 @lru_cache(maxsize=256)
-def _spoken(text: str, language: str) -> bytes:
-    return run_virtual(_speak(text, language))
+def _spoken(text: str, language: str, rate_wpm: int) -> bytes:
+    return run_virtual(_speak(text, language, rate_wpm))
 
 
-async def _speak(text: str, language: str) -> bytes:
-    voice = await _voice(language)
+async def _speak(text: str, language: str, rate_wpm: int) -> bytes:
+    voice = await _voice(language, rate_wpm)
     voice.rewind()  # else the samples would depend on what was spoken before
     pcm = b"".join([chunk.pcm async for chunk in voice.speak(text, VirtualContext())])
     if not pcm:
@@ -42,9 +43,9 @@ async def _speak(text: str, language: str) -> bytes:
     return pcm
 
 
-async def _voice(language: str) -> EspeakTts:
+async def _voice(language: str, rate_wpm: int) -> EspeakTts:
     for name in dict.fromkeys((language, language.split("-")[0], OTHER_LANGUAGE)):
-        voice = EspeakTts(_nobody(), voice=name, variant=VARIANT, rate_wpm=RATE_WPM)
+        voice = EspeakTts(_nobody(), voice=name, variant=VARIANT, rate_wpm=rate_wpm)
         try:
             await voice.start()
         except LocalError:
