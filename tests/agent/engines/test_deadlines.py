@@ -31,6 +31,10 @@ class Source:
             self.closed = True
 
 
+def now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
 @virtual
 async def test_results_in_time_pass() -> None:
     source = Source(0, 0, 0)
@@ -43,6 +47,7 @@ async def test_first_result_late() -> None:
     source = Source(9)
     with pytest.raises(EngineError, match=r'engine "x": the first result took longer than its 0\.01 s') as caught:
         [n async for n in bounded(source.results(), engine="x", first_s=0.01, between_s=9)]
+    assert now_s() == pytest.approx(0.01)
     assert caught.value.retryable
     assert source.closed
 
@@ -54,6 +59,7 @@ async def test_next_result_late_is_not_retryable() -> None:
     assert await anext(results) == 0
     with pytest.raises(EngineError, match="the next result") as caught:
         await anext(results)
+    assert now_s() == pytest.approx(0.01)
     assert not caught.value.retryable
     assert source.closed
 
@@ -101,4 +107,5 @@ async def test_within() -> None:
     assert await within(asyncio.sleep(0, "done"), engine="x", step="connecting", deadline_s=1) == "done"
     with pytest.raises(EngineError, match='engine "x": connecting took longer') as caught:
         await within(asyncio.sleep(9), engine="x", step="connecting", deadline_s=0.01)
+    assert now_s() == pytest.approx(0.01)
     assert caught.value.retryable

@@ -150,6 +150,7 @@ async def test_a_crash_is_a_result_without_secrets(registry: ToolRegistry, how: 
 async def test_timeout_leaves_doubt_and_does_not_run_twice(registry: ToolRegistry) -> None:
     for _ in range(2):
         outcome = await run(registry, "hang")
+        assert asyncio.get_running_loop().time() == pytest.approx(0.05)
         assert outcome.result == {"error": "no result within 0.05 seconds; whether it took effect is not known"}
     assert RAN == ["hang"]
 

@@ -11,6 +11,7 @@ import pytest
 from telephony.doctor import origin
 from telephony.doctor.origin import Certificate
 from tests.integration.nginx import OPENSSL, free_port, make_certificate
+from tests.support.waiting import paced
 
 PUBLIC = "https://agent.example.com"
 
@@ -136,7 +137,7 @@ async def test_a_silent_port_does_not_hold_the_doctor_up(monkeypatch: pytest.Mon
     monkeypatch.setattr(origin, "TLS_DEADLINE_S", 0.2)
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(5)  # holding both: a writer that nobody holds is closed (Python 3.13)
+        await paced(5)  # holding both: a writer that nobody holds is closed (Python 3.13)
 
     silent = await asyncio.start_server(say_nothing, "127.0.0.1", port := free_port())
     async with silent:

@@ -17,6 +17,7 @@ import pytest
 from telephony.logs import setup, writer
 from telephony.logs.context import call_context
 from telephony.logs.writer import LineWriter
+from tests.support.waiting import until, until_sync
 
 log = logging.getLogger("offhook.test")
 
@@ -37,12 +38,14 @@ class Pipe:
         return data
 
     def read_until(self, part: bytes, within_s: float = 5.0) -> bytes:
-        data, until_s = b"", time.monotonic() + within_s
-        while part not in data:
-            assert time.monotonic() < until_s, data[-300:]
-            data += self.read()
-            time.sleep(0.001)
-        return data
+        data = bytearray()
+
+        def came() -> bool:
+            data.extend(self.read())
+            return part in data
+
+        until_sync(came, within_s=within_s, what=f"{part!r} in the log")
+        return bytes(data)
 
     def close(self, *ends: int) -> None:
         for end in ends or tuple(self._open):
@@ -120,10 +123,7 @@ def test_a_full_disk_is_told_once_there_is_room(monkeypatch: pytest.MonkeyPatch,
     made = LineWriter(pipe.end, lambda lost: f"{lost} lost")
     for number in range(3):
         made.put(str(number))
-    until_s = time.monotonic() + 5
-    while made.lost < 3:
-        assert time.monotonic() < until_s
-        time.sleep(0.001)
+    until_sync(lambda: made.lost == 3, within_s=5, what="three lines lost")
     room[0] = True
     made.put("after")
     assert pipe.read_until(b"after\n") == b"3 lost\nafter\n"
@@ -156,11 +156,14 @@ async def test_the_loop_goes_on_and_lines_keep_their_call(pipe: Pipe) -> None:
                     log.info("%s", "y" * 3000)
             assert setup.lost_lines() > 0
             told = await asyncio.to_thread(pipe.read_until, b"\n" * 1)
-            until_s = time.monotonic() + 5
-            while b"were lost" not in told and time.monotonic() < until_s:
+
+            def said_so() -> bool:
+                nonlocal told
                 setup.tell_suppressed()
                 told += pipe.read()
-                await asyncio.sleep(0.001)
+                return b"were lost" in told
+
+            await until(said_so, within_s=5, what="the line that tells how many were lost")
         finally:
             pipe.read()
             undo()

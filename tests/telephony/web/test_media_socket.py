@@ -13,6 +13,7 @@ from telephony.media_stream.line import TextSocket
 from telephony.tokens import TokenRefused
 from telephony.web import media_socket
 from telephony.web.media_socket import AsgiTextSocket, MediaGate
+from tests.support.waiting import until
 
 Answer = Callable[[TextSocket], Awaitable[int]]
 
@@ -197,7 +198,5 @@ async def test_a_peer_that_does_not_close_is_read_beside_the_servers_own_closing
     for _ in range(50):
         server.text("still talking")
     server.disconnect()
-    async with asyncio.timeout(1):
-        while gate.open_sockets:
-            await asyncio.sleep(0.005)
+    await until(lambda: not gate.open_sockets, within_s=1, what="the socket let go of")
     assert server.to_app.empty(), "else the server's reader would wait for ever"

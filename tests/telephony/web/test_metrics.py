@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from telephony.web.loop_watch import LoopWatch
 from telephony.web.metrics import _HANDLERS, ENDINGS, OTHER, ServiceMetrics, ending_label
 from telephony.web.room import REFUSALS as ROOM_REFUSALS
 from tests.support.virtual_loop import run_virtual
+from tests.support.waiting import block, until
 
 ROOT = Path(__file__).parents[3]
 KNOWN_NAMES = {name for family in FAMILIES for name in family.names.values()}
@@ -275,8 +275,7 @@ def test_a_loop_that_is_held_up_is_seen() -> None:
 async def test_a_real_stall_is_measured() -> None:
     lags: list[float] = []
     task = asyncio.create_task(LoopWatch(lags.append).run())
-    await asyncio.sleep(0.02)
-    time.sleep(0.25)  # noqa: ASYNC251  the stall itself
-    await asyncio.sleep(0.05)
+    await until(lambda: lags, within_s=5, what="a first measure")
+    block(0.25)  # the stall itself
+    await until(lambda: max(lags) > 0.1, within_s=5, what="the stall, measured")
     task.cancel()
-    assert max(lags) > 0.1

@@ -20,6 +20,7 @@ from telephony.web.access import Access
 from telephony.web.call_feed import MAX_READERS
 from telephony.web.connections import STATE_KEY, Connection, ConnectionBook
 from telephony.web.phone import JOIN_WITHIN_MS, KEPT_AFTER_END_MS, MAX_FEEDS, STATIC, Phone, phone_blueprint
+from tests.support.waiting import stays, until
 from tests.telephony.web.test_access import PUBLIC, TOKEN, _basic
 
 HERE = {"Host": "127.0.0.1:8080"}
@@ -242,7 +243,7 @@ async def test_an_event_stream_outlives_the_servers_deadline_for_answers() -> No
     call = await (await b.call()).get_json()
     reading = asyncio.create_task(b.events(call["events"]))
     b.host.journal(STARTED)
-    await asyncio.sleep(0.2)
+    await stays(lambda: not reading.done(), for_s=0.2, what="the stream, beyond the server's 0.05 s")
     b.host.journal(ENDED)
     _, text = await reading
     assert "call.ended" in text
@@ -299,12 +300,13 @@ async def test_a_fifth_reader_of_a_call_costs_the_first_its_connection() -> None
         return data
 
     book = ConnectionBook(Counter(), now_s=lambda: 0.0)
+    (feed,) = (kept.feed for kept in b.phone._feeds.values())
     reading = []
     for number in range(MAX_READERS + 2):
         connection = book.opened(Wire(number))
         connection.keep()
         reading.append(asyncio.create_task(read(connection)))
-        await asyncio.sleep(0.02)
+        await until(lambda: len(feed._readers) + len(cut) == len(reading), within_s=5, what="the next reader")
     assert cut == [0, 1]
     assert book.counts == {"connection closed: too many readers": 2}
     async with asyncio.timeout(5):

@@ -8,13 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from telephony.web.supervisor import LISTEN_FD, inherited_socket
+from tests.support.waiting import stays_sync, until_sync
 
 #: Answers each connection with its own pid; "die" ends it, "stop" is a graceful end.
 WORKER = """
@@ -120,8 +120,7 @@ def test_settings_broken_later_are_tried_until_they_are_mended(supervised: Super
     supervised.ask()
     Path("broken").touch()
     supervised.ask(b"die")
-    time.sleep(0.1)
-    assert supervised.process.poll() is None
+    stays_sync(lambda: supervised.process.poll() is None, for_s=0.1, what="the supervisor, trying again")
     Path("broken").unlink()
     assert supervised.ask() != ""
 
@@ -130,13 +129,12 @@ def test_a_supervisor_that_dies_takes_its_worker_with_it(supervised: Supervised)
     worker = int(supervised.ask())
     supervised.process.kill()
     supervised.process.wait()
-    for _ in range(200):
-        stat = Path(f"/proc/{worker}/stat")
-        if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z":
-            break
-        time.sleep(0.02)
-    else:
-        pytest.fail("the worker lives on, and holds the port")
+    stat = Path(f"/proc/{worker}/stat")
+    until_sync(
+        lambda: not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z",
+        within_s=5,
+        what="the worker's end: it would hold the port",
+    )
 
 
 def test_systemds_socket_is_taken_only_by_whom_it_was_passed_to() -> None:
