@@ -54,7 +54,7 @@ def carry_out(order: Order, replay: Replay = replay_one) -> int:
     with _out(order) as out:
         base, now = _run(order, out, replay)
         if order.html is not None:
-            _write_pages(order, base, now)
+            _write_pages(order, order.html, base, now)
     if order.out is None:  # then none of their folders is there any more
         base = [run and replace(run, folder=None) for run in base]
         now = [replace(run, folder=None) for run in now]
@@ -140,35 +140,31 @@ def _print(order: Order, runs: Sequence[Run], summary: Summary | None) -> None:
         sys.stdout.write(f"wrote {order.html if order.html.suffix == PAGE else order.html / INDEX}\n")
 
 
-def _write_pages(order: Order, base: Sequence[Run | None], now: Sequence[Run]) -> None:
-    """A page for each call, of both its sides where there are two."""
-    if order.html is None:
-        return
+def _write_pages(order: Order, html: Path, base: Sequence[Run | None], now: Sequence[Run]) -> None:
+    """A page for each call, of both its sides where there are two; of several calls, an index of them."""
     from telephony.replay.page.comparison import write_comparison
-    from telephony.replay.page.index import write_index
+    from telephony.replay.page.index import write_comparison_index, write_index
     from telephony.replay.page.report import write_page
 
     base_name = "base" if order.base is not None else "as recorded"
-    sides = {run.source: was for was, run in zip(base, now, strict=True)} if order.compared else {}
-
-    def write(run: Run, path: Path, back: str = "") -> None:
-        was = sides.get(run.source)
+    if html.suffix == PAGE:
+        was = base[0] if base else None
         if was is None:
-            write_page(run, path, back=back)
+            write_page(now[0], html)
         else:
-            found = compare(was, run, _bounds(order))
-            write_comparison(was, run, path, comparison=found, back=back, base_name=base_name)
-
-    if order.html.suffix == PAGE:
-        write(now[0], order.html)
+            write_comparison(was, now[0], html, comparison=compare(was, now[0], _bounds(order)), base_name=base_name)
         return
     with _bar("writing pages", len(now), shown=not order.as_json) as step:
+        if base:
+            summary = compare_all(zip(base, now, strict=True), _bounds(order))
+            write_comparison_index(summary, html, base_name=base_name, step=step)
+            return
 
         def write_next(run: Run, path: Path, back: str) -> None:
-            write(run, path, back)
+            write_page(run, path, back=back)
             step()
 
-        write_index(now, order.html, write_next)
+        write_index(now, html, write_next)
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ from telephony.replay.held import HeldCall, Setting, hold_call
 from telephony.replay.outcome import Outcome, outcome_of
 from telephony.replay.phone import DELAY_S, Caller
 from telephony.replay.plan import Plan
+from telephony.replay.reading.older import with_asides
 from telephony.replay.reading.source import read_source
 from telephony.replay.recorded import Diverged, Recorded
 from telephony.replay.result import Divergence, Run
@@ -144,7 +145,7 @@ def _moment(text: str) -> dt.datetime:
 def _told(ready: _Ready, plan: Plan, caller: Caller, kits: list[ReplayKit], held: HeldCall, took_s: float) -> Run:
     recorded = ready.recorded
     now = outcome_of(held.events)
-    before = outcome_of(recorded.events) if recorded.has_journal else None
+    before = outcome_of(with_asides(recorded.events, ready.agent.phrases)) if recorded.has_journal else None
     diverged = first_divergence(before, now, reactive=plan.caller == "reactive") if before is not None else None
     failed = ""
     missing = next((kit.diverged for kit in kits if kit.diverged is not None), None) or _missing(held.error)

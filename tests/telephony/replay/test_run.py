@@ -154,7 +154,7 @@ def test_an_older_journal_is_run_again_too(tmp_path: Path) -> None:
     for event in events_of(parcel_call()):
         if event["kind"] == "phrase":
             continue
-        for name in ("voice_hz", "turns", "decision", "length"):
+        for name in ("voice_hz", "turns", "decision", "length", "aside"):
             event.pop(name, None)
         lines.append(json.dumps(event))
     (older / "journal.jsonl").write_text("\n".join(lines) + "\n")
