@@ -1,4 +1,4 @@
-"""`offhook calls …`: list, show, delete and draw calls, on a terminal."""
+"""`offhook calls …`: list, show, delete, draw and keep calls, on a terminal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ calls_app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="The calls that were: list, show, delete, draw.",
+    help="The calls that were: list, show, delete, draw, keep as tests.",
 )
 
 #: The status of a deletion that left a call alone, however the calls were chosen.
@@ -218,6 +218,48 @@ def draw_command(
     except OSError as error:
         raise LocalError(f"{output or beside} cannot be written: {error.strerror}") from None
     typer.echo(f"wrote {output or beside}")
+
+
+@calls_app.command("keep")
+def keep_command(
+    call_id: CallId,
+    kept_as: Annotated[
+        Path, typer.Option("--as", metavar="tests/calls/NAME", help="The folder; the test is test_NAME.py beside it.")
+    ],
+    agent: Annotated[
+        str, typer.Option(metavar="NAME|FOLDER", help="The agent that the test is of; else the one of the record.")
+    ] = "",
+    keep_numbers: Annotated[
+        bool, typer.Option("--keep-numbers", help="Leave the numbers of caller and called as they are.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write anew what is there.")] = False,
+    calls_dir: CallsDir = None,
+) -> None:
+    """Make one call a test: a copy without what is secret or personal, and a pytest test of its outcome.
+
+    Status 1 if the agent, as it is today, does not pass it.
+    """
+    from telephony.replay.keep.folders import place_of
+    from telephony.replay.keep.keep import Wish, keep_call
+    from telephony.settings import load_settings
+
+    place = place_of(kept_as)
+    root = _root(calls_dir)
+    folder = find_call(root, call_id)
+    call = next(call for call in stored_calls(root, dt.datetime.now(dt.UTC)) if folder in call.folders)
+    if call.running:
+        raise LocalError(f"{call.name} may be running: keep it when it has ended")
+    kept = keep_call(call.folders, place, Wish(agent, load_settings().agents_dir, keep_numbers, force))
+    for made in (*kept.folders, kept.test):
+        typer.echo(f"wrote {made}")
+    if kept.silenced:
+        typer.echo(f"{_number_of(kept.silenced, 'turn')} of the caller, silent in the record: other speech put in")
+    typer.echo("What the caller said is in it, in words and in sound: look at it before you share it.")
+    for why in kept.wrong:
+        typer.echo(f"The test FAILS today: {plain(why)}")
+    if kept.wrong:
+        raise typer.Exit(1)
+    typer.echo("The test passes.")
 
 
 def _root(calls_dir: Path | None) -> Path:

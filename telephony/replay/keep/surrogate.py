@@ -40,16 +40,22 @@ _STARTED = ("caller", "called")
 
 
 def surrogates(
-    events: Sequence[Event], *, call_id: str, seed: int | None = None, keep_numbers: bool = False
+    events: Sequence[Event],
+    *,
+    call_id: str,
+    seed: int | None = None,
+    keep_numbers: bool = False,
+    keep_marks: bool = False,
 ) -> list[dict[str, Any]]:
     """`events`, one stream's journal in order, with surrogates; its call is named `call_id`.
 
     `seed`: the call's, that of its first stream; None: this journal's own. `keep_numbers`: caller's and called number
-    stay. What was not masked and is no number of theirs stays: what the caller said otherwise is the test's matter.
+    stay. `keep_marks`: what was masked stays masked, as it will be whenever this call is run again. What was not masked
+    and is no number of theirs stays: what the caller said otherwise is the test's matter.
     """
     own = seed_of(events) if seed is None else seed
     fresh: list[dict[str, Any]] = [json.loads(json.dumps(event)) for event in events]
-    if masks(fresh):
+    if masks(fresh) and not keep_marks:
         asked = asked_at(fresh, own)
         fresh = _Unmasking(fresh, own).run()
         measure(fresh)
