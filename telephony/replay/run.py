@@ -151,7 +151,8 @@ def _told(ready: _Ready, plan: Plan, caller: Caller, kits: list[ReplayKit], held
     missing = next((kit.diverged for kit in kits if kit.diverged is not None), None) or _missing(held.error)
     if missing is not None:
         failed = str(missing)
-        diverged = diverged or Divergence(missing.turn, now.duration_ms, "missing", "", missing.what)
+        if diverged is None or diverged.what == "ended":  # it ended so because this was missing
+            diverged = Divergence(missing.turn, now.duration_ms, "missing", "", missing.what)
     elif held.error is not None:
         failed = _why(held.error)
     return Run(
