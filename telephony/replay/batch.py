@@ -16,8 +16,8 @@ from pathlib import Path
 
 from agent.errors import LocalError
 from agent.recording.folder import folder_name
+from telephony.replay.judging.result import Run
 from telephony.replay.plan import Plan
-from telephony.replay.result import Run
 from telephony.replay.worker import LEAVE_S, Replay, Task, Worker, failed_run, run_task
 
 CALL_LIMIT_S = 120.0

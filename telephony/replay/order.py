@@ -15,15 +15,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agent.errors import LocalError
-from telephony.replay.as_json import REPORT_VERSION, run_as_dict, summary_as_dict
 from telephony.replay.batch import replay_one, run_tasks, tasks_for
-from telephony.replay.compare import Summary, compare, compare_all
-from telephony.replay.compared_table import summary_view
+from telephony.replay.judging.compare import Summary, compare, compare_all
+from telephony.replay.judging.result import Run
+from telephony.replay.judging.turn_changes import Bounds
 from telephony.replay.plan import Plan
+from telephony.replay.report.as_json import REPORT_VERSION, run_as_dict, summary_as_dict
+from telephony.replay.report.compared_table import summary_view
+from telephony.replay.report.table import batch_view, run_view
 from telephony.replay.request import new_folder
-from telephony.replay.result import Run
-from telephony.replay.table import batch_view, run_view
-from telephony.replay.turn_changes import Bounds
 from telephony.replay.worker import Replay
 
 #: All ran, and nothing is worse; a call could not be run to its end, or is worse. (2: nothing was run.)
@@ -142,9 +142,9 @@ def _print(order: Order, runs: Sequence[Run], summary: Summary | None) -> None:
 
 def _write_pages(order: Order, html: Path, base: Sequence[Run | None], now: Sequence[Run]) -> None:
     """A page for each call, of both its sides where there are two; of several calls, an index of them."""
-    from telephony.replay.page.comparison import write_comparison
-    from telephony.replay.page.index import write_comparison_index, write_index
-    from telephony.replay.page.report import write_page
+    from telephony.replay.report.page.comparison import write_comparison
+    from telephony.replay.report.page.index import write_comparison_index, write_index
+    from telephony.replay.report.page.report import write_page
 
     base_name = "base" if order.base is not None else "as recorded"
     if html.suffix == PAGE:

@@ -22,16 +22,16 @@ from telephony.faults.plan import FaultPlan, load_faults
 from telephony.replay.callers.open_loop import open_loop
 from telephony.replay.callers.reactive import reactive
 from telephony.replay.callers.stalls import recorded_wire
-from telephony.replay.divergence import first_divergence
 from telephony.replay.engines.kit import ReplayKit, replay_kit
 from telephony.replay.held import HeldCall, Setting, hold_call
-from telephony.replay.outcome import Outcome, outcome_of
+from telephony.replay.judging.divergence import first_divergence
+from telephony.replay.judging.outcome import Outcome, outcome_of
+from telephony.replay.judging.result import Divergence, Run
 from telephony.replay.phone import DELAY_S, Caller
 from telephony.replay.plan import Plan
 from telephony.replay.reading.older import with_asides
 from telephony.replay.reading.source import read_source
 from telephony.replay.recorded import Diverged, Recorded
-from telephony.replay.result import Divergence, Run
 
 #: The agent of a plain recording, if none is named.
 DEFAULT_AGENT = "parcel-desk"

@@ -19,9 +19,9 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from agent.errors import LocalError, OffhookError
-from telephony.replay.outcome import Outcome
+from telephony.replay.judging.outcome import Outcome
+from telephony.replay.judging.result import Run
 from telephony.replay.plan import Plan
-from telephony.replay.result import Run
 
 Replay = Callable[[Path, Plan, Path], Run]
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from telephony.replay.page.comparison import write_comparison
-from telephony.replay.page.index import write_index
-from telephony.replay.page.report import write_page
-from telephony.replay.result import Run
+from telephony.replay.judging.result import Run
+from telephony.replay.report.page.comparison import write_comparison
+from telephony.replay.report.page.index import write_index
+from telephony.replay.report.page.report import write_page
 from tests.integration.browser import Browser, chromium, open_browser
-from tests.telephony.replay.page.made import DIVERGED, failed_run, made_run
+from tests.telephony.replay.report.page.made import DIVERGED, failed_run, made_run
 
 MS = "Number(document.body.dataset.ms)"
 

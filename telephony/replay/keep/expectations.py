@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.masking import MARK
+from telephony.replay.judging.outcome import Outcome, ToolRun
 from telephony.replay.keep.marks import strings
-from telephony.replay.outcome import Outcome, ToolRun
 from telephony.replay.testing.course import ENDINGS
 from telephony.replay.testing.matching import spoken
 from telephony.replay.testing.sentences import CallStory

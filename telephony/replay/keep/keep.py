@@ -13,16 +13,16 @@ import numpy as np
 from agent.agents import load_agent
 from agent.definition import AgentDefinition
 from agent.errors import AgentError, LocalError
+from telephony.replay.judging.outcome import outcome_of
+from telephony.replay.judging.result import Run
 from telephony.replay.keep.expectations import Chain, expectations, p95, say, written
 from telephony.replay.keep.folders import Place, check_free, dates_of, put, write_folder
 from telephony.replay.keep.sound import Silenced, refilled, silenced_turns
 from telephony.replay.keep.surrogate import seed_of, surrogates
 from telephony.replay.keep.write_test import KeptStream, test_text
-from telephony.replay.outcome import outcome_of
 from telephony.replay.plan import Plan
 from telephony.replay.reading.source import read_source
 from telephony.replay.recorded import Recorded
-from telephony.replay.result import Run
 from telephony.replay.run import replay
 from telephony.replay.testing.fixtures import Desk
 from telephony.replay.testing.sentences import CallStory

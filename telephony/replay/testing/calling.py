@@ -17,9 +17,9 @@ from agent.virtual_time import SOME_DAY, VirtualContext, run_virtual
 from telephony.faults.plan import load_faults
 from telephony.replay.callers.scripted import ScriptedCaller
 from telephony.replay.held import HeldCall, Setting, hold_call
-from telephony.replay.outcome import outcome_of
+from telephony.replay.judging.outcome import outcome_of
+from telephony.replay.judging.result import Run
 from telephony.replay.plan import Plan
-from telephony.replay.result import Run
 from telephony.replay.testing.script import HangsUp, Pauses, Plays, Presses, Says, Stays, Step, Wish
 from telephony.replay.testing.stand_ins import AsSaidStt, ScriptedLlm, Spoken, with_results
 from telephony.replay.testing.voices import RATE_HZ, words_pcm

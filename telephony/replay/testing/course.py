@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Literal, Self
 
 from agent.tomlfile import did_you_mean
-from telephony.replay.outcome import Turn
+from telephony.replay.judging.outcome import Turn
 from telephony.replay.testing.lines import clock, short, tool_call, tool_result
 from telephony.replay.testing.story import Story, refused, turn_began_ms
 from telephony.terminal import ending

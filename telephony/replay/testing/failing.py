@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
-from telephony.replay.outcome import Outcome
+from telephony.replay.judging.outcome import Outcome
 from telephony.replay.testing.lines import around, clock, short
 
 

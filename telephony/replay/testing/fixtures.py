@@ -19,8 +19,8 @@ from agent.agents import load_agent
 from agent.errors import OffhookError
 from agent.recording.folder import JOURNAL
 from agent.tomlfile import did_you_mean
+from telephony.replay.judging.result import Run
 from telephony.replay.plan import CallerKind, Channel, Missing, Mode, Plan, Tools
-from telephony.replay.result import Run
 from telephony.replay.testing.script import CallerScript, Step, Wish, settings_of
 from telephony.replay.testing.sentences import CallStory
 
@@ -207,7 +207,7 @@ class _Page:
 
     def __call__(self) -> str:
         if not self._shown and self._run.folder is not None:
-            from telephony.replay.page.report import write_page
+            from telephony.replay.report.page.report import write_page
 
             self._path.parent.mkdir(parents=True, exist_ok=True)
             ignore = self._path.parent / ".gitignore"

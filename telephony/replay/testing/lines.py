@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from telephony.replay.outcome import Outcome, ToolRun
+from telephony.replay.judging.outcome import Outcome, ToolRun
 from telephony.terminal import ending, plain
 
 #: So many lines before the moment and after it.

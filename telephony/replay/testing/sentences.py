@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Self
 
 from agent.tomlfile import did_you_mean
-from telephony.replay.outcome import ToolRun
+from telephony.replay.judging.outcome import ToolRun
 from telephony.replay.testing.course import CourseSentences
 from telephony.replay.testing.lines import call_text, clock, tool_call, tool_result
 from telephony.replay.testing.story import refused

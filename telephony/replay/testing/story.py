@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import NoReturn, Self
 
 from agent.tools.registry import never_began
-from telephony.replay.outcome import Outcome, ToolRun, Turn
-from telephony.replay.result import Run
+from telephony.replay.judging.outcome import Outcome, ToolRun, Turn
+from telephony.replay.judging.result import Run
 from telephony.replay.testing.failing import Told
 from telephony.replay.testing.lines import clock, lines_of, short
 

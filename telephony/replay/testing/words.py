@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NoReturn, Self
 
-from telephony.replay.outcome import Said
+from telephony.replay.judging.outcome import Said
 from telephony.replay.testing.lines import clock, listed, short
 from telephony.replay.testing.matching import closest, contains, same, spoken
 from telephony.replay.testing.story import Story, turn_began_ms

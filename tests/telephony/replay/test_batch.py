@@ -17,9 +17,9 @@ import pytest
 from agent.errors import LocalError
 from agent.recording.folder import make_folder
 from telephony.replay.batch import CALL_LIMIT_S, limit_s, replay_all, tasks_for
-from telephony.replay.outcome import Outcome
+from telephony.replay.judging.outcome import Outcome
+from telephony.replay.judging.result import Run
 from telephony.replay.plan import Plan
-from telephony.replay.result import Run
 
 PLAN = Plan(mode="same", settings=("turns.trailing_ms=700",))
 

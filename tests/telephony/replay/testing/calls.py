@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from telephony.replay.outcome import Cutoff, DeadAir, Outcome, Said, ToolRun, Turn
+from telephony.replay.judging.outcome import Cutoff, DeadAir, Outcome, Said, ToolRun, Turn
+from telephony.replay.judging.result import Divergence, Run
 from telephony.replay.plan import Plan
-from telephony.replay.result import Divergence, Run
 from telephony.replay.testing.sentences import CallStory
 
 TOOLS = frozenset({"find_order", "cancel_order", "hang_up", "transfer_to_person"})

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from agent.tools.registry import NEEDS_YES
-from telephony.replay.outcome import DeadAir, Outcome, ToolRun, Turn
-from telephony.replay.result import Divergence
+from telephony.replay.judging.outcome import DeadAir, Outcome, ToolRun, Turn
+from telephony.replay.judging.result import Divergence
 from telephony.replay.testing.sentences import CallStory
 from tests.telephony.replay.testing.calls import CUT, PARCEL, again, call, with_
 

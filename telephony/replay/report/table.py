@@ -1,0 +1,249 @@
+"""The report on a terminal: one call, many calls, and two runs of them side by side.
+
+What callers said, what tools were called with and what files are named is hostile text: it is shown without markup and
+without control characters. Everything fits 80 columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from agent.summary import latency_figures
+from telephony.replay.judging.divergence import scored_turns, told
+from telephony.replay.judging.outcome import UNWEIGHED, DeadAir, Outcome, Turn
+from telephony.replay.judging.result import Divergence, Run
+from telephony.replay.judging.turn_changes import stage_name
+from telephony.terminal import ending, plain
+
+SHOWN_STAGES = ("endpointing_ms", "stt_ms", "llm_ms", "tts_ms")
+"""Those that somebody can do something about; clause_ms and line_ms are small and stand in the JSON."""
+MAX_CHARS = 400
+"""A line of speech on a terminal is shown so far; the journal has all of it."""
+MAX_ROWS = 5
+"""So many errors and notes of one call."""
+
+
+def run_view(run: Run) -> Group:
+    """One call, run again: its head, its turns, its figures, where it diverged, what else should be known."""
+    parts: list[RenderableType] = [_head(run)]
+    if run.failed:
+        parts.append(words(f"failed: {run.failed}", "bold red"))
+    if run.outcome.turns or run.outcome.said:
+        parts += [Text(), _turns(run), Text(), *_figures(run)]
+    parts += [words(f"error at {seconds(at_ms)}: {what}", "red") for at_ms, what in run.outcome.errors[:MAX_ROWS]]
+    if run.served:
+        served = ", ".join(f"{how} {count}" for how, count in run.served.items())
+        parts.append(words(f"results: {served}", "dim"))
+    parts += [words(f"note: {note}", "yellow") for note in run.notes[:MAX_ROWS]]
+    for left in (len(run.outcome.errors) - MAX_ROWS, len(run.notes) - MAX_ROWS):
+        if left > 0:
+            parts.append(Text(f"... and {left} more", "dim"))
+    return Group(*parts)
+
+
+def batch_view(runs: Sequence[Run]) -> Group:
+    """Many calls: a row for each, and what they come to together."""
+    table = plain_table("call", ">turns", ">p50", ">p95", ">cut off", ">silent", "what came of it")
+    for run in runs:
+        figures = latency_figures(_waits(run))
+        worst = worst_silence(run.outcome)
+        table.add_row(
+            words(run.name),
+            _of_turns(run),
+            number(figures["p50_ms"]),
+            number(figures["p95_ms"]),
+            str(len(run.outcome.cutoffs)),
+            seconds(worst.ms) if worst else "",
+            _came_of(run),
+        )
+    failed, diverged = sum(bool(run.failed) for run in runs), sum(run.diverged is not None for run in runs)
+    total = f"{_calls(len(runs))}: {failed} failed, {diverged} diverged from the record"
+    waits = [wait for run in runs for wait in _waits(run)]
+    return Group(table, Text(), Text(total), latency_line(waits), Text(_pace(runs), "dim"))
+
+
+def worst_silence(outcome: Outcome) -> DeadAir | None:
+    """The longest stretch in which nobody was heard though the agent owed something."""
+    return max(outcome.dead_air, key=lambda gap: gap.ms, default=None)
+
+
+# --- parts that other views use -------------------------------------------------------------------------------------
+
+
+def words(text: object, style: str = "") -> Text:
+    """Any text, harmless: no markup, no control characters, no more than MAX_CHARS of it."""
+    shown = plain(text)
+    return Text(shown if len(shown) <= MAX_CHARS else f"{shown[:MAX_CHARS]} ...", style)
+
+
+def plain_table(*names: str) -> Table:
+    """A table without lines; a name with ">" before it is a column of figures."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+    for name in names:
+        figures = name.startswith(">")
+        table.add_column(
+            name.removeprefix(">"), justify="right" if figures else "left", overflow="fold", no_wrap=figures
+        )
+    return table
+
+
+def number(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def seconds(ms: int) -> str:
+    """ "12.3 s"."""
+    return f"{ms / 1000:.1f} s"
+
+
+def latency_line(waits_ms: Sequence[int]) -> Text:
+    """The voice-to-voice latencies in one line."""
+    figures = latency_figures(waits_ms)
+    if not waits_ms:
+        return Text("voice to voice: no answer was heard")
+    shown = ", ".join(f"{stage_name(name)} {figures[name]}" for name in ("p50_ms", "p90_ms", "p95_ms", "max_ms"))
+    return Text(f"voice to voice, {len(waits_ms)} scored turn{'s' * (len(waits_ms) != 1)}: {shown} ms")
+
+
+def divergence_line(diverged: Divergence, base: str = "the record") -> Text:
+    """Where and how a run is another one than `base`."""
+    where = f"diverged at turn {diverged.turn} ({seconds(diverged.at_ms)}), {diverged.what}: "
+    both = f'"{_short(diverged.now)}", {base} has "{_short(diverged.recorded)}"'
+    return words(f"{where}{both}; later turns are shown, not scored", "yellow")
+
+
+# --- one call -------------------------------------------------------------------------------------------------------
+
+
+def _head(run: Run) -> Table:
+    plan = run.plan
+    how = [
+        f"{plan.mode or 'mode not known'}",
+        f"{plan.caller} caller",
+        *([f"fault {plan.fault}"] if plan.fault else []),
+    ]
+    how += ["deterministic"] if run.deterministic else []
+    facts = Table.grid(padding=(0, 2))
+    shown = words(", ".join(how))
+    if not run.deterministic:
+        shown.append(", not deterministic", "bold yellow")
+    rows: list[tuple[str, Text]] = [("call", words(run.name, "bold")), ("run", shown)]
+    rows.append(
+        ("agent", words(" ".join([run.outcome.agent or plan.agent, *(f"--set {one}" for one in plan.settings)])))
+    )
+    rows.append(("took", Text(_pace([run]))))
+    if run.folder is not None:
+        rows.append(("record", words(run.folder)))
+    for name, value in rows:
+        facts.add_row(Text(name, "dim"), value)
+    return facts
+
+
+def _pace(runs: Sequence[Run]) -> str:
+    """How long it took beside how long the calls are. Of many calls at once: the work, not the wait."""
+    audio_ms, took_s = sum(run.audio_ms for run in runs), sum(run.took_s for run in runs)
+    times = f", {audio_ms / 1000 / took_s:.0f} times real time" if audio_ms and took_s > 0 else ""
+    return f"{seconds(audio_ms)} of call in {took_s:.2f} s{times}"
+
+
+def _turns(run: Run) -> Table:
+    """Turns, sounds that were none, and what the agent said unasked, in the order of time."""
+    table = plain_table(">#", ">at", "heard, answered", ">wait", *(f">{_column(stage)}" for stage in SHOWN_STAGES))
+    until = scored_turns(run)
+    rows: list[tuple[int, int, str, list[Text | str]]] = []
+    for turn in run.outcome.turns:
+        start_ms = turn.speech_start_ms if turn.speech_start_ms is not None else turn.committed_ms
+        figures = [turn.voice_to_voice_ms, *(turn.stages.get(stage) for stage in SHOWN_STAGES)]
+        cells: list[Text | str] = [_told_of(run, turn, until), *map(number, figures)]
+        rows.append((start_ms, turn.number, "" if turn.number <= until else "dim", cells))
+    for at_ms, turn_number, reason in run.outcome.rejected:
+        if reason not in UNWEIGHED:
+            no_turn = words(f"(no turn: {reason})").append_text(_cut_off(run, turn_number))
+            rows.append((at_ms, turn_number, "dim", [no_turn]))
+    for one in run.outcome.said:
+        if one.text and (one.aside or one.turn == 0):
+            rows.append((one.start_ms, one.turn, "" if one.turn <= until else "dim", [words(one.text, "blue")]))
+    if run.diverged is not None:
+        mark = words(f"diverged: {run.diverged.what}", "bold yellow")
+        rows.append((run.diverged.at_ms, run.diverged.turn, "", [mark]))
+    for at_ms, turn_number, style, cells in sorted(rows, key=lambda row: row[:2]):
+        table.add_row(str(turn_number), f"{at_ms / 1000:.1f}", *cells, style=style)
+    return table
+
+
+def _told_of(run: Run, turn: Turn, until: int) -> Text:
+    """What was said in a turn, line by line: the caller, tools, the agent as far as it was heard, and marks."""
+    scored = turn.number <= until
+    text = Text()
+    keys = "keys " if turn.source == "keys" else ""
+    text.append_text(words(f"{keys}{turn.text}", "bold" if scored else ""))
+    for tool in run.outcome.tools:
+        if tool.turn == turn.number:
+            failed = {None: " (no result)", False: " (failed)", True: ""}[tool.ok]
+            text.append("\n").append_text(words(told(tool) + failed, "magenta"))
+    if turn.reply:
+        text.append("\n").append_text(words(turn.reply, "blue"))
+    text.append_text(_cut_off(run, turn.number))
+    if not scored:
+        text.append("\nnot scored")
+    return text
+
+
+def _cut_off(run: Run, turn: int) -> Text:
+    text = Text()
+    for cutoff in run.outcome.cutoffs:
+        if cutoff.turn == turn:
+            text.append(f"\ncutoff: the caller went on after {cutoff.after_ms} ms", "bold red")
+    return text
+
+
+def _figures(run: Run) -> Iterable[Text]:
+    outcome = run.outcome
+    yield latency_line(_waits(run))
+    worst = worst_silence(outcome)
+    if worst is not None:
+        yield Text(f"longest silence: {seconds(worst.ms)} {worst.why} (turn {worst.turn}, at {seconds(worst.from_ms)})")
+    counts = [f"cut off {len(outcome.cutoffs)}", f"barge-ins {len(outcome.barge_ins_ms)}"]
+    counts += [f"sounds that were no turn {len(outcome.rejected)}", f"end: {ending(outcome.ended_by) or 'none'}"]
+    yield words(", ".join(counts))
+    if run.diverged is not None:
+        yield divergence_line(run.diverged)
+    elif run.recorded is not None and not run.failed:
+        yield Text("as recorded: the same was heard, done and answered", "green")
+
+
+def _column(stage: str) -> str:
+    return {"endpointing_ms": "end"}.get(stage, stage_name(stage))
+
+
+def _waits(run: Run) -> list[int]:
+    until = scored_turns(run)
+    turns = [turn for turn in run.outcome.turns if turn.number <= until]
+    return [turn.voice_to_voice_ms for turn in turns if turn.voice_to_voice_ms is not None]
+
+
+def _of_turns(run: Run) -> str:
+    """How many turns there are; of how many, if not all are scored."""
+    until, turns = scored_turns(run), run.outcome.turns
+    scored = sum(turn.number <= until for turn in turns)
+    return str(scored) if scored == len(turns) else f"{scored}/{len(turns)}"
+
+
+def _came_of(run: Run) -> Text:
+    if run.failed:
+        return words(_short(run.failed), "bold red")
+    if run.diverged is not None:
+        return words(f"diverged at turn {run.diverged.turn}: {run.diverged.what}", "yellow")
+    return Text("as recorded" if run.recorded is not None else "ran", "green")
+
+
+def _calls(count: int) -> str:
+    return f"{count} call" if count == 1 else f"{count} calls"
+
+
+def _short(text: str, chars: int = 120) -> str:
+    return text if len(text) <= chars else f"{text[:chars]} ..."
