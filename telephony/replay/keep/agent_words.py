@@ -116,10 +116,11 @@ def _wholly(reply: _Reply, pieces: Sequence[str], clauses: Sequence[str], found:
     told = [clause.replace(MARK, WORDS) for clause in clauses]
     for place, text in zip(reply.clauses, told, strict=True):
         found[place] = text
-    words = [f"{word} " for word in " ".join(told).split()]
-    spread = [text for text in pieces if text.strip()]
-    last = len(spread) - 1
-    given = iter(["".join(words[at:] if at == last else words[at : at + 1]).rstrip() + " " * (at != last)
-                  for at in range(len(spread))])  # fmt: skip
+    words = " ".join(told).split()
+    spread = sum(bool(text.strip()) for text in pieces)
+    given = iter(
+        " ".join(words[at:] if at == spread - 1 else words[at : at + 1]) + " " * (at < min(spread, len(words)) - 1)
+        for at in range(spread)
+    )
     for place, piece in zip(reply.pieces, pieces, strict=True):
         found[place] = next(given) if piece.strip() else piece

@@ -67,7 +67,7 @@ def written(chain: Chain) -> list[str]:
     lines.append("call")
     for sentence in chain:
         short = f".{sentence.name}({', '.join(_arguments(sentence))})"
-        if len(lines[-1]) + len(short) <= LINE:
+        if len(lines[-1]) + len(short) <= LINE or not (sentence.texts or sentence.values):
             lines[-1] += short
             continue
         lines[-1] += f".{sentence.name}("
@@ -163,8 +163,9 @@ def _hidden(run: ToolRun) -> bool:
 
 def _heard(outcome: Outcome) -> Iterator[Chain]:
     for said in outcome.said:
-        for part in [] if said.aside else _HIDDEN.split(said.text):
-            if spoken(part, within=True):
+        parts = [] if said.aside else _HIDDEN.split(said.text)
+        for part in parts:
+            if len(spoken(part, within=True)) > (len(parts) > 1):  # one word between two secrets says nothing
                 yield (Sentence("heard", (part.strip(),)),)
 
 

@@ -35,7 +35,7 @@ def measure(events: Sequence[dict[str, Any]]) -> None:
             heard[event["utterance"]] = event
     for utterance in {clause.utterance for clause in clauses}:
         own = [clause for clause in clauses if clause.utterance == utterance]
-        if any(piece["samples"] == MARK for clause in own for piece in clause.pieces):
+        if any(_masked(piece) for clause in own for piece in clause.pieces):
             _share(own, heard.get(utterance), voice_hz)
     for event in events:
         if event.get("kind") == "phrase" and isinstance(event.get("pieces"), list):
@@ -88,10 +88,14 @@ def _share(clauses: list[_Clause], heard: dict[str, Any] | None, voice_hz: int) 
             total_ms = span_ms / letters * len(text)
     known = sum(piece["samples"] for clause in clauses for piece in clause.pieces if isinstance(piece["samples"], int))
     left = max(0, round(total_ms * voice_hz / 1000) - known)
-    masked = [clause for clause in clauses if any(piece["samples"] == MARK for piece in clause.pieces)]
-    letters = sum(len(clause.text) for clause in masked)
+    masked = [clause for clause in clauses if any(_masked(piece) for piece in clause.pieces)]
+    letters = sum(len(clause.text) for clause in masked if any(piece["samples"] == MARK for piece in clause.pieces))
     for clause in masked:
-        _cut_up(clause, left * len(clause.text) // max(1, letters))
+        _cut_up(clause, left * len(clause.text) // max(1, letters))  # unused where only words' ends are masked
+
+
+def _masked(piece: dict[str, Any]) -> bool:
+    return MARK in str(piece)
 
 
 def _span_ms(heard: dict[str, Any]) -> int:
@@ -100,7 +104,8 @@ def _span_ms(heard: dict[str, Any]) -> int:
 
 
 def _cut_up(clause: _Clause, samples: int) -> None:
-    """Samples for the masked pieces of a clause, and its words' ends for them all, as evenly as can be."""
+    """Samples and words' ends for the masked pieces of a clause, as evenly as can be; what is known stays."""
+    hidden = [_masked(piece) for piece in clause.pieces]
     pieces = [piece for piece in clause.pieces if piece["samples"] == MARK]
     for number, piece in enumerate(pieces):
         piece["samples"] = samples * (number + 1) // len(pieces) - samples * number // len(pieces)
@@ -108,8 +113,10 @@ def _cut_up(clause: _Clause, samples: int) -> None:
     counts = [len(piece["words"]) if isinstance(piece.get("words"), list) else 0 for piece in clause.pieces]
     if sum(counts) != len(ends):  # the stand-in has other words: all of them over all pieces
         counts = [len(ends) * (n + 1) // len(counts) - len(ends) * n // len(counts) for n in range(len(counts))]
+        hidden = [True] * len(counts)
     at = 0
-    for piece, count in zip(clause.pieces, counts, strict=True):
+    for piece, count, wanted in zip(clause.pieces, counts, hidden, strict=True):
         own = ends[at : at + count]
         at += count
-        piece["words"] = [[piece["samples"] * (n + 1) // len(own), end] for n, end in enumerate(own)]
+        if wanted:
+            piece["words"] = [[piece["samples"] * (n + 1) // len(own), end] for n, end in enumerate(own)]

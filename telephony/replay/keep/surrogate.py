@@ -120,6 +120,10 @@ class _Unmasking:
             if event.get("source") == "keys":
                 text, self._pressed = ("".join(self._pressed) if MARK in text else text), []
             return {**event, "text": unmarked(text, asked, self._style)}
+        if kind == "call.started" and isinstance(event.get("turns"), dict):
+            # Settings that happen to have as many digits as a secret: nothing needs them, and no guess is better.
+            known = {name: value for name, value in event["turns"].items() if value != MARK}
+            return dict(unmarked_value({**event, "turns": known}, asked, self._slots))
         if kind == "tool.returned":
             fresh = unmarked_value(event, asked, self._slots)
             self._result = json.dumps(fresh.get("result"), ensure_ascii=False, default=str)
