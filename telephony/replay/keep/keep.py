@@ -19,7 +19,7 @@ from telephony.replay.keep.expectations import Chain, expectations, p95, say, wr
 from telephony.replay.keep.folders import Place, check_free, dates_of, put, write_folder
 from telephony.replay.keep.sound import Silenced, refilled, silenced_turns
 from telephony.replay.keep.surrogate import seed_of, surrogates
-from telephony.replay.keep.write_test import KeptStream, test_text
+from telephony.replay.keep.write_test import KeptStream, as_python
 from telephony.replay.plan import Plan
 from telephony.replay.reading.source import read_source
 from telephony.replay.recorded import Recorded
@@ -79,7 +79,7 @@ def keep_call(streams: Sequence[Path], place: Place, wish: Wish) -> Kept:
             for stream in made:  # first all folders: a later stream needs the earlier ones
                 stream.write(voice=True)
             tests = [stream.test(Path(work) / "runs") for stream in made]
-            put(place, [stream.folder for stream in made], test_text(tests))
+            put(place, [stream.folder for stream in made], as_python(tests))
     except OSError as error:
         raise LocalError(f"{error.filename or place.beside} cannot be written: {error.strerror or error}") from None
     folders = tuple(place.beside / stream.folder.name for stream in made)

@@ -26,7 +26,7 @@ class KeptStream:
     notes: Sequence[str] = ()
 
 
-def test_text(streams: Sequence[KeptStream]) -> str:
+def as_python(streams: Sequence[KeptStream]) -> str:
     """The whole file: a test for each stream of the call."""
     several = len(streams) > 1
     about = (
