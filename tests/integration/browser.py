@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Sequence
@@ -15,6 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+
+from tests.support.waiting import until
 
 MICROPHONE_HZ = 48000
 Heard = Sequence[tuple[float, Path | None]]
@@ -55,9 +56,7 @@ class Browser:
 
     async def until(self, script: str, limit_s: float = 20.0, argument: object = None) -> None:
         """Wait until a script says true. (Playwright's own waiting needs eval, which the page's policy forbids.)"""
-        async with asyncio.timeout(limit_s):
-            while not await self.page.evaluate(script, argument):
-                await asyncio.sleep(0.05)
+        await until(lambda: self.page.evaluate(script, argument), within_s=limit_s, what=script, every_s=0.05)
 
     async def texts(self, selector: str) -> list[str]:
         """The texts of all that the selector finds."""

@@ -17,6 +17,8 @@ from xml.etree import ElementTree
 
 import aiohttp
 
+from tests.support.waiting import paced, until
+
 SILENCE = b"\xff" * 160
 #: A loud 440 Hz tone, 20 ms of it, in mu-law: speech enough for a detector of energy.
 TONE = audioop.lin2ulaw(
@@ -126,7 +128,7 @@ class ForeignStream:
     async def _pace(self) -> None:
         began = time.monotonic()
         for number in itertools.count():
-            await asyncio.sleep(max(0.0, began + number * 0.02 - time.monotonic()))
+            await paced(began + number * 0.02 - time.monotonic())
             payload = base64.b64encode(TONE if self.speaking else SILENCE).decode()
             media = {"track": "inbound", "chunk": str(number + 1), "timestamp": str(number * 20), "payload": payload}
             try:
@@ -171,21 +173,23 @@ class ForeignStream:
 
     async def speak(self, ms: int) -> None:
         self.speaking = True
-        await asyncio.sleep(ms / 1000)
+        await paced(ms / 1000)
         self.speaking = False
 
     async def agent_begins(self, within_s: float = 5.0) -> None:
         """Wait until the agent is being heard."""
-        async with asyncio.timeout(within_s):
-            before = self.played_ms
-            while self.played_ms == before:
-                await asyncio.sleep(0.02)
+        before = self.played_ms
+        await until(lambda: self.played_ms != before, within_s=within_s, what="the agent's voice")
 
     async def agent_ends(self, quiet_ms: int = 300, within_s: float = 30.0) -> None:
         """Wait until the agent has not been heard for `quiet_ms`."""
-        async with asyncio.timeout(within_s):
-            while True:
-                before = self.played_ms
-                await asyncio.sleep(quiet_ms / 1000)
-                if self.played_ms == before:
-                    return
+        loop = asyncio.get_running_loop()
+        played_ms, since_s = self.played_ms, loop.time()
+
+        def quiet() -> bool:
+            nonlocal played_ms, since_s
+            if self.played_ms != played_ms:
+                played_ms, since_s = self.played_ms, loop.time()
+            return loop.time() - since_s >= quiet_ms / 1000
+
+        await until(quiet, within_s=within_s, what=f"{quiet_ms} ms of the agent's silence")

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.waiting import until
+
 CONFIG = Path(__file__).parents[2] / "docker" / "nginx.conf"
 # Debian keeps it where only root's PATH looks.
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
@@ -99,14 +101,16 @@ async def running_nginx(
             NGINX, "-p", str(folder), "-c", str(folder / "main.conf"), stdout=output, stderr=output
         )
     try:
-        async with asyncio.timeout(10):
-            while True:
-                assert process.returncode is None, (folder / "output").read_text()
-                with contextlib.suppress(OSError):
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                    writer.close()
-                    break
-                await asyncio.sleep(0.02)
+
+        async def listens() -> bool:
+            assert process.returncode is None, (folder / "output").read_text()
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return True
+            return False
+
+        await until(listens, within_s=10, what="nginx, listening")
         yield Nginx(f"https://localhost:{port}", certificate, folder)
     finally:
         if process.returncode is None:

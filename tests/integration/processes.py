@@ -14,6 +14,8 @@ from pathlib import Path
 
 import aiohttp
 
+from tests.support.waiting import until
+
 TOKEN = "0123456789abcdef0123456789abcdef"
 
 
@@ -73,11 +75,13 @@ async def service_process(
 
 
 async def _until_ready(url: str, process: Process, log: Path) -> None:
-    async with aiohttp.ClientSession() as http, asyncio.timeout(30):
-        while process.returncode is None:
+    async with aiohttp.ClientSession() as http:
+
+        async def ready() -> bool:
+            assert process.returncode is None, f"the service ended with status {process.returncode}: {log.read_text()}"
             with contextlib.suppress(aiohttp.ClientError):
-                async with http.get(f"{url}/readyz") as ready:
-                    if ready.status == 200:
-                        return
-            await asyncio.sleep(0.05)
-    raise AssertionError(f"the service ended with status {process.returncode}: {log.read_text()}")
+                async with http.get(f"{url}/readyz") as answer:
+                    return answer.status == 200
+            return False
+
+        await until(ready, within_s=30, what="the service, ready", every_s=0.05)

@@ -13,6 +13,7 @@ from telephony.settings import load_settings
 from telephony.web import connections, server
 from telephony.web.count_names import FAMILIES
 from tests.integration.conftest import StartService
+from tests.integration.settling import settled
 
 
 async def test_each_kind_is_told_by_its_name(start_service: StartService, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,9 +36,7 @@ async def test_each_kind_is_told_by_its_name(start_service: StartService, monkey
     # A handshake that failed is held open until it is cut: no longer than for that.
     await asyncio.gather(*(one(name) for name in KINDS))
     counts = service.host.counts
-    async with asyncio.timeout(8):
-        while service.host.state()["calls"] or any(service.host.state()["connections"].values()):
-            await asyncio.sleep(0.05)
+    await settled(service)
     assert [name for name, kind in KINDS.items() if kind.count and not counts[kind.count]] == []
     assert counts["calls failed: ours"] == counts["connection closed: server error"] == 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from xml.etree import ElementTree
 
 import pytest
@@ -13,6 +12,7 @@ from telephony.web import host as host_module
 from telephony.web import room as room_module
 from tests.integration.conftest import StartService
 from tests.integration.foreign_carrier import ForeignCarrier
+from tests.support.waiting import until
 
 
 def sid(number: int) -> str:
@@ -52,8 +52,6 @@ async def test_a_place_that_nobody_takes_is_free_again(
     async with ForeignCarrier(service.url, auth_token(load_settings()).get_secret_value()) as carrier:
         assert not refused(await carrier.voice(sid(1)))
         assert refused(await carrier.voice(sid(2)))
-        async with asyncio.timeout(5):
-            while not service.host.counts["reservation expired"]:
-                await asyncio.sleep(0.02)
+        await until(lambda: service.host.counts["reservation expired"], within_s=5, what="the place, free again")
         assert not refused(await carrier.voice(sid(2)))
     assert f"call {sid(1)}: nobody came to the socket" in caplog.text

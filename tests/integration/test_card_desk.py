@@ -17,6 +17,7 @@ import numpy.typing as npt
 from telephony.sandbox.caller import SandboxCall
 from telephony.sandbox.script import load_script
 from tests.integration.processes import TOKEN, ServiceProcess, service_process
+from tests.support.waiting import until
 
 DESK = Path("tests/agent/agents/card-desk").resolve()
 RECORDINGS = Path("tests/recordings/slt").resolve()
@@ -53,9 +54,8 @@ def asks_ms(folder: Path) -> int:
 async def killed_while_confirming(service: ServiceProcess, call: SandboxCall) -> Path:
     """Wait until the number has been given and the agent says it back; then kill the worker. Its folder."""
     folder = service.calls / call.call_sid
-    async with asyncio.timeout(40):
-        while not (folder / "journal.jsonl").exists() or "Shall I charge" not in (folder / "journal.jsonl").read_text():
-            await asyncio.sleep(0.05)
+    written = folder / "journal.jsonl"
+    await until(lambda: written.exists() and "Shall I charge" in written.read_text(), within_s=40, what="the question")
     worker = service.worker()
     assert worker is not None
     os.kill(worker, signal.SIGKILL)

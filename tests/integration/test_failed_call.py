@@ -12,6 +12,7 @@ from telephony.logs import setup
 from telephony.web import host
 from telephony.web.serve import Service
 from tests.integration.foreign_carrier import ForeignCarrier
+from tests.support.waiting import until
 
 CALL = "CA" + "6" * 32
 SAID = "4111 1111 1111 1111"
@@ -30,9 +31,7 @@ async def test_its_text_is_for_the_debug_level_only(
     undo = setup.configure(level, "json", stream)
     try:
         opened = await carrier.open(await carrier.voice(CALL), CALL)
-        async with asyncio.timeout(5):
-            while not service.host.counts["calls failed: ours"]:
-                await asyncio.sleep(0.01)
+        await until(lambda: service.host.counts["calls failed: ours"], within_s=5, what="the failed call, counted")
         await opened.socket.close()
     finally:
         undo()

@@ -26,6 +26,7 @@ from telephony.sandbox.understood import judge
 from telephony.settings import load_settings
 from telephony.web.serve import Service, open_service
 from tests.integration.beep_agent import TOKEN, BeepAgent
+from tests.support.waiting import paced
 
 StartService = Callable[..., Awaitable[Service]]
 TURN = '[[step]]\nsay = "tone.wav"\ntext = "hello"\n'
@@ -111,7 +112,7 @@ async def test_a_line_that_drops_in_silence_carries_nothing_either_way(script: P
 
     def on_start(socket: Any, sid: str) -> None:
         async def beep_later() -> None:
-            await asyncio.sleep(0.6)
+            await paced(0.6)
             payload = "fn5+fn5+" * 100
             await socket.send_str(json.dumps({"event": "media", "streamSid": sid, "media": {"payload": payload}}))
 

@@ -14,10 +14,11 @@ import pytest
 
 from telephony.auth import auth_token
 from telephony.settings import load_settings
-from telephony.web.serve import Service
 from tests.integration.conftest import StartService
 from tests.integration.foreign_carrier import ForeignCarrier
+from tests.integration.settling import settled
 from tests.support import damaged
+from tests.support.waiting import paced, until
 
 LONG = bool(os.environ.get("OFFHOOK_LONG"))
 
@@ -38,19 +39,13 @@ async def hostile(carrier: ForeignCarrier, seed: int) -> None:
                     await socket.ping(b"x" * chance.randrange(126))
                 else:
                     await socket.send_str(text.encode("utf-8", "replace").decode())
-                await asyncio.sleep(0.01)
+                await paced(0.01)
                 if socket.closed or chance.random() < 0.005:
                     break
             if chance.random() < 0.5:
                 transport = socket.get_extra_info("transport")
                 if transport is not None:
                     transport.abort()
-
-
-async def settled(service: Service) -> None:
-    async with asyncio.timeout(20):
-        while service.host.state()["calls"] or any(service.host.state()["connections"].values()):
-            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(150, marks=pytest.mark.long)])
@@ -66,15 +61,17 @@ async def test_damaged_streams_disturb_nobody(
     service = await start_service()
     async with ForeignCarrier(service.url, auth_token(load_settings()).get_secret_value()) as carrier:
         await asyncio.gather(*(hostile(carrier, seed) for seed in range(12)))
-        await settled(service)
+        await settled(service, 20)
         tasks, descriptors = len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))
         for number in range(1, rounds + 1):
             await asyncio.gather(*(hostile(carrier, 100 * number + seed) for seed in range(12)))
-            await settled(service)
+            await settled(service, 20)
         gc.collect()
-        async with asyncio.timeout(10):
-            while len(asyncio.all_tasks()) > tasks or len(os.listdir("/proc/self/fd")) > descriptors + 2:
-                await asyncio.sleep(0.05)
+        await until(
+            lambda: len(asyncio.all_tasks()) <= tasks and len(os.listdir("/proc/self/fd")) <= descriptors + 2,
+            within_s=10,
+            what="tasks and descriptors as before",
+        )
         async with carrier.http.get(f"{service.url}/readyz") as response:
             state = json.loads(await response.text())
     counts = service.host.counts

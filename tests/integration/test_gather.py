@@ -33,6 +33,8 @@ from telephony.settings import Route, load_settings
 from telephony.web.serve import Service
 from tests.integration.foreign_carrier import ForeignCarrier
 from tests.integration.processes import TOKEN, service_process
+from tests.integration.settling import idle, next_worker
+from tests.support.waiting import until
 
 StartService = Callable[..., Awaitable[Service]]
 CALLED = "+15550100"
@@ -77,9 +79,8 @@ async def gather(start_service: StartService) -> Any:
         return started[-1]
 
     yield start
-    async with asyncio.timeout(5):
-        while any(service.host.state()["calls"] for service in started):
-            await asyncio.sleep(0.01)
+    for service in started:
+        await idle(service)
 
 
 async def ring(url: str, *steps: Step, token: str = "", **options: Any) -> CallReport:
@@ -122,9 +123,7 @@ async def test_a_whole_conversation_within_a_trial_accounts_limits(gather: Any) 
     assert report.max_answer_ms < 5000
     counts = service.host.state()["counts"]
     assert (counts["gather turns"], counts["gather calls"], counts["call completed"]) == (4, 1, 1)
-    async with asyncio.timeout(3):  # its record is closed behind its last document
-        while service.host.state()["calls"]:
-            await asyncio.sleep(0.01)
+    await idle(service)  # its record is closed behind its last document
     (journal,) = journals(service.host.calls_dir)
     assert journal[0]["line"] == "gather"
     summary = json.loads(next(service.host.calls_dir.glob("*/call.json")).read_text())
@@ -324,9 +323,7 @@ async def test_when_the_carrier_says_so_the_call_is_over_at_once(turns: Turns, t
     form = {**turns.form, "CallStatus": "completed"}
     status, _ = await turns.carrier.post(f"{turns.carrier.url}/twilio/status", form)
     assert status == 204
-    async with asyncio.timeout(3):
-        while not list(tmp_path.glob("calls/*/call.json")):
-            await asyncio.sleep(0.02)
+    await until(lambda: list(tmp_path.glob("calls/*/call.json")), within_s=3, what="the end of the call")
     assert [child.tag for child in await turns.post("gather", CallStatus="completed")] == []
 
 
@@ -336,7 +333,7 @@ async def test_a_service_that_stops_says_goodbye_first(start_service: StartServi
         turns = Turns(carrier)
         await turns.post("voice")
         draining = asyncio.create_task(service.host.drain(0.2, asyncio.Event()))
-        await asyncio.sleep(0.5)
+        await until(lambda: service.host._drain.says_goodbye, within_s=3, what="the goodbye, due")
         busy = await Turns(carrier, "CA" + "8" * 32).post("voice")
         assert [child.tag for child in busy] == ["Say", "Hangup"]
         document = await turns.post("gather", SpeechResult="where is order 4712")
@@ -373,6 +370,4 @@ async def kill_worker(service: Any) -> None:
     old = service.worker()
     assert old is not None
     os.kill(old, signal.SIGKILL)
-    async with asyncio.timeout(20):
-        while service.worker() in (None, old):
-            await asyncio.sleep(0.01)
+    await next_worker(service, old)

@@ -26,6 +26,8 @@ from telephony.web.doorkeeper import MOST_REFUSALS
 from telephony.web.serve import Service, bind
 from tests.integration.conftest import StartService
 from tests.integration.foreign_carrier import ForeignCarrier
+from tests.integration.settling import idle, settled
+from tests.support.waiting import paced, until
 
 CALL = "CA" + "7" * 32
 KEY = base64.b64encode(b"0123456789abcdef").decode()
@@ -51,9 +53,11 @@ async def quiet(hurry: None, start_service: StartService) -> AsyncIterator[Servi
     descriptors, tasks = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())
     yield service
     await settled(service)
-    async with asyncio.timeout(5):
-        while len(asyncio.all_tasks()) > tasks or len(os.listdir("/proc/self/fd")) > descriptors:
-            await asyncio.sleep(0.05)
+    await until(
+        lambda: len(asyncio.all_tasks()) <= tasks and len(os.listdir("/proc/self/fd")) <= descriptors,
+        within_s=5,
+        what="tasks and descriptors as before",
+    )
     assert service.host.counts["connection closed: server error"] == 0
     assert service.host.state()["expected"] == service.host.state()["calls"] == 0
 
@@ -61,13 +65,6 @@ async def quiet(hurry: None, start_service: StartService) -> AsyncIterator[Servi
 async def answers(service: Service) -> None:
     async with aiohttp.ClientSession() as http, http.get(f"{service.url}/healthz") as response:
         assert await response.text() == "ok\n"
-
-
-async def settled(service: Service) -> None:
-    assert service.host.connections is not None
-    async with asyncio.timeout(8):
-        while any(service.host.connections.number().values()):
-            await asyncio.sleep(0.02)
 
 
 async def connect(service: Service) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -186,7 +183,7 @@ async def test_whose_head_comes_late_is_answered_beside_bodies_that_never_come(
         for _ in range(10):
             slow.append((await connect(service))[1])
             slow[-1].write(head)
-        await asyncio.sleep(0.01)
+        await paced(0.01)
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
         assert b"200" in await until_closed(reader)
         writer.close()
@@ -310,7 +307,7 @@ async def test_floods_over_an_admitted_socket(quiet: Service, sender: Sender, co
         nonlocal longest_s
         while not ends.is_set():
             began_s = asyncio.get_running_loop().time()
-            await asyncio.sleep(0.005)
+            await paced(0.005)
             longest_s = max(longest_s, asyncio.get_running_loop().time() - began_s - 0.005)
 
     async def send() -> None:
@@ -344,11 +341,8 @@ async def test_a_peer_that_reads_nothing_is_left(
     # Pings with much in them: their answers fill every buffer on the way back.
     writer.transport.pause_reading()  # type: ignore[attr-defined]
     writer.write(frame(1, CONNECTED) + frame(1, START) + frame(9, b"x" * 125) * 6000)
-    async with asyncio.timeout(10):
-        while not quiet.host.state()["calls"]:
-            await asyncio.sleep(0.02)
-        while quiet.host.state()["calls"]:
-            await asyncio.sleep(0.02)
+    await until(lambda: quiet.host.state()["calls"], within_s=10, what="the call")
+    await idle(quiet, 10)
     await settled(quiet)
     counts = quiet.host.counts
     assert counts["socket protocol: slow_reader"] == 1

@@ -21,6 +21,8 @@ import pytest
 from telephony.sandbox.caller import SandboxCall
 from telephony.sandbox.script import find_script, load_script
 from tests.integration.processes import TOKEN, ServiceProcess, service_process
+from tests.integration.settling import next_worker
+from tests.support.waiting import paced
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +32,6 @@ BACK_WITHIN_S = 2.0
 ALLOWANCE_S = 3.0
 
 
-async def next_worker(service: ServiceProcess, old: int) -> float:
-    """When the next worker was started (time.monotonic)."""
-    async with asyncio.timeout(20):
-        while service.worker() in (None, old):
-            await asyncio.sleep(0.005)
-    return time.monotonic()
-
-
 def journals(service: ServiceProcess, call: str) -> list[list[dict[str, Any]]]:
     """The journals of the call's streams, in order."""
     folders = sorted(service.calls.glob(f"{call}*"), key=lambda folder: (len(folder.name), folder.name))
@@ -45,7 +39,7 @@ def journals(service: ServiceProcess, call: str) -> list[list[dict[str, Any]]]:
 
 
 async def one_call(service: ServiceProcess, begin_after_s: float) -> SandboxCall:
-    await asyncio.sleep(begin_after_s)
+    await paced(begin_after_s)
     call = SandboxCall(load_script(find_script("demo")), service.url, auth_token=TOKEN, max_call_s=90)
     await call.run()
     return call
@@ -86,9 +80,10 @@ async def killed_mid_call(folder: Path, at_s: float, callers: int) -> list[float
         worker = service.worker()
         assert worker is not None
         calls = [asyncio.create_task(one_call(service, number * 0.05)) for number in range(callers)]
-        await asyncio.sleep(at_s)
+        await paced(at_s)
         os.kill(worker, signal.SIGKILL)
-        started_s = await next_worker(service, worker)
+        await next_worker(service, worker)
+        started_s = time.monotonic()
         done = [await call for call in calls]
         for call in done:
             check(service, call)

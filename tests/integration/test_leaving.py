@@ -20,6 +20,7 @@ import soundfile as sf
 from telephony.sandbox.caller import SandboxCall
 from telephony.sandbox.script import load_script
 from tests.integration.processes import TOKEN, ServiceProcess, service_process
+from tests.support.waiting import paced
 
 DESK = Path(__file__).parent / "leaving_desk"
 LONG = bool(os.environ.get("OFFHOOK_LONG"))
@@ -142,8 +143,8 @@ async def test_a_service_that_stops_lets_nobody_be_cut_off_in_the_middle_of_a_wo
         running = []
         for call in calls:
             running.append(asyncio.create_task(call.run()))
-            await asyncio.sleep(0.25)
-        await asyncio.sleep(1.0)
+            await paced(0.25)
+        await paced(1.0)
         began_s = time.monotonic()
         service.process.send_signal(signal.SIGTERM)
         status = await asyncio.wait_for(service.process.wait(), 60)

@@ -31,6 +31,7 @@ from telephony.web.serve import Service
 from tests.integration.conftest import AGENT, StartService
 from tests.integration.foreign_carrier import ForeignCarrier, stream_url
 from tests.integration.nginx import NGINX, OPENSSL, Nginx, free_port, running_nginx
+from tests.support.waiting import paced, until
 
 pytestmark = [
     pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt-get install nginx-light)"),
@@ -198,12 +199,14 @@ async def test_an_nginx_that_was_told_nothing_opens_no_operators_page(
     try:
         async with asyncio.timeout(10), aiohttp.ClientSession() as http:
             url = f"http://127.0.0.1:{port}"
-            while True:
+
+            async def healthy() -> bool:
                 with contextlib.suppress(aiohttp.ClientConnectorError):
                     async with http.get(f"{url}/healthz") as response:
-                        assert response.status == 200
-                    break
-                await asyncio.sleep(0.02)
+                        return response.status == 200
+                return False
+
+            await until(healthy, within_s=10, what="an answer through nginx")
             for method, path in (("GET", "/metrics"), ("GET", "/phone"), ("POST", "/phone/calls")):
                 async with http.request(method, url + path) as response:
                     assert response.status == 403
@@ -250,7 +253,7 @@ async def test_a_stream_of_events_is_not_held_back(
         await response.prepare(request)
         for number in range(3):
             await response.write(f"data: {number}\n\n".encode())
-            await asyncio.sleep(0.5)
+            await paced(0.5)
         return response
 
     app = web.Application()
@@ -358,9 +361,8 @@ async def test_the_doctor_says_that_the_service_is_down(
         url = f"{nginx.origin}/media/the-token"
         async with aiohttp.ClientSession() as http, http.get(url, ssl=trusting(nginx)) as answer:
             assert answer.status == 502
-        async with asyncio.timeout(5):  # nginx writes its line when the answer is gone
-            while '"GET /media/... HTTP/1.1" 502' not in nginx.logs():
-                await asyncio.sleep(0.02)
+        # nginx writes its line when the answer is gone
+        await until(lambda: '"GET /media/... HTTP/1.1" 502' in nginx.logs(), within_s=5, what="its line in nginx's log")
         logs = nginx.logs()
     assert "the-token" not in logs
     assert found["port"].level == "warning"

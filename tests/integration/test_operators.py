@@ -22,6 +22,8 @@ from telephony.settings import load_settings
 from telephony.web.serve import Service
 from tests.integration.conftest import StartService
 from tests.integration.foreign_carrier import ForeignCarrier, stream_url
+from tests.integration.settling import idle
+from tests.support.waiting import paced
 
 CALL = "CA" + "4" * 32
 OTHER_CALL = "CA" + "5" * 32
@@ -73,12 +75,10 @@ async def a_call(service: Service, carrier: ForeignCarrier) -> list[dict[str, An
         during = await scrape(carrier)
         assert during("calls_running") == 1
         assert during("sockets_open") == 1
-        await asyncio.sleep(0.5)
+        await paced(0.5)
         await stream.speak(500)
         await stream.agent_begins()
-    async with asyncio.timeout(5):
-        while service.host.state()["calls"]:
-            await asyncio.sleep(0.02)
+    await idle(service)
     return [json.loads(line) for line in Path(f"calls/{CALL}/journal.jsonl").read_text().splitlines()]
 
 

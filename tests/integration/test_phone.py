@@ -25,6 +25,8 @@ from telephony.media_stream.messages import L16_16K, Clear, MediaFormat, Play, S
 from telephony.web.serve import Service
 from tests.integration.browser import Browser, Heard, microphone, open_browser
 from tests.integration.conftest import StartService
+from tests.integration.settling import idle
+from tests.support.waiting import paced
 
 CALLERS = Path(__file__).parents[2] / "telephony" / "sandbox" / "callers" / "demo"
 NUMBERS = itertools.count()
@@ -78,17 +80,11 @@ async def call(browser: Browser) -> None:
     await browser.until("document.body.dataset.state === 'talking'")
 
 
-async def ended(service: Service) -> None:
-    async with asyncio.timeout(5):
-        while service.host.state()["calls"]:
-            await asyncio.sleep(0.02)
-
-
 async def test_a_whole_conversation_on_either_line(start_service: StartService) -> None:
     """Both at once: each takes as long as people do."""
     service = await start_service(agent="parcel-desk")
     await asyncio.gather(*(converse(service, line) for line in ("wide", "telephone")))
-    await ended(service)
+    await idle(service)
     folders = calls()
     assert sorted(check_record(folder) for folder in folders) == [8000, 16000]
 
@@ -157,7 +153,7 @@ async def test_keys_mute_barge_in_and_hanging_up(start_service: StartService) ->
         await browser.page.click("#call")
         await browser.until("document.querySelector('.note.end') !== null")
         assert await browser.texts(".note.end") == ["You hung up."]
-    await ended(service)
+    await idle(service)
     events = journal(calls()[0])
     assert [event["digit"] for event in events if event["kind"] == "key"] == ["4", "7", "#"]
     assert any(event["kind"] == "turn.committed" and event["source"] == "keys" for event in events)
@@ -184,10 +180,10 @@ async def test_muted_the_line_carries_silence_and_no_gap(start_service: StartSer
         await browser.page.click("#call")
         await browser.page.click("#mute")
         await browser.until("document.body.dataset.state === 'talking'")
-        await asyncio.sleep(1.5)
+        await paced(1.5)  # of a muted call
         await browser.page.click("#call")
         await browser.until("document.body.dataset.state === 'over'")
-    await ended(service)
+    await idle(service)
     folder = calls()[0]
     with wave.open(str(folder / "audio.wav")) as audio:
         samples = np.frombuffer(audio.readframes(audio.getnframes()), "<i2").reshape(-1, 2)
@@ -234,12 +230,12 @@ async def test_a_service_that_dies_and_comes_back(start_service: StartService, t
         await browser.until("document.body.dataset.state === 'over'")
         assert await browser.page.inner_text("#call-label") == "Call again"
         assert len(await browser.texts(".note.end")) == 1
-        await ended(service)
+        await idle(service)
         await call(browser)
         await browser.page.click("#call")
         await browser.until("document.body.dataset.state === 'over'")
         assert await browser.texts(".note.end") == ["You hung up."], "the page starts anew for each call"
-        await ended(service)
+        await idle(service)
         for decision, words in (
             (Transfer("+15550123", "person"), "transferred the call to +15550123"),
             (HangUp("service stopped"), "the service is stopping"),
@@ -249,7 +245,7 @@ async def test_a_service_that_dies_and_comes_back(start_service: StartService, t
             await ongoing.leave(decision)
             await browser.until("document.querySelector('.note.end') !== null")
             assert words in (await browser.texts(".note.end"))[0]
-            await ended(service)
+            await idle(service)
     assert len(calls()) == 4
 
 
@@ -261,7 +257,7 @@ async def test_a_service_that_is_gone_is_not_laid_to_the_browser(start_service: 
                 await call(browser)
                 await browser.page.click("#call")
                 assert await browser.page.inner_text("#call-label") == "Call again"
-                await ended(service)
+                await idle(service)
             await browser.page.context.set_offline(True)
             await browser.page.click("#call")
             await browser.until("document.querySelector('#problem').textContent !== ''", 10)
@@ -406,7 +402,7 @@ async def test_another_sites_page_cannot_use_a_browsers_token(start_service: Sta
             except aiohttp.WSServerHandshakeError as error:
                 found = error.status
             assert found == status
-    await ended(service)
+    await idle(service)
 
 
 def test_the_file_that_is_the_microphone_is_as_long_as_it_says(tmp_path: Path) -> None:
@@ -431,5 +427,5 @@ async def test_behind_the_operators_password_a_call_and_its_events(
         await call(browser)
         await browser.until("document.querySelectorAll('.said.agent').length > 0", 15)
         await browser.page.click("#call")
-        await ended(service)
+        await idle(service)
         assert browser.complaints == []

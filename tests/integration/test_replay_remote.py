@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socketserver
 import threading
-import time
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, cast
@@ -20,6 +19,7 @@ from agent.virtual_time import VirtualContext, VirtualLoop, run_virtual
 from telephony.replay.engines.kit import ReplayKit, replay_kit
 from telephony.replay.plan import Plan
 from tests.agent.support import make_agent
+from tests.support.waiting import block
 from tests.telephony.replay.engines.far import FarLlm, FarStt, FarTts
 from tests.telephony.replay.engines.given import a_record, now_ms
 
@@ -37,7 +37,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         def handle(self) -> None:
             question = self.rfile.readline().strip()
             questions.append(question.decode())
-            time.sleep(THINKS_S)
+            block(THINKS_S)
             self.wfile.write(question.replace(b" ", b"-") + b"\n")
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answer) as server:

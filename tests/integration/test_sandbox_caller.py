@@ -16,6 +16,7 @@ from telephony.sandbox.report import CallReport
 from telephony.sandbox.script import load_script
 from telephony.settings import Settings
 from tests.integration.beep_agent import TOKEN, BeepAgent
+from tests.support.waiting import paced
 
 
 @pytest.fixture(scope="module")
@@ -304,7 +305,7 @@ async def test_late_audio_is_seen(tones: Path) -> None:
 
     def more_later(socket: object, sid: str) -> None:
         async def send() -> None:
-            await asyncio.sleep(0.25)
+            await paced(0.25)
             payload = json.loads(json.dumps({"event": "media", "streamSid": sid, "media": {"payload": "AAAA" * 200}}))
             await socket.send_str(json.dumps(payload))  # type: ignore[attr-defined]
 

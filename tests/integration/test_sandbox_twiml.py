@@ -546,6 +546,7 @@ def test_options_reach_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     assert given == {
         "script": "demo",
         "to": None,
+        "fault": None,
         "wav": None,
         "as_json": True,
         "trial": True,

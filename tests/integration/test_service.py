@@ -24,6 +24,8 @@ from telephony.settings import load_settings
 from telephony.web.serve import PortTaken, Service, bind
 from tests.integration.conftest import StartService
 from tests.integration.foreign_carrier import ForeignCarrier, ForeignStream, stream_url
+from tests.integration.settling import idle
+from tests.support.waiting import paced, stays, until
 
 CALL = "CA" + "2" * 32
 
@@ -32,12 +34,6 @@ async def refused(carrier: ForeignCarrier, url: str) -> int:
     with pytest.raises(aiohttp.WSServerHandshakeError) as error:
         await carrier.http.ws_connect(url)
     return error.value.status
-
-
-async def idle(service: Service) -> None:
-    async with asyncio.timeout(5):
-        while service.host.state()["calls"]:
-            await asyncio.sleep(0.02)
 
 
 async def get(carrier: ForeignCarrier, path: str) -> tuple[int, str]:
@@ -176,7 +172,7 @@ async def test_of_two_new_streams_of_a_call_one_is_left(
     close = CallRecord.close
 
     async def slow_close(record: CallRecord) -> None:
-        await asyncio.sleep(0.3)
+        await paced(0.3)
         await close(record)
 
     monkeypatch.setattr(CallRecord, "close", slow_close)
@@ -186,9 +182,7 @@ async def test_of_two_new_streams_of_a_call_one_is_left(
         twimls.append(ElementTree.fromstring(await carrier.after(twimls[-1], CALL)))
     del twimls[0]
     streams = await asyncio.gather(*(carrier.open(twiml, CALL) for twiml in twimls))
-    async with asyncio.timeout(3):
-        while service.host.state()["calls"] != 1:
-            await asyncio.sleep(0.02)
+    await until(lambda: service.host.state()["calls"] == 1, within_s=3, what="one call left of the two")
     await service.host.drain(0.0, asyncio.Event())
     assert service.host.state()["calls"] == 0
     assert service.host.counts["calls failed: ours"] == 0
@@ -217,7 +211,7 @@ async def test_a_service_that_stops_ends_its_calls_politely(start_service: Start
         running = asyncio.create_task(stream.run())
         await stream.agent_begins()
         draining = asyncio.create_task(service.host.drain(0.2, asyncio.Event()))
-        await asyncio.sleep(0.05)
+        await until(lambda: service.host.state()["draining"], within_s=3, what="the service, leaving")
         assert (await get(carrier, "/readyz"))[0] == 503
         assert [verb.tag for verb in await carrier.voice("CA" + "5" * 32)] == ["Say", "Hangup"]
         async with asyncio.timeout(20):
@@ -240,8 +234,7 @@ async def test_draining_lets_a_call_finish(start_service: StartService) -> None:
         running = asyncio.create_task(stream.run())
         await stream.agent_begins()
         draining = asyncio.create_task(service.host.drain(30.0, asyncio.Event()))
-        await asyncio.sleep(0.3)
-        assert not running.done()
+        await stays(lambda: not running.done(), for_s=0.3, what="the call, while the service waits for it")
         await stream.socket.close()
         async with asyncio.timeout(3):
             await draining
@@ -355,13 +348,9 @@ async def test_a_number_stays_masked_when_the_call_comes_back(
     stream = await carrier.open(ElementTree.fromstring(text), CALL)
     running = asyncio.create_task(stream.run())
     await stream.agent_begins(5)
-    stream.speaking = True
-    await asyncio.sleep(0.8)
-    stream.speaking = False
+    await stream.speak(800)
     second = service.host.calls_dir / f"{CALL}-2" / "journal.jsonl"
-    async with asyncio.timeout(8):
-        while "turn.committed" not in second.read_text():
-            await asyncio.sleep(0.05)
+    await until(lambda: "turn.committed" in second.read_text(), within_s=8, what="the caller's turn")
     await stream.socket.close()
     running.cancel()
     await idle(service)

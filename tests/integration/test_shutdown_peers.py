@@ -6,8 +6,11 @@ import asyncio
 import signal
 from pathlib import Path
 
+import aiohttp
+
 from tests.integration.conftest import AGENT
 from tests.integration.processes import service_process
+from tests.support.waiting import until
 
 HALF_A_BODY = b"POST /twilio/voice HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 
@@ -22,7 +25,12 @@ async def test_peers_that_hold_on_leave_no_traceback(tmp_path: Path) -> None:
             _, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rsplit(":", 1)[1]))
             writer.write(HALF_A_BODY)
             writers.append(writer)
-        await asyncio.sleep(0.2)  # so that all are being served
+
+        async def all_are_served() -> bool:
+            async with aiohttp.ClientSession() as http, http.get(f"{service.url}/readyz") as answer:
+                return sum((await answer.json(content_type=None))["connections"].values()) > len(writers)
+
+        await until(all_are_served, within_s=5, what="every connection, taken")
         service.process.send_signal(signal.SIGTERM)
         assert await service.process.wait() == 0
         for writer in writers:

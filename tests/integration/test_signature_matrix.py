@@ -27,6 +27,7 @@ from telephony.web.host import now_ms
 from telephony.web.serve import Service
 from tests.integration.conftest import StartService
 from tests.integration.foreign_carrier import ForeignCarrier, ForeignStream
+from tests.integration.settling import idle
 
 TOKEN = "the-primary-token"
 ORIGIN = "https://agent.example.com"
@@ -369,12 +370,6 @@ async def test_sockets_with_their_token_are_admitted_and_their_signature_is_told
             assert await upgrade(carrier, way, await fresh_token(public, carrier)) == 101, name
             assert public.host.counts[told] == before + 1, name
             await idle(public)
-
-
-async def idle(service: Service) -> None:
-    async with asyncio.timeout(5):
-        while service.host.state()["calls"]:
-            await asyncio.sleep(0.01)
 
 
 async def test_sockets_with_almost_their_token_are_not(public: Service) -> None:

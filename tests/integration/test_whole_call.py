@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 
 from telephony.web.serve import Service
 from tests.integration.foreign_carrier import ForeignCarrier
+from tests.integration.settling import idle
+from tests.support.waiting import paced, until
 
 CALL = "CA" + "1" * 32
 
@@ -32,7 +34,7 @@ async def test_a_foreign_carrier_holds_a_whole_call(service: Service, carrier: F
         await stream.agent_ends()
         await stream.speak(1000)
         await stream.agent_begins()  # the answer
-        await asyncio.sleep(0.7)
+        await paced(0.7)  # it is in the middle of it
         await stream.speak(600)  # over the agent
         assert stream.clears == 1, "speech over the agent must stop it"
         assert not stream.buffer
@@ -45,9 +47,7 @@ async def test_a_foreign_carrier_holds_a_whole_call(service: Service, carrier: F
     status, text = await carrier.post(action, form)
     assert (status, "<Hangup />" in text, "<Connect" in text) == (200, True, False)
 
-    async with asyncio.timeout(5):
-        while service.host.state()["calls"]:
-            await asyncio.sleep(0.02)
+    await idle(service)
     events = journal()
     assert [event["text"] for event in events if event["kind"] == "turn.committed"] == [
         "where is my parcel",
@@ -83,15 +83,13 @@ async def test_keys_are_heard_and_a_dropped_call_is_brought_back_twice(
                 {"event": "dtmf", "streamSid": stream.stream_sid, "dtmf": {"track": "inbound_track", "digit": digit}}
                 | {"sequenceNumber": "9"}
             )
-        async with asyncio.timeout(5):
-            while not any(event["kind"] == "turn.committed" for event in journal()):
-                await asyncio.sleep(0.05)
+        await until(
+            lambda: any(event["kind"] == "turn.committed" for event in journal()), within_s=5, what="the caller's turn"
+        )
         running.cancel()
     assert stream.socket._response.connection is not None
     stream.socket._response.connection.transport.abort()  # no close frame, no stop: the carrier's machine has died
-    async with asyncio.timeout(5):
-        while service.host.state()["calls"]:
-            await asyncio.sleep(0.02)
+    await idle(service)
     assert [event["digit"] for event in journal() if event["kind"] == "key"] == ["4", "7", "#"]
 
     for _ in range(2):

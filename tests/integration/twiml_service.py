@@ -1,12 +1,13 @@
 """A tiny service of TwiML documents for testing the sandbox's caller. On purpose none of Offhook's own code."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
 from twilio.request_validator import RequestValidator
+
+from tests.support.waiting import paced
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -53,7 +54,7 @@ class TwimlService:
         if isinstance(entry, int):
             return web.Response(status=entry, text="odd")
         if isinstance(entry, float):
-            await asyncio.sleep(entry)
+            await paced(entry)
             entry = ""
         text = entry if entry.startswith("!") else f"<Response>{entry}</Response>"
         return web.Response(text=text.removeprefix("!"), content_type="text/xml")
