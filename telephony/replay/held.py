@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from agent.continuation import Continuation
 from agent.definition import AgentDefinition
+from agent.errors import OffhookError
 from agent.kit import EngineKit
 from agent.line import Decision
 from agent.record import CallRecord
@@ -71,6 +72,16 @@ class HeldCall:
     caller_ms: int = 0
     touched_reality: bool = False
     error: BaseException | None = None
+
+    @property
+    def why(self) -> str:
+        """What broke it, in one sentence; "" if nothing did. Developers read this: the error's own words are wanted."""
+        error = self.error
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if error is None or isinstance(error, OffhookError):
+            return str(error or "")
+        return f"the call broke: {type(error).__name__}: {error}"
 
 
 class _MediaTime:

@@ -12,8 +12,6 @@ from telephony.media_stream.formats import line_format
 from telephony.media_stream.messages import L16_16K, FromCarrier, Mark, MediaFormat, decode_to_carrier, encode
 from telephony.replay.wire import MemorySocket
 
-__all__ = ["DELAY_S", "FRAME_MS", "Caller", "Delivery", "FrameFaults", "NoFaults", "VirtualPhone"]
-
 #: One way to the carrier, as over the internet within a continent.
 DELAY_S = 0.03
 FORMATS = {8000: MediaFormat(), 16000: L16_16K}

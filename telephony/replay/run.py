@@ -153,8 +153,8 @@ def _told(ready: _Ready, plan: Plan, caller: Caller, kits: list[ReplayKit], held
         failed = str(missing)
         if diverged is None or diverged.what == "ended":  # it ended so because this was missing
             diverged = Divergence(missing.turn, now.duration_ms, "missing", "", missing.what)
-    elif held.error is not None:
-        failed = _why(held.error)
+    else:
+        failed = held.why
     return Run(
         name=recorded.name,
         source=recorded.source,
@@ -190,12 +190,3 @@ def _missing(error: BaseException | None) -> Diverged | None:
     if isinstance(error, BaseExceptionGroup):
         return next((found for each in error.exceptions if (found := _missing(each)) is not None), None)
     return None
-
-
-def _why(error: BaseException) -> str:
-    """What broke a run, in one sentence. This is a developer's tool: the error's own words are wanted."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error, OffhookError):
-        return str(error)
-    return f"the run broke: {type(error).__name__}: {error}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from functools import lru_cache
 
+from telephony.faults.frames import FRAME_MS
 from telephony.sandbox.talker import NOISE_AMPLITUDE
 
-FRAME_MS = 20
 _SEED = 1
 
 

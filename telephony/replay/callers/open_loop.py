@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 
+from telephony.faults.frames import FRAME_MS
 from telephony.replay.callers.agent_ear import AgentEar
 from telephony.replay.callers.leaving import Leaving, way_out
-from telephony.replay.callers.line_quiet import FRAME_MS, quiet_frame
+from telephony.replay.callers.line_quiet import quiet_frame
 from telephony.replay.callers.loudness import loud_stretches
 from telephony.replay.recorded import Recorded
 

@@ -11,9 +11,10 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import takewhile
 
+from telephony.faults.frames import FRAME_MS
 from telephony.replay.callers.agent_ear import AgentEar
 from telephony.replay.callers.leaving import LONGEST_MS, Leaving, way_out
-from telephony.replay.callers.line_quiet import FRAME_MS, quiet_frame
+from telephony.replay.callers.line_quiet import quiet_frame
 from telephony.replay.callers.utterances import Act, Place, recorded_caller
 from telephony.replay.recorded import Recorded
 from telephony.sandbox.ear import SAME_BURST_MS, Burst

@@ -11,8 +11,9 @@ from typing import Self
 
 from agent.errors import LocalError
 from telephony import g711
+from telephony.faults.frames import FRAME_MS
 from telephony.replay.callers.agent_ear import AgentEar
-from telephony.replay.callers.line_quiet import FRAME_MS, quiet_frame
+from telephony.replay.callers.line_quiet import quiet_frame
 from telephony.replay.callers.loudness import loud_stretches
 from telephony.sandbox.clip import Clip, load_clip
 from telephony.sandbox.script import WAIT_S, Drop, HangUp, Keys, Pause, Say, Script, Step, WaitForHangUp

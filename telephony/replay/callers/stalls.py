@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from telephony.faults.frames import FRAME_MS, Delivery
 from telephony.media_stream.line import DEAD_S, WATCHDOG_S
-from telephony.replay.phone import FRAME_MS, Delivery
 from telephony.replay.recorded import Recorded, Stall
 
 
 class RecordedStalls:
-    """FrameFaults (phone.py) of one call. `silent_from_ms`: from then on nothing goes either way."""
+    """FrameFaults (faults/frames.py) of one call. `silent_from_ms`: from then on nothing goes either way."""
 
     def __init__(self, stalls: Iterable[Stall], silent_from_ms: int | None = None) -> None:
         self._stalls = tuple(sorted(stalls, key=lambda stall: stall.from_ms))

@@ -11,12 +11,12 @@ from typing import Any
 
 from agent.agents import load_agent
 from agent.definition import AgentDefinition, EngineChoice
-from agent.errors import LocalError, OffhookError
+from agent.errors import LocalError
 from agent.kit import EngineKit, build_kit, make_engine
 from agent.virtual_time import SOME_DAY, VirtualContext, run_virtual
 from telephony.faults.plan import load_faults
 from telephony.replay.callers.scripted import ScriptedCaller
-from telephony.replay.held import HeldCall, Setting, hold_call
+from telephony.replay.held import Setting, hold_call
 from telephony.replay.judging.outcome import outcome_of
 from telephony.replay.judging.result import Run
 from telephony.replay.plan import Plan
@@ -51,7 +51,7 @@ def hold_script(
     agent = with_results(load_agent(wish.agent, tuple(agents_dir), wish.settings), wish.tools or {})
     faults = load_faults(wish.fault) if wish.fault else None
     caller = scripted(steps, agent.language)
-    as_said = _as_said(steps, wish, agent)
+    as_said = _as_said(steps, wish)
 
     async def open_engines(at_ms: Callable[[], int]) -> Engines:
         instead: dict[str, Any] = {}
@@ -81,7 +81,7 @@ def hold_script(
         folder=held.folder,
         outcome=outcome_of(held.events),
         recorded=None,
-        failed=_why(held),
+        failed=held.why,
         deterministic=not held.touched_reality,
         notes=(*caller.errors, *caller.notes, *_unsaid(steps, caller)),
         audio_ms=held.caller_ms,
@@ -121,7 +121,7 @@ def _words(step: Step) -> tuple[str, ...]:
     return (step.text or step.path.name,) if isinstance(step, Plays) else ()
 
 
-def _as_said(steps: Sequence[Step], wish: Wish, agent: AgentDefinition) -> bool:
+def _as_said(steps: Sequence[Step], wish: Wish) -> bool:
     """Whether what is said is understood as it is said. "auto": unless all of it is recordings of unknown words."""
     silent = [step.path for step in steps if isinstance(step, Plays) and not step.text]
     if wish.ear == "as said" and silent:
@@ -166,13 +166,3 @@ def _moment(on: str) -> dt.datetime:
     except ValueError:
         raise LocalError(f'on={on!r} is no date and time: write e.g. on="2026-12-24 10:00"') from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)
-
-
-def _why(held: HeldCall) -> str:
-    """What broke a call, "" if nothing did. A test wants the error's own words."""
-    error = held.error
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if error is None:
-        return ""
-    return str(error) if isinstance(error, OffhookError) else f"the call broke: {type(error).__name__}: {error}"

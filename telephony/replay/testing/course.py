@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Literal, Self
 
+from agent.summary import percentile
 from agent.tomlfile import did_you_mean
 from telephony.replay.judging.outcome import Turn
 from telephony.replay.testing.lines import clock, short, tool_call, tool_result
@@ -64,17 +64,18 @@ class CourseSentences(Story):
         that got no answer counts with the time the caller waited for one, where that is over a bound."""
         __tracebackhide__ = True
         self._took_place()
-        given = (("p50", 0.5, p50_ms), ("p95", 0.95, p95_ms), ("longest", 1.0, max_ms))
-        bounds = [(name, share, bound) for name, share, bound in given if bound is not None]
+        given = (("p50", 50, p50_ms), ("p95", 95, p95_ms), ("longest", 100, max_ms))
+        bounds = [(name, percent, bound) for name, percent, bound in given if bound is not None]
         if not bounds:
             raise ValueError("answered_within() needs a bound: p50_ms, p95_ms or max_ms")
         waits = sorted(self._waits(min(bound for _, _, bound in bounds)), key=lambda wait: wait[0])
         if not waits:
             details = {"expected": "at least one turn that is spoken, and answered"}
             self._fail("no turn was answered", self.outcome.duration_ms, "no answer until here", details)
-        for name, share, bound in bounds:
-            wait_ms, turn = waits[math.ceil(share * len(waits)) - 1]
+        for name, percent, bound in bounds:
+            wait_ms = percentile([ms for ms, _ in waits], percent) or 0
             if wait_ms > bound:
+                turn = next(turn for ms, turn in waits if ms == wait_ms)
                 unanswered = turn.voice_to_voice_ms is None
                 stages = ", ".join(f"{stage.removesuffix('_ms')} {ms}" for stage, ms in turn.stages.items())
                 self._fail(

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Sequence
 from agent.speech.numbers import digit_runs
 from agent.speech.words import MAX_CHARS, words
 
-#: A pause within an utterance, as a test writes it.
-PAUSE = "…"
 #: Less alike than this is no "did you mean".
 ALIKE = 0.4
 #: Stands for the end of what was said, where a text is looked for within a longer one: so that "for two" in the middle
