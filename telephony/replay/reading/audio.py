@@ -20,7 +20,7 @@ import soundfile as sf
 from agent.errors import LocalError
 from telephony import g711
 from telephony.replay.plan import Channel
-from telephony.replay.reading.blocks import BLOCK_FRAMES, Blocks, Resampler, Samples
+from telephony.replay.reading.blocks import BLOCK_FRAMES, Blocks, Resampler, Samples, Sound
 from telephony.replay.reading.disguise import law_of
 from telephony.replay.reading.riff import RiffFacts, riff_facts
 
@@ -159,7 +159,7 @@ def _read_raw(path: Path, file: BinaryIO, to_hz: int | None) -> Audio:
 
 def _read_coded(path: Path, file: BinaryIO, facts: RiffFacts | None, to_hz: int | None) -> Audio:
     try:
-        with sf.SoundFile(file.fileno(), closefd=False) as sound:
+        with Sound(file.fileno(), closefd=False) as sound:
             if sound.format == "MP3" and path.suffix.lower() != ".mp3":
                 raise _unknown(path, file)  # four bytes of anything may look like MPEG; mu-law's silence does
             _check(path, sound.samplerate, sound.channels)
@@ -198,10 +198,11 @@ def _read_sound(path: Path, sound: sf.SoundFile, facts: RiffFacts | None, to_hz:
     for part, resampler in zip(parts, resamplers, strict=True):
         part.extend(resampler.rest())
     promised = facts.frames if facts is not None and facts.frames is not None else sound.frames
-    cut_off = not reader.capped and (reader.read < promised < _UNKNOWN_FRAMES or reader.broke)
+    short = reader.read < promised < _UNKNOWN_FRAMES
+    cut_off = not reader.capped and (short or reader.broke)
     notes = [_capped()] if reader.capped else []
     if cut_off:
-        notes.append(_cut_off(reader.read / in_hz, promised / in_hz if reader.read < promised else None))
+        notes.append(_cut_off(reader.read / in_hz, promised / in_hz if short else None))
     if reader.damaged:
         notes.append(f"{reader.damaged} samples are no numbers (NaN or infinite): taken as silence")
     return Audio(out_hz, tuple(_taken(part) for part in parts), tuple(notes), cut_off)

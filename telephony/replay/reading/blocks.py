@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import soundfile as sf
@@ -11,6 +12,16 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.int16]
 BLOCK_FRAMES = 65_536
+_PIECE_FRAMES = 4096
+"""So much is asked of the library at once: of a piece in which a damaged file ends, it gives nothing."""
+
+
+class Sound(sf.SoundFile):  # type: ignore[misc]  # the library is not typed
+    """A sound that is read once, from its beginning: else each read ends with a seek, which fails at the end of a FLAC
+    that was written into a pipe, whose header cannot say how long it is."""
+
+    def seekable(self) -> bool:
+        return False
 
 
 class Blocks:
@@ -32,12 +43,7 @@ class Blocks:
 
     def __iter__(self) -> Iterator[Samples]:
         while True:
-            frames = min(BLOCK_FRAMES, self._most - self.read + 1)
-            try:
-                block = self._sound.read(frames, dtype="int16" if self._exact else "float32", always_2d=True)
-            except (sf.SoundFileError, OverflowError, ValueError):  # what the library says of a damaged file
-                self.broke = True
-                return
+            block = self._block(min(BLOCK_FRAMES, self._most - self.read + 1))
             if not len(block):
                 return
             if self.read + len(block) > self._most:
@@ -47,6 +53,22 @@ class Blocks:
             yield block if self._exact else self._rounded(block)
             if self.capped:
                 return
+
+    def _block(self, frames: int) -> NDArray[Any]:
+        """The next `frames`, or fewer at the end."""
+        pieces: list[NDArray[Any]] = []
+        while frames and not self.broke:
+            asked = min(_PIECE_FRAMES, frames)
+            try:
+                piece = self._sound.read(asked, dtype="int16" if self._exact else "float32", always_2d=True)
+            except (sf.SoundFileError, OverflowError, ValueError):  # what the library says of a damaged file
+                self.broke = True
+                break
+            pieces.append(piece)
+            frames -= len(piece)
+            if len(piece) < asked:
+                break
+        return np.concatenate(pieces) if pieces else np.zeros((0, self._sound.channels), np.int16)
 
     def _rounded(self, block: NDArray[np.float32]) -> Samples:
         bad = ~np.isfinite(block)

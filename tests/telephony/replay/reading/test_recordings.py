@@ -140,6 +140,28 @@ def test_a_flac_that_is_cut_off(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("seconds", [4.0, 20.0])
+def test_of_a_flac_that_is_cut_off_no_second_is_lost(tmp_path: Path, seconds: float) -> None:
+    path = tmp_path / "a.flac"
+    sf.write(path, np.random.default_rng(1).normal(0, 3000, int(8000 * seconds)).astype(np.int16), 8000)
+    os.truncate(path, path.stat().st_size // 2)
+    recorded = read_source(path)
+    assert recorded.duration_ms > 500 * seconds - 1100
+    assert recorded.notes
+
+
+def test_a_flac_that_was_written_into_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.flac"
+    sf.write(path, voice(20.0), 8000)
+    coded = bytearray(path.read_bytes())
+    coded[21] &= 0xF0  # the number of samples, of which the header then says nothing: 36 bits
+    coded[22:26] = bytes(4)
+    path.write_bytes(coded)
+    recorded = read_source(path)
+    assert np.array_equal(samples_of(recorded.caller), voice(20.0))
+    assert recorded.notes == ()
+
+
 @pytest.mark.parametrize("promised", [0xFFFFFFFF, 0x7FFFFFFF])
 def test_a_header_that_was_never_finished(tmp_path: Path, promised: int) -> None:
     path = tmp_path / "a.wav"
