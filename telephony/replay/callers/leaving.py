@@ -16,7 +16,12 @@ LONGEST_MS = 60_000
 
 
 def way_out(recorded: Recorded) -> str | None:
-    """How the recorded caller left, as a Caller says it; None: the caller did not, or the source does not tell."""
+    """How the recorded caller left, as a Caller says it; None: the caller did not, or the source does not tell.
+
+    Where a journal stops without an end, the service died: the line breaks there, for nothing is known of what came.
+    """
+    if recorded.has_journal and not recorded.ended_by:
+        return "drop"
     if not recorded.ended_by.startswith("caller"):
         return None
     return "hang up" if recorded.ended_by == "caller: stop" else "drop"

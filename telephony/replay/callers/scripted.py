@@ -23,13 +23,6 @@ RATE_HZ = g711.RATE_HZ
 AFTER_MS = 700
 """The agent has finished when it has been quiet for so long: longer than a voice pauses between two sentences. (The
 sandbox's caller needs 300 ms, because it also looks into the carrier's buffer.)"""
-INTERRUPT_AFTER_MS = 500
-
-
-class _Answered(Pause):
-    """The caller waits until the agent has answered, and finished."""
-
-    __slots__ = ()
 
 
 class _SayAtOnce(Say):
@@ -55,11 +48,6 @@ class _Phrase:
 
 
 class _Listener(Talker):
-    def _act(self, now_ms: float) -> bool:
-        if isinstance(self.cursor.step, _Answered):
-            return self._finished(now_ms, AFTER_MS, WAIT_S) and self._next(now_ms)
-        return super()._act(now_ms)
-
     def _finished(self, now_ms: float, after_ms: int, wait_s: float) -> bool:
         at_once = isinstance(self.cursor.step, _SayAtOnce | _KeysAtOnce)
         return at_once or super()._finished(now_ms, after_ms, wait_s)
@@ -81,7 +69,6 @@ class ScriptedCaller:
         self._phrase: _Phrase | None = None
         self._paused = False
         self._phrases: list[_Phrase] = []
-        self._interrupts_ms: int | None = None
         self._talker: _Listener | None = None
 
     # --- the script -------------------------------------------------------------------------------------------------
@@ -95,9 +82,6 @@ class ScriptedCaller:
         stretches = loud_stretches(pcm, RATE_HZ)
         if not stretches:
             raise LocalError(f"what the caller is to say ({text!r}) has no sound that is loud enough to be speech")
-        interrupts_ms, self._interrupts_ms = self._interrupts_ms, None
-        if interrupt_after_ms is None:
-            interrupt_after_ms = interrupts_ms
         if self._phrase is None or not self._paused or interrupt_after_ms is not None:
             at_once = self._phrase is None and self._paused
             self._flush()
@@ -134,19 +118,6 @@ class ScriptedCaller:
         paused = self._paused
         self._flush()
         self._steps.append((_KeysAtOnce if paused else Keys)(keys, after_ms=AFTER_MS))
-        return self
-
-    def interrupts(self, after_ms: int = INTERRUPT_AFTER_MS) -> Self:
-        """What is said next is said over the agent, so long after it has begun to speak."""
-        self._unbegun()
-        self._interrupts_ms = after_ms
-        return self
-
-    def waits_for_answer(self) -> Self:
-        """Wait until the agent has answered and finished: a pause after it counts from there."""
-        self._unbegun()
-        self._flush()
-        self._steps.append(_Answered(0))
         return self
 
     def waits_for_hang_up(self, s: float = WAIT_S) -> Self:
@@ -208,11 +179,6 @@ class ScriptedCaller:
     def notes(self) -> list[str]:
         """What could not be done as written: an interruption of an agent that was silent."""
         return self._talker.notes if self._talker is not None else []
-
-    @property
-    def steps_left(self) -> bool:
-        """Whether the script goes on: what the call was too short for."""
-        return self._talker.steps_left if self._talker is not None else bool(self._steps or self._phrase)
 
     # --- Caller -----------------------------------------------------------------------------------------------------
 

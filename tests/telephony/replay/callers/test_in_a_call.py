@@ -151,7 +151,7 @@ def test_the_recorded_caller_as_it_was_talks_into_a_slower_agents_reply(first: H
 
 
 def test_a_barge_in_stays_a_barge_in(tmp_path: Path) -> None:
-    script = ScriptedCaller().says(tone(800), "where").interrupts(900).says(tone(900), "stop").hangs_up(400)
+    script = ScriptedCaller().says(tone(800), "where").says(tone(900), "stop", interrupt_after_ms=900).hangs_up(400)
     first = hold(script, tmp_path / "first", [[0.1, LONG], [0.1, "All right."]])
     assert [len(of(first, kind)) for kind in ("barge_in", "turn.started")] == [1, 2]
     assert first.folder is not None
