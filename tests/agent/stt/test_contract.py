@@ -12,7 +12,7 @@ from agent.errors import LocalError
 from agent.kit import make_engine
 from agent.stt.base import Partial, SttCall, SttEngine, Transcript
 from tests.agent.support import make_agent, make_context, recorded_pcm
-from tests.support.virtual_loop import VirtualContext, virtual
+from tests.support.virtual_loop import VirtualContext, passes, virtual
 from tests.support.waiting import until
 
 GRAMMAR = Path(__file__).with_name("desk.jsgf")
@@ -44,8 +44,8 @@ async def hear(engine: SttEngine, call: SttCall, text: str, frame_ms: int = 20) 
     frame = engine.rate_hz * 2 * frame_ms // 1000
     for at in range(0, len(pcm), frame):
         utterance.push(pcm[at : at + frame])
-        await asyncio.sleep(frame_ms / 1000)
-    await asyncio.sleep(0.15)  # the synthetic one shows a word 100 ms later
+        await passes(frame_ms / 1000)
+    await passes(0.15)  # the synthetic one shows a word 100 ms later
     async with asyncio.timeout(5):
         return await utterance.final(), partials
 

@@ -20,6 +20,7 @@ from telephony.replay.batch import CALL_LIMIT_S, limit_s, replay_all, tasks_for
 from telephony.replay.judging.outcome import Outcome
 from telephony.replay.judging.result import Run
 from telephony.replay.plan import Plan
+from tests.support.waiting import block, until_sync
 
 PLAN = Plan(mode="same", settings=("turns.trailing_ms=700",))
 
@@ -31,7 +32,7 @@ def fake(source: Path, plan: Plan, out: Path) -> Run:
     run = Run(source.name, source, plan, folder, Outcome(), None, notes=(str(os.getpid()),))
     match what:
         case "slow":
-            time.sleep(0.5)
+            block(0.5)
         case "segv":
             os.kill(os.getpid(), signal.SIGSEGV)
         case "exit":
@@ -40,10 +41,10 @@ def fake(source: Path, plan: Plan, out: Path) -> Run:
             os.kill(os.getpid(), signal.SIGKILL)
         case "hangs":
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-            time.sleep(60)
+            block(60)
         case "child":
             (out.parent / "child").write_text(str(subprocess.Popen(["sleep", "60"]).pid))
-            time.sleep(60)
+            block(60)
         case "bad":
             raise LocalError(f"{source} is no call")
         case "bug":
@@ -58,16 +59,11 @@ def names(*whats: str) -> list[Path]:
 
 
 def gone(pid: int) -> bool:
-    """Within two seconds; what is a zombie is gone, for nobody may have waited for it yet."""
-    until_s = time.monotonic() + 2
-    while time.monotonic() < until_s:
-        try:
-            if "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text():
-                return True
-        except FileNotFoundError:
-            return True
-        time.sleep(0.02)
-    return False
+    """What is a zombie is gone, for nobody may have waited for it yet."""
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return True
 
 
 def test_runs_come_in_the_order_of_their_sources(tmp_path: Path) -> None:
@@ -204,11 +200,11 @@ def test_ctrl_c_and_worse_leave_no_process_behind(tmp_path: Path, number: signal
         text=True,
     )
     child = tmp_path / "child"
-    until_s = time.monotonic() + 20
-    started: list[int] = []
-    while len(started) < 4 and time.monotonic() < until_s:  # two workers, the child of one, a tracker of resources
-        time.sleep(0.02)
-        started = _descendants(batch.pid)
+    what = "two workers, the child of one, a tracker of resources"
+    until_sync(
+        lambda: len(_descendants(batch.pid)) == 4 and child.exists() and child.read_text(), within_s=20, what=what
+    )
+    started = _descendants(batch.pid)
     assert len(started) == 4
     assert int(child.read_text()) in started
     os.killpg(batch.pid, number)  # as a terminal does
@@ -216,7 +212,7 @@ def test_ctrl_c_and_worse_leave_no_process_behind(tmp_path: Path, number: signal
     told = batch.stderr.read()  # to its end: whoever were left would hold it open
     assert batch.wait(5) == -number
     assert told.count("KeyboardInterrupt") <= 1, "the parent's own; workers say nothing"
-    assert all(gone(pid) for pid in started)
+    until_sync(lambda: all(gone(pid) for pid in started), within_s=2, what="the end of all of them")
 
 
 def _descendants(pid: int) -> list[int]:

@@ -8,7 +8,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import soundfile
 from telephony.cli import run
 from telephony.replay.plan import Plan
 from telephony.replay.run import replay
+from tests.support.waiting import until_sync
 
 CALLER = Path(__file__).parents[3] / "telephony" / "sandbox" / "callers" / "demo"
 SLOWER = "turns.trailing_ms=750"
@@ -260,9 +260,8 @@ def test_ctrl_c_ends_everything_at_once(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     with offhook("a.wav", "b.wav", "c.wav", "--jobs", "2", stderr=subprocess.PIPE) as batch:
         at_work = Path(f"/proc/{batch.pid}/task/{batch.pid}/children")
-        until_s = time.monotonic() + 20
-        while len(list(Path("temporary").glob("offhook-replay-*/*.run/*"))) < 2 and time.monotonic() < until_s:
-            time.sleep(0.02)
+        running = "offhook-replay-*/*.run/*"
+        until_sync(lambda: len(list(Path("temporary").glob(running))) >= 2, within_s=20, what="two runs at work")
         processes = at_work.read_text().split()
         assert len(processes) >= 2
         os.killpg(batch.pid, signal.SIGINT)

@@ -16,7 +16,6 @@ from agent.llm.base import ToolCall
 from agent.tools.base import ToolContext
 from agent.tools.builtin import BUILTIN_TOOLS
 from agent.tools.decorator import tool
-from agent.virtual_time import VirtualContext, run_virtual
 from telephony.replay.callers.open_loop import open_loop
 from telephony.replay.engines.kit import ReplayKit, replay_kit
 from telephony.replay.held import HeldCall, Setting, hold_call
@@ -26,6 +25,7 @@ from telephony.replay.recorded import Diverged, Recorded
 from tests.agent.call import PHRASES, Call
 from tests.agent.fakes import LoudVad
 from tests.agent.support import make_agent
+from tests.support.virtual_loop import VirtualContext, run_virtual
 
 RAN: list[str] = []
 
