@@ -176,9 +176,8 @@ def _missing(number: int, one: Turn | None, other: Turn | None, recorded: Outcom
 
 
 def _when(turn: Turn) -> tuple[int, int]:
-    start_ms = turn.speech_start_ms if turn.speech_start_ms is not None else turn.committed_ms
-    end_ms = turn.speech_end_ms if turn.speech_end_ms is not None else start_ms
-    return start_ms, max(start_ms, end_ms)
+    end_ms = turn.start_ms if turn.speech_end_ms is None else turn.speech_end_ms
+    return turn.start_ms, max(turn.start_ms, end_ms)
 
 
 def _ender(outcome: Outcome) -> str:

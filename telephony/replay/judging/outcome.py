@@ -41,6 +41,11 @@ class Turn:
     voice_to_voice_ms: int | None = None
     stages: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def start_ms(self) -> int:
+        """Where it begins: the speech, or of keys, the turn itself."""
+        return self.committed_ms if self.speech_start_ms is None else self.speech_start_ms
+
 
 @dataclass(frozen=True, slots=True)
 class ToolRun:

@@ -14,8 +14,9 @@ from rich.text import Text
 
 from agent.summary import latency_figures
 from telephony.replay.judging.divergence import scored_turns, told
-from telephony.replay.judging.outcome import UNWEIGHED, DeadAir, Outcome, Turn
+from telephony.replay.judging.outcome import UNWEIGHED, Turn
 from telephony.replay.judging.result import Divergence, Run
+from telephony.replay.judging.score import Score, score_of
 from telephony.replay.judging.turn_changes import stage_name
 from telephony.terminal import ending, plain
 
@@ -48,27 +49,21 @@ def run_view(run: Run) -> Group:
 def batch_view(runs: Sequence[Run]) -> Group:
     """Many calls: a row for each, and what they come to together."""
     table = plain_table("call", ">turns", ">p50", ">p95", ">cut off", ">silent", "what came of it")
-    for run in runs:
-        figures = latency_figures(_waits(run))
-        worst = worst_silence(run.outcome)
+    scores = [score_of(run) for run in runs]
+    for run, score in zip(runs, scores, strict=True):
         table.add_row(
             words(run.name),
-            _of_turns(run),
-            number(figures["p50_ms"]),
-            number(figures["p95_ms"]),
-            str(len(run.outcome.cutoffs)),
-            seconds(worst.ms) if worst else "",
+            _of_turns(score),
+            number(score.latency["p50_ms"]),
+            number(score.latency["p95_ms"]),
+            str(score.cutoffs),
+            seconds(score.worst_air.ms) if score.worst_air else "",
             _came_of(run),
         )
     failed, diverged = sum(bool(run.failed) for run in runs), sum(run.diverged is not None for run in runs)
     total = f"{_calls(len(runs))}: {failed} failed, {diverged} diverged from the record"
-    waits = [wait for run in runs for wait in _waits(run)]
+    waits = [wait for score in scores for wait in score.waits_ms]
     return Group(table, Text(), Text(total), latency_line(waits), Text(_pace(runs), "dim"))
-
-
-def worst_silence(outcome: Outcome) -> DeadAir | None:
-    """The longest stretch in which nobody was heard though the agent owed something."""
-    return max(outcome.dead_air, key=lambda gap: gap.ms, default=None)
 
 
 # --- parts that other views use -------------------------------------------------------------------------------------
@@ -156,10 +151,9 @@ def _turns(run: Run) -> Table:
     until = scored_turns(run)
     rows: list[tuple[int, int, str, list[Text | str]]] = []
     for turn in run.outcome.turns:
-        start_ms = turn.speech_start_ms if turn.speech_start_ms is not None else turn.committed_ms
         figures = [turn.voice_to_voice_ms, *(turn.stages.get(stage) for stage in SHOWN_STAGES)]
         cells: list[Text | str] = [_told_of(run, turn, until), *map(number, figures)]
-        rows.append((start_ms, turn.number, "" if turn.number <= until else "dim", cells))
+        rows.append((turn.start_ms, turn.number, "" if turn.number <= until else "dim", cells))
     for at_ms, turn_number, reason in run.outcome.rejected:
         if reason not in UNWEIGHED:
             no_turn = words(f"(no turn: {reason})").append_text(_cut_off(run, turn_number))
@@ -202,12 +196,12 @@ def _cut_off(run: Run, turn: int) -> Text:
 
 
 def _figures(run: Run) -> Iterable[Text]:
-    outcome = run.outcome
-    yield latency_line(_waits(run))
-    worst = worst_silence(outcome)
+    outcome, score = run.outcome, score_of(run)
+    yield latency_line(score.waits_ms)
+    worst = score.worst_air
     if worst is not None:
         yield Text(f"longest silence: {seconds(worst.ms)} {worst.why} (turn {worst.turn}, at {seconds(worst.from_ms)})")
-    counts = [f"cut off {len(outcome.cutoffs)}", f"barge-ins {len(outcome.barge_ins_ms)}"]
+    counts = [f"cut off {score.cutoffs}", f"barge-ins {len(outcome.barge_ins_ms)}"]
     counts += [f"sounds that were no turn {len(outcome.rejected)}", f"end: {ending(outcome.ended_by) or 'none'}"]
     yield words(", ".join(counts))
     if run.diverged is not None:
@@ -220,17 +214,9 @@ def _column(stage: str) -> str:
     return {"endpointing_ms": "end"}.get(stage, stage_name(stage))
 
 
-def _waits(run: Run) -> list[int]:
-    until = scored_turns(run)
-    turns = [turn for turn in run.outcome.turns if turn.number <= until]
-    return [turn.voice_to_voice_ms for turn in turns if turn.voice_to_voice_ms is not None]
-
-
-def _of_turns(run: Run) -> str:
+def _of_turns(score: Score) -> str:
     """How many turns there are; of how many, if not all are scored."""
-    until, turns = scored_turns(run), run.outcome.turns
-    scored = sum(turn.number <= until for turn in turns)
-    return str(scored) if scored == len(turns) else f"{scored}/{len(turns)}"
+    return str(score.scored) if score.scored == score.turns else f"{score.scored}/{score.turns}"
 
 
 def _came_of(run: Run) -> Text:

@@ -33,10 +33,7 @@ def clock(media_ms: int) -> str:
 
 def lines_of(outcome: Outcome) -> list[Line]:
     """The whole call, in its order."""
-    lines = [
-        Line(_turn_ms(turn.speech_start_ms, turn.committed_ms), "caller", _quoted(turn.text, turn.source))
-        for turn in outcome.turns
-    ]
+    lines = [Line(turn.start_ms, "caller", _quoted(turn.text, turn.source)) for turn in outcome.turns]
     lines += [Line(at_ms, "caller", f"not understood: {why}") for at_ms, _, why in outcome.rejected]
     for said in outcome.said:
         text = f'"{said.text}"' if said.complete else f'"{said.text}" – cut off; all of it: "{said.said}"'
@@ -98,10 +95,6 @@ def short(text: object) -> str:
 def listed(items: Sequence[str], nothing: str) -> str:
     """What there was instead, in quotes."""
     return ", ".join(f'"{short(item)}"' for item in items) or nothing
-
-
-def _turn_ms(speech_start_ms: int | None, committed_ms: int) -> int:
-    return committed_ms if speech_start_ms is None else speech_start_ms
 
 
 def _quoted(text: str, source: str) -> str:

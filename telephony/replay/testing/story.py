@@ -63,9 +63,7 @@ class Story:
 
 
 def turn_began_ms(turn: Turn | None, otherwise_ms: int) -> int:
-    if turn is None:
-        return otherwise_ms
-    return turn.committed_ms if turn.speech_start_ms is None else turn.speech_start_ms
+    return otherwise_ms if turn is None else turn.start_ms
 
 
 def refused(run: ToolRun) -> bool:

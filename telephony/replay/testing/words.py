@@ -46,7 +46,7 @@ class WordSentences(Story):
             {
                 "expected": f'"{text}"' + (f', after "{turns[at - 1].text}"' if at else ""),
                 "was": was + (f" (turn {near.number}, the closest)" if near is not None else ""),
-                "but": f"it was said earlier, at {clock(turn_began_ms(earlier, 0))}" if earlier is not None else "",
+                "but": f"it was said earlier, at {clock(earlier.start_ms)}" if earlier is not None else "",
             },
         )
 
@@ -60,7 +60,7 @@ class WordSentences(Story):
             if index not in self._matched:
                 self._fail(
                     f'the caller was understood to say something else: "{short(turn.text)}"',
-                    turn_began_ms(turn, 0),
+                    turn.start_ms,
                     f'"{turn.text}" was not expected',
                     {"expected": listed([self.outcome.turns[at].text for at in sorted(self._matched)], "nothing")},
                 )

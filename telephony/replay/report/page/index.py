@@ -8,12 +8,12 @@ from pathlib import Path
 from agent.recording.folder import folder_name
 from telephony.replay.judging.compare import Comparison, Summary
 from telephony.replay.judging.result import Run
+from telephony.replay.judging.score import Score, score_of
 from telephony.replay.judging.turn_changes import DEFAULT
 from telephony.replay.report.page.comparison import BASE, write_comparison
 from telephony.replay.report.page.html import page_html, told, words
-from telephony.replay.report.page.parts import head_html
+from telephony.replay.report.page.parts import head_html, turn_name
 from telephony.replay.report.page.report import write_html, write_page
-from telephony.replay.report.page.score import Score, score_of, turn_name
 
 INDEX = "index.html"
 NONE_LAST = -1
@@ -150,8 +150,8 @@ def _row(run: Run, page: str) -> str:
         _call_cell(run.name, page, run.failed),
         _figure("Turns", score.turns, str(score.turns)),
         _figure("Understood", share, f"{score.turns}/{score.heard}" if score.heard else "–"),
-        _ms("p50", score.p50_ms),
-        _ms("p95", score.p95_ms),
+        _ms("p50", score.latency["p50_ms"]),
+        _ms("p95", score.latency["p95_ms"]),
         _figure("Cutoffs", score.cutoffs, str(score.cutoffs), alarm=score.cutoffs > 0),
         _figure("Divergence", turn, turn_name(turn) if turn >= 0 else "–", alarm=turn >= 0),
         _air(score),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from telephony.replay.judging.result import Divergence, Run
+from telephony.replay.judging.score import Score
 from telephony.replay.picture.style import ALARM, SPAN_COLOURS, STAGE_STYLES
 from telephony.replay.report.page.html import asset, told, words
-from telephony.replay.report.page.score import Score, seconds, turn_name
 
 MAX_LISTED = 50
 OPEN_LOOP = (
@@ -21,6 +21,17 @@ MODES = {
     "anew": "all engines anew",
     None: "run again",
 }
+
+
+def clock(ms: int) -> str:
+    """Media time for people: 1:02.3."""
+    tenths = max(ms, 0) // 100
+    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+def turn_name(number: int) -> str:
+    """ "turn 3"; "greeting" before the first."""
+    return f"turn {number}" if number > 0 else "greeting"
 
 
 def facts(run: Run, *, timing: bool = True) -> list[str]:
@@ -51,25 +62,25 @@ def head_html(title: str, about: Sequence[str], back: str = "") -> str:
 
 def tiles_html(score: Score, run: Run) -> str:
     """The run's figures."""
-    ended = run.diverged
+    ended, latency = run.diverged, score.latency
     of_turns = f"{score.scored} of {score.turns} scored" if score.scored != score.turns else "all scored"
     air = score.worst_air
     tiles = [
         ("Turns", str(score.turns), of_turns, False),
         ("Understood", f"{score.turns}/{score.heard}" if score.heard else "–", "of what was spoken or pressed", False),
-        ("Wait, median", _ms(score.p50_ms), "voice to voice", False),
-        ("Wait, p95", _ms(score.p95_ms), "voice to voice", False),
+        ("Wait, median", _ms(latency["p50_ms"]), "voice to voice", False),
+        ("Wait, p95", _ms(latency["p95_ms"]), "voice to voice", False),
         ("Cutoffs", str(score.cutoffs), "caller went on", score.cutoffs > 0),
         (
             "Worst dead air",
             f"{air.ms / 1000:.1f} s" if air else "none",
-            f"{air.why}, at {seconds(air.from_ms)}" if air else "",
+            f"{air.why}, at {clock(air.from_ms)}" if air else "",
             bool(air and air.ms >= 2000),
         ),
         (
             "Divergence",
             turn_name(ended.turn) if ended else "none" if run.recorded is not None else "–",
-            f"at {seconds(ended.at_ms)}" if ended else "from the record" if run.recorded else "nothing to compare",
+            f"at {clock(ended.at_ms)}" if ended else "from the record" if run.recorded else "nothing to compare",
             ended is not None,
         ),
     ]
@@ -105,7 +116,7 @@ def divergence_html(diverged: Divergence | None, *, reactive: bool, before: str 
     return (
         '<section class="notice alarm" aria-label="first divergence"><p><b>First divergence</b>: '
         f'{turn_name(diverged.turn)}, {told(diverged.what, 60)} <button type="button" class="seek" '
-        f'data-seek="{max(diverged.at_ms, 0)}">{seconds(diverged.at_ms)}</button></p>'
+        f'data-seek="{max(diverged.at_ms, 0)}">{clock(diverged.at_ms)}</button></p>'
         f'<dl class="pair"><dt>{told(before)}</dt>'
         f"<dd>{words(diverged.recorded) or '–'}</dd><dt>now</dt><dd>{words(diverged.now) or '–'}</dd></dl>{rest}"
         "</section>"
@@ -117,7 +128,7 @@ def notes_html(notes: Sequence[str], errors: Sequence[tuple[int, str]]) -> str:
     out = []
     if errors:
         rows = "".join(
-            f'<li><button type="button" class="seek" data-seek="{max(at_ms, 0)}">{seconds(at_ms)}</button> '
+            f'<li><button type="button" class="seek" data-seek="{max(at_ms, 0)}">{clock(at_ms)}</button> '
             f"{words(text, 400)}</li>"
             for at_ms, text in errors[:MAX_LISTED]
         )

@@ -11,6 +11,7 @@ import soundfile
 from agent.errors import LocalError
 from agent.recording.folder import replace_file
 from telephony.replay.judging.result import Run
+from telephony.replay.judging.score import score_of
 from telephony.replay.report.page.html import base64_block, data_block, page_html
 from telephony.replay.report.page.parts import (
     divergence_html,
@@ -23,7 +24,6 @@ from telephony.replay.report.page.parts import (
     served_html,
     tiles_html,
 )
-from telephony.replay.report.page.score import score_of
 from telephony.replay.report.page.side import Side, recorded_side, run_side
 from telephony.replay.report.page.sound import FLAC_MS, MAX_AUDIO_BYTES, encode_sound
 from telephony.replay.report.page.timeline import EDGE_PX, NAMES_PX, overview_svg, paper_html, scales, strip_html

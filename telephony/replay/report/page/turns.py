@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from telephony.replay.judging.outcome import Said, ToolRun, Turn
+from telephony.replay.judging.outcome import Outcome, Said, ToolRun, Turn
 from telephony.replay.judging.result import Divergence, Run
 from telephony.replay.judging.turn_changes import DEFAULT, TurnChange, signed, turn_changes
 from telephony.replay.picture.style import STAGE_STYLES
 from telephony.replay.report.page.html import short, told, words
-from telephony.replay.report.page.score import seconds, turn_marks, turn_start_ms
+from telephony.replay.report.page.parts import clock
 
 MAX_ROWS = 2000
 BAR_PX_PER_MS = 0.08
@@ -80,7 +80,7 @@ def _greeting(run: Run, against: Against | None) -> list[tuple[int, str]]:
     diverged = against.diverged if against is not None else None
     cells = [_at_cell(start_ms, "greeting"), _cell("Understood", ""), _cell("Answered", _replies(said))]
     cells += ["<td></td>"] * (1 if against is None else 2)
-    cells.append(_notes(turn_marks(run, 0, diverged, scored=True)))
+    cells.append(_notes(_marks(run, 0, diverged, scored=True)))
     return [(start_ms, _row(start_ms, cells, ["scored"]))]
 
 
@@ -88,7 +88,7 @@ def _turn(run: Run, change: TurnChange, against: Against | None) -> tuple[int, s
     turn = change.now
     if turn is None:
         return _gone(change.base, against.name if against is not None else "")
-    start_ms = max(turn_start_ms(turn), 0)
+    start_ms = max(turn.start_ms, 0)
     said = [one for one in run.outcome.said if one.turn == turn.number and (one.text or one.said)]
     tools = [tool for tool in run.outcome.tools if tool.turn == turn.number]
     keys = '<span class="chip">keys</span> ' if turn.source not in ("voice", "") else ""
@@ -100,7 +100,7 @@ def _turn(run: Run, change: TurnChange, against: Against | None) -> tuple[int, s
     ]
     if against is not None:
         cells.append(_cell(f"Against {against.name}", _difference(change)))
-    marks = turn_marks(run, turn.number, against.diverged if against is not None else None, scored=change.scored)
+    marks = _marks(run, turn.number, against.diverged if against is not None else None, scored=change.scored)
     cells.append(_notes(marks))
     odd = set(marks) & {"cut off", "no answer", "diverged"} or any(tool.ok is False for tool in tools)
     tags = {"differs": against is not None and is_change(change), "tools": tools, "odd": odd, "scored": change.scored}
@@ -111,7 +111,7 @@ def _gone(turn: Turn | None, name: str) -> tuple[int, str]:
     """A turn that only the other side has."""
     if turn is None:
         return 0, ""
-    start_ms = max(turn_start_ms(turn), 0)
+    start_ms = max(turn.start_ms, 0)
     cells = [
         _at_cell(start_ms, "no such turn"),
         _cell("Understood", '<span class="chip alarm">not there</span>'),
@@ -125,6 +125,27 @@ def _gone(turn: Turn | None, name: str) -> tuple[int, str]:
 def _row(start_ms: int, cells: list[str], tags: list[str], *, unscored: bool = False) -> str:
     kind = ' class="unscored"' if unscored else ""
     return f'<tr data-s="{start_ms}" data-tags="{" ".join(tags)}"{kind}>{"".join(cells)}</tr>'
+
+
+def _marks(run: Run, turn: int, diverged: Divergence | None, *, scored: bool) -> list[str]:
+    """What stands out of a turn, each a key of MARK_CLASSES."""
+    outcome = run.outcome
+    marks = []
+    if any(cutoff.turn == turn for cutoff in outcome.cutoffs):
+        marks.append("cut off")
+    if any(one.turn == turn and not one.complete for one in outcome.said):
+        marks.append("interrupted")
+    if turn and not _answered(outcome, turn):
+        marks.append("no answer")
+    if diverged is not None and diverged.turn == turn:
+        marks.append("diverged")
+    if not scored:
+        marks.append("not scored")
+    return marks
+
+
+def _answered(outcome: Outcome, turn: int) -> bool:
+    return any(one.turn == turn and one.text.strip() for one in outcome.said)
 
 
 def _notes(marks: list[str]) -> str:
@@ -142,7 +163,7 @@ def _rejected(at_ms: int, turn: int, reason: str, columns: int) -> tuple[int, st
 def _at_cell(at_ms: int, what: str) -> str:
     return (
         f'<td class="at"><button type="button" class="seek" data-seek="{at_ms}" aria-label="go to {told(what)}, '
-        f'at {seconds(at_ms)}">{seconds(at_ms)}</button><span class="faint">{told(what)}</span></td>'
+        f'at {clock(at_ms)}">{clock(at_ms)}</button><span class="faint">{told(what)}</span></td>'
     )
 
 
