@@ -1,1 +1,1 @@
-"""What is made from the record of a call."""
+"""Calls run again in virtual time, judged and reported; and what else is made from the record of a call."""
