@@ -1,1 +1,1 @@
-"""PCM: resampling, levels, fades."""
+"""PCM: resampling, levels."""

@@ -9,6 +9,7 @@ import numpy as np
 import soundfile as sf
 import soxr
 
+from agent.audio.levels import PIECE_MS, levels_dbfs
 from agent.errors import LocalError
 from telephony import g711
 
@@ -16,7 +17,6 @@ SPEECH_DBFS = -45.0
 """A piece of 10 ms above this is speech …"""
 SPEECH_BELOW_LOUDEST_DB = 35.0
 """… unless it lies this far below the recording's loudest piece: then it is the room."""
-PIECE = g711.RATE_HZ // 100
 LONGEST_S = 600
 
 
@@ -46,16 +46,9 @@ def load_clip(path: Path) -> Clip:
     if rate_hz != g711.RATE_HZ:
         mono = soxr.resample(mono, rate_hz, g711.RATE_HZ)
     pcm = np.clip(np.round(mono * 32768), -32768, 32767).astype("<i2")
-    speech = _speech(pcm)
+    levels = levels_dbfs(pcm.tobytes(), g711.RATE_HZ)
+    speech = np.flatnonzero(levels > max(SPEECH_DBFS, levels.max(initial=SPEECH_DBFS) - SPEECH_BELOW_LOUDEST_DB))
     if not len(speech):
         raise LocalError(f"{path}: nothing in it is louder than {SPEECH_DBFS:.0f} dBFS: a caller must say something")
-    return Clip(g711.pcm_to_ulaw(pcm.tobytes()), int(speech[0]) * 10, min((int(speech[-1]) + 1) * 10, len(pcm) // 8))
-
-
-def _speech(pcm: np.ndarray) -> np.ndarray:
-    """The numbers of the 10 ms pieces that hold speech, ascending."""
-    padded = np.pad(pcm.astype(np.float64), (0, -len(pcm) % PIECE)).reshape(-1, PIECE)
-    if not len(padded):
-        return np.empty(0, dtype=np.int64)
-    levels = 10 * np.log10(np.mean((padded / 32768) ** 2, axis=1) + 1e-12)
-    return np.flatnonzero(levels > max(SPEECH_DBFS, levels.max() - SPEECH_BELOW_LOUDEST_DB))
+    start_ms, end_ms = int(speech[0]) * PIECE_MS, (int(speech[-1]) + 1) * PIECE_MS
+    return Clip(g711.pcm_to_ulaw(pcm.tobytes()), start_ms, min(end_ms, len(pcm) // 8))

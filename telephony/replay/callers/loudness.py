@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.audio.levels import PIECE_MS, levels_dbfs
 from telephony.sandbox.clip import SPEECH_BELOW_LOUDEST_DB, SPEECH_DBFS
 
-PIECE_MS = 10
-BLOCK_PIECES = 6000
-"""A minute of pieces at a time: hours of audio are not held as floats."""
 ABOVE_FLOOR_DB = 12.0
 """Speech lies at least so far above the line's own noise: half of what a telephone line keeps between the two."""
 FLOOR_PERCENTILE = 10
@@ -25,18 +23,6 @@ SHORTEST_MS = 100
 """Less loud audio than this is a click, or the other side's echo: the shortest word ("mm") has more."""
 SAME_UTTERANCE_MS = 700
 """A shorter pause lies within one utterance: callers pause inside a thought, between groups of digits."""
-
-
-def levels_dbfs(pcm: bytes, rate_hz: int) -> NDArray[np.float32]:
-    """The level of each 10 ms of PCM16; the last piece is filled up with silence."""
-    samples = np.frombuffer(pcm[: len(pcm) // 2 * 2], "<i2")
-    piece = rate_hz * PIECE_MS // 1000
-    levels = []
-    for start in range(0, len(samples), piece * BLOCK_PIECES):
-        block = samples[start : start + piece * BLOCK_PIECES].astype(np.float32) / 32768
-        block = np.pad(block, (0, -len(block) % piece)).reshape(-1, piece)
-        levels.append(10 * np.log10(np.mean(block * block, axis=1) + 1e-12))
-    return np.concatenate(levels).astype(np.float32) if levels else np.empty(0, np.float32)
 
 
 def threshold_dbfs(levels: NDArray[np.float32]) -> float:
