@@ -15,6 +15,7 @@ from agent.agents import load_agent
 from agent.continuation import Continuation, Reason, continue_from
 from agent.definition import AgentDefinition
 from agent.errors import LocalError, OffhookError
+from agent.privacy import Confidential
 from agent.recording.folder import JOURNAL
 from agent.summary import parse_journal
 from agent.virtual_time import SOME_DAY, VirtualContext, run_virtual
@@ -104,7 +105,8 @@ def _prepare(source: Path, plan: Plan) -> _Ready:
     recorded = read_source(source, channel=plan.channel)
     if plan.mode in ("same", "rehear") and not recorded.has_journal:
         raise LocalError(f"{source}: a plain recording holds no engine results; run it with --mode anew")
-    agent = load_agent(plan.agent or recorded.agent or DEFAULT_AGENT, plan.agents_dir, plan.settings)
+    name = plan.agent or recorded.agent or DEFAULT_AGENT
+    agent = load_agent(name, plan.agents_dir, plan.settings, recorded=not plan.agent)
     faults = load_faults(plan.fault) if plan.fault else None
     return _Ready(recorded, agent, faults, _continuation(source, recorded))
 
@@ -124,8 +126,18 @@ def _continuation(source: Path, recorded: Recorded) -> Continuation | None:
 
 
 def _journal(folder: Path) -> Iterator[dict[str, Any]]:
+    """An earlier stream's journal as its service wrote it: what was confidential is not known to what came after.
+
+    (A kept call has surrogates in those places, telephony/replay/keep; where marks are, there they stay.)
+    """
+    confidential = Confidential()
     with (folder / JOURNAL).open("rb") as lines:
-        yield from parse_journal(lines)
+        for event in parse_journal(lines):
+            kind, media_ms = event.get("kind"), event.get("media_ms")
+            if isinstance(kind, str) and isinstance(media_ms, int):
+                fields = {name: value for name, value in event.items() if name not in ("kind", "media_ms")}
+                event = {"kind": kind, "media_ms": media_ms, **confidential.line(kind, media_ms, fields)}
+            yield event
 
 
 def _delay_s(recorded: Recorded) -> float:
