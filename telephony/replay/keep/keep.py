@@ -175,24 +175,18 @@ def _desk(place: Place) -> Desk:
 
 
 def _agent_of(recorded: Recorded, place: Place, wish: Wish) -> _Agent:
-    """The agent, and how a test can name it. Raises AgentError, or LocalError where there is none of that name."""
+    """The agent, and how a test can name it. Raises AgentError, for one that is not there, too."""
     desk = _desk(place)
     name = wish.agent or recorded.agent
     if wish.agent and (Path(wish.agent) / "agent.toml").is_file():
         return _by_folder(Path(wish.agent), place)
     try:
         in_plan = desk.agent(wish.agent)
-        return _Agent(wish.agent, in_plan, load_agent(in_plan or name, desk.agents_dir()))
+        return _Agent(wish.agent, in_plan, load_agent(in_plan or name, desk.agents_dir(), recorded=not in_plan))
     except AgentError as error:
         if not str(error).startswith("there is no agent"):
             raise
-    try:
-        elsewhere = load_agent(name, wish.agents_dir)
-    except AgentError as error:
-        if not str(error).startswith("there is no agent"):
-            raise
-        advice = "" if wish.agent else " The call's agent may have another name by now: give --agent NAME or FOLDER"
-        raise LocalError(f"{error}.{advice}" if advice else str(error)) from None
+    elsewhere = load_agent(name, wish.agents_dir, recorded=not wish.agent)
     return _by_folder(elsewhere.folder, place)
 
 

@@ -126,7 +126,7 @@ def test_an_agent_of_the_services_own_folder_is_named_by_its_path(project: Path)
 
 def test_an_agent_that_is_not_there_is_asked_for(project: Path) -> None:
     shutil.rmtree(project / "card-desk")
-    with pytest.raises(LocalError, match=r"there is no agent 'card-desk'; .*give --agent NAME or FOLDER"):
+    with pytest.raises(LocalError, match=r"there is no agent 'card-desk' here, .*--agent"):
         keep(card_call())
     with pytest.raises(LocalError, match="there is no agent 'card-dsk'"):
         keep(card_call(), agent="card-dsk")
