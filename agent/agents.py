@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -40,14 +41,17 @@ def _places(search: Sequence[Path]) -> list[Path]:
     return [*search, packed if packed.is_dir() else clone]
 
 
-def load_agent(name_or_folder: str, search: Sequence[Path] = (), settings: Sequence[str] = ()) -> AgentDefinition:
+def load_agent(
+    name_or_folder: str, search: Sequence[Path] = (), settings: Sequence[str] = (), *, recorded: bool = False
+) -> AgentDefinition:
     """Reads and checks an agent's folder, given by name or by path. `settings`: "key=value" over its agent.toml
-    (agent/overrides.py).
+    (agent/overrides.py). `recorded`: the name comes from a call's record, and is no path: an agent has code, and
+    who hands us a recording shall not choose what runs here.
 
     Raises AgentError; its message has one line per mistake: `file:line: what is wrong; what to write instead`, or
     `--set key=value: …` for one of the settings.
     """
-    folder = _find(name_or_folder, search)
+    folder = _find(name_or_folder, search, recorded)
     mistakes = Mistakes()
     top = read_table(folder / "agent.toml", mistakes)
     if top is not None:
@@ -89,12 +93,17 @@ def _load(folder: Path, top: Table | None, mistakes: Mistakes) -> AgentDefinitio
     )
 
 
-def _find(name_or_folder: str, search: Sequence[Path]) -> Path:
+def _find(name_or_folder: str, search: Sequence[Path], recorded: bool) -> Path:
     folders = {folder.name: folder for folder in agent_folders(search)}
     if name_or_folder in folders:
         return folders[name_or_folder]
+    if recorded:
+        raise AgentError(
+            f"there is no agent {name_or_folder[:80]!r} here, as the record names it; give its folder with --agent, "
+            "or say in offhook.toml where your agents are (agents_dir)"
+        )
     folder = Path(name_or_folder)
-    if name_or_folder and folder.is_dir():
+    if name_or_folder and os.path.isdir(folder):  # unlike Path's: False for a name that no file can have
         return folder
     advice = did_you_mean(name_or_folder, folders) if folders else "give the path of a folder that holds agent.toml"
     raise AgentError(f"there is no agent {name_or_folder!r}; {advice}")

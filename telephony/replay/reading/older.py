@@ -11,7 +11,7 @@ from agent.definition import Phrases
 def with_asides(events: Iterable[Mapping[str, Any]], phrases: Phrases) -> Iterator[Mapping[str, Any]]:
     """The events; where an `agent.clause` does not say whether it was an aside (before calls could come back), it was
     if it is one of the agent's fixed phrases, but not its greeting: so agent/replies.py has it."""
-    fixed = set(phrases.all()) - {phrases.greeting}
+    fixed = [phrase for phrase in phrases.all() if phrase != phrases.greeting]  # no set: a damaged text may be a list
     for event in events:
         if event.get("kind") == "agent.clause" and "aside" not in event:
             yield {**event, "aside": event.get("text") in fixed}

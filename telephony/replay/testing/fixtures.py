@@ -229,6 +229,6 @@ def _tools_of(run: Run, plan: Plan) -> frozenset[str] | None:
     try:
         with (run.folder / JOURNAL).open(encoding="utf-8") as lines:
             name = plan.agent or str(json.loads(lines.readline()).get("agent", ""))
-        return frozenset(load_agent(name, plan.agents_dir).tools)
+        return frozenset(load_agent(name, plan.agents_dir, recorded=not plan.agent).tools)
     except (OSError, ValueError, OffhookError):
         return None

@@ -141,6 +141,25 @@ def test_what_cannot_be_run_is_told_in_a_sentence(plan: Plan, told: str, tmp_pat
     assert run.folder is None
 
 
+@pytest.mark.parametrize("name", ["{folder}", "own-agent", "../own-agent/.", "x" * 5000, "a\0b", "\ud800"])
+def test_a_record_does_not_choose_what_code_runs_here(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent's tools are Python: of a recording that somebody hands us, only its data is used."""
+    call, agent = tmp_path / "CA1", tmp_path / "own-agent"
+    shutil.copytree(parcel_call(), call)
+    shutil.copytree("prompts/parcel-desk", agent)
+    (agent / "tools.py").write_text(f"from pathlib import Path\nPath({str(tmp_path / 'ran')!r}).touch()\n")
+    first, *others = events_of(call)
+    first["agent"] = name.format(folder=agent)
+    (call / "journal.jsonl").write_text("\n".join(map(json.dumps, [first, *others])) + "\n")
+    monkeypatch.chdir(tmp_path)
+    run = replay(call, Plan(), tmp_path / "out")
+    assert "there is no agent" in run.failed
+    assert "--agent" in run.failed
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_plain_recording_has_no_engine_results_to_serve(tmp_path: Path) -> None:
     run = replay(parcel_recording(), Plan(mode="same"), tmp_path)
     assert "a plain recording holds no engine results; run it with --mode anew" in run.failed
@@ -161,6 +180,18 @@ def test_an_older_journal_is_run_again_too(tmp_path: Path) -> None:
     run = replay(older, Plan(), tmp_path / "out")
     assert (run.failed, run.diverged) == ("", None)
     assert [turn.text for turn in run.outcome.turns] == [turn.text for turn in (run.recorded or run.outcome).turns]
+
+
+def test_damaged_texts_in_an_older_journal_are_passed_over(tmp_path: Path) -> None:
+    call = tmp_path / "CA1"
+    shutil.copytree(parcel_call(), call)
+    events = events_of(call)
+    for number, event in enumerate(event for event in events if event["kind"] == "agent.clause"):
+        event.pop("aside", None)
+        event["text"] = [[], {}, None, 7][number % 4]
+    (call / "journal.jsonl").write_text("\n".join(map(json.dumps, events)) + "\n")
+    run = replay(call, Plan(), tmp_path / "out")
+    assert run.failed == "" or run.failed.startswith("diverged at turn"), run.failed
 
 
 def test_the_source_is_left_as_it_was(tmp_path: Path) -> None:
