@@ -17,7 +17,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from agent.errors import place_of
 from agent.llm.base import ToolCall, ToolSpec
 from agent.tomlfile import did_you_mean
-from agent.tools.base import Leaving, Tool, ToolContext, ToolOutcome
+from agent.tools.base import Leaving, Tool, ToolContext, ToolFunction, ToolOutcome
 from agent.tools.decorator import arguments_model
 
 log = logging.getLogger(__name__)
@@ -90,16 +90,21 @@ class ToolRegistry:
             self._done.popitem(last=False)
 
 
+async def call_function(function: ToolFunction, tool_ctx: ToolContext, given: Mapping[str, Any]) -> Any:
+    """What a tool's function returns. One that blocks does so on a thread of its own, and is charged SYNC_COST_MS in
+    virtual time. Raises what the function raises."""
+    work = partial(function, tool_ctx, **given)
+    if inspect.iscoroutinefunction(function):
+        return await work()
+    return await tool_ctx.ctx.offload(work, cost_ms=SYNC_COST_MS, apart=True)
+
+
 async def _run(tool: Tool, arguments: BaseModel, tool_ctx: ToolContext) -> ToolOutcome:
     given = {name: getattr(arguments, name) for name in type(arguments).model_fields}
-    work = partial(tool.function, tool_ctx, **given)
     deadline = asyncio.timeout(tool.timeout_s)
     try:
         async with deadline:
-            if inspect.iscoroutinefunction(tool.function):
-                result = await work()
-            else:
-                result = await tool_ctx.ctx.offload(work, cost_ms=SYNC_COST_MS, apart=True)
+            result = await call_function(tool.function, tool_ctx, given)
     except (Exception, SystemExit) as error:  # a tool's sys.exit() must not end the service and everybody's call
         if isinstance(error, TimeoutError) and deadline.expired():
             log.warning("tool %s gave no result within %.1f s", tool.name, tool.timeout_s)

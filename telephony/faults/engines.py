@@ -7,12 +7,11 @@ An engine keeps its name, so a fault made on purpose says so in its error.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, NoReturn, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -23,7 +22,7 @@ from agent.stt.base import Partial, SttCall, SttEngine, SttUtterance, Transcript
 from agent.tomlfile import did_you_mean
 from agent.tools.base import Tool, ToolContext
 from agent.tools.builtin import BUILTIN_TOOLS
-from agent.tools.registry import SYNC_COST_MS
+from agent.tools.registry import call_function
 from agent.tts.base import SpeechChunk, TtsEngine
 from telephony.faults.kinds import LlmFault, SttFault, ToolFault, TtsFault
 
@@ -270,8 +269,6 @@ def _faulty(tool: Tool, plan: str, fault: ToolFault) -> Callable[..., Any]:
         if fault.fault == "fails":
             raise RemoteError(f"the tool failed, on purpose (faults: {plan})")
         await asyncio.sleep(fault.delay_ms / 1000)
-        if inspect.iscoroutinefunction(function):
-            return await function(ctx, **arguments)
-        return await ctx.ctx.offload(partial(function, ctx, **arguments), cost_ms=SYNC_COST_MS, apart=True)
+        return await call_function(function, ctx, arguments)
 
     return faulty

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from agent.context import CallContext
 from agent.definition import AgentDefinition
 from agent.errors import LocalError
 from agent.kit import EngineKit, build_kit, make_engine
+from agent.llm.base import LlmEngine
+from agent.stt.base import SttEngine
+from agent.tts.base import TtsEngine
 from telephony.replay.engines.embedded import Embedded
 from telephony.replay.engines.facts import record_mode
 from telephony.replay.engines.real import RealLlm, RealStt, RealTts
@@ -21,6 +23,8 @@ from telephony.replay.engines.recorded_tts import OTHER_VOICES, RecordedPhrases,
 from telephony.replay.engines.serving import Serving
 from telephony.replay.plan import Mode, Plan
 from telephony.replay.recorded import Diverged, Recorded
+
+Engine = SttEngine | LlmEngine | TtsEngine
 
 #: What comes from the record, mode by mode. The voice activity detector never does: it is turn logic.
 FROM_RECORD: dict[Mode, tuple[str, ...]] = {"same": ("stt", "llm", "tts"), "rehear": ("llm", "tts"), "anew": ()}
@@ -89,7 +93,7 @@ def _recording_as_then(agent: AgentDefinition, plan: Plan, recorded: Recorded) -
     return replace(agent, record=record_mode(recorded.events) or agent.record)
 
 
-def _engine(kind: str, from_record: bool, agent: AgentDefinition, serving: Serving) -> Any:
+def _engine(kind: str, from_record: bool, agent: AgentDefinition, serving: Serving) -> Engine:
     """What stands for the agent's engine of a kind, not yet started."""
     if from_record:
         return _recorded(kind, agent, serving)
@@ -107,10 +111,11 @@ def _engine(kind: str, from_record: bool, agent: AgentDefinition, serving: Servi
         return RealStt(engine, serving, charge=remote)
     if remote:
         return RealLlm(engine) if kind == "llm" else RealTts(engine)
-    return engine
+    made: Engine = engine
+    return made
 
 
-def _recorded(kind: str, agent: AgentDefinition, serving: Serving) -> Any:
+def _recorded(kind: str, agent: AgentDefinition, serving: Serving) -> Engine:
     if kind == "stt":
         return RecordedStt(serving, Embedded(kind, agent, serving))
     if kind == "llm":

@@ -29,7 +29,7 @@ class RecordedLlm:
         self.name = serving.recorded.engines.get("llm", "recorded")
         self._serving = serving
         self._embedded = embedded
-        self._given: dict[int, bool] = {}
+        self._given: set[int] = set()
         failed, asked = failures(serving.recorded.events, "llm")
         self._failed = failed if asked == len(serving.recorded.replies) else {}
 
@@ -79,7 +79,7 @@ class RecordedLlm:
         chosen = (fresh or alike[-1:])[:1]
         if not chosen:
             return None
-        self._given[chosen[0]] = True
+        self._given.add(chosen[0])
         self._serving.served[f"llm: {how}"] += 1
         return chosen[0]
 

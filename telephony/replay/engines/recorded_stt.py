@@ -15,14 +15,13 @@ from agent.stt.base import Partial, Transcript
 from telephony.replay.engines.embedded import Embedded
 from telephony.replay.engines.facts import decided_turns
 from telephony.replay.engines.serving import Serving
+from telephony.replay.judging.outcome import UNWEIGHED
 from telephony.replay.recorded import RecordedUtterance
 
 #: An utterance begins when the gate has opened; so much speech lies before that.
 OPENING_MS = 96
 #: Recorded times are those of windows (32 ms) and frames (20 ms): less than this is no difference.
 SLACK_MS = 52
-#: How journals say that nobody waited for the text of a turn.
-_NOT_ASKED = ("short", "leaving")
 
 
 class RecordedStt:
@@ -62,7 +61,7 @@ class RecordedSttCall:
         self.line_hz = line_hz
         self.rate_hz = rate_hz
         self.words_given: dict[int, int] = {}  # by index of the recorded utterance
-        self.whole: dict[int, bool] = {}  # those that were given to their end
+        self.whole: set[int] = set()  # those that were given to their end
         self.by_hash: dict[str, list[int]] = {}
         self._decided = decided_turns(serving.recorded.events)
         for index, utterance in enumerate(serving.recorded.utterances):
@@ -79,7 +78,7 @@ class RecordedSttCall:
     def asked(self, utterance: RecordedUtterance) -> bool:
         """Whether anybody waited for its text then, and for how it ended."""
         reason = self._decided.get(utterance.turn)
-        return reason is not None and reason not in _NOT_ASKED
+        return reason is not None and reason not in UNWEIGHED
 
     def open_at_the_end(self, utterance: RecordedUtterance) -> bool:
         """Whether the record ended before its text was there."""
@@ -214,7 +213,7 @@ class RecordedSttUtterance:
     def _give(self, index: int, words: int, *, whole: bool) -> None:
         self._call.words_given[index] = words
         if whole:
-            self._call.whole[index] = True
+            self._call.whole.add(index)
         if words:
             self._serving.understood(self._serving.recorded.utterances[index])
 

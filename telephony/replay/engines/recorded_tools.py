@@ -12,7 +12,6 @@ import functools
 import inspect
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -20,9 +19,9 @@ from pydantic_core import to_jsonable_python
 from agent.definition import AgentDefinition
 from agent.line import Decision, HangUp, SendDigits, Transfer
 from agent.masking import MARK
-from agent.tools.base import Tool, ToolContext, ToolFunction, ToolOutcome
+from agent.tools.base import Tool, ToolContext, ToolOutcome
 from agent.tools.builtin import BUILTIN_TOOLS
-from agent.tools.registry import SYNC_COST_MS, never_began
+from agent.tools.registry import call_function, never_began
 from telephony.replay.engines.serving import Serving
 from telephony.replay.recorded import RecordedTool
 
@@ -56,7 +55,7 @@ def _stand_in(tool: Tool, shelf: _Shelf) -> Tool:
         if recorded is not None:
             return await _as_recorded(recorded, tool)
         if shelf.may_run(tool):
-            return await _run(function, ctx, given)
+            return await call_function(function, ctx, given)
         return ToolOutcome({"error": REFUSED}, ok=False)
 
     return replace(tool, function=answer)
@@ -68,13 +67,6 @@ async def _as_recorded(recorded: RecordedTool, tool: Tool) -> ToolOutcome:
     else:
         await asyncio.sleep(max(0.0, recorded.took_ms) / 1000)
     return ToolOutcome(recorded.result, recorded.ok, _decision(recorded.decision))
-
-
-async def _run(function: ToolFunction, ctx: ToolContext, given: Mapping[str, Any]) -> Any:
-    work = partial(function, ctx, **given)
-    if inspect.iscoroutinefunction(function):
-        return await work()
-    return await ctx.ctx.offload(work, cost_ms=SYNC_COST_MS, apart=True)
 
 
 def _decision(fields: Mapping[str, Any] | None) -> Decision | None:
@@ -96,7 +88,7 @@ class _Shelf:
         self._results = [
             each for each in serving.recorded.tools if each.took_ms is None or not never_began(each.result)
         ]
-        self._given: dict[int, bool] = {}
+        self._given: set[int] = set()
 
     def take(self, tool: Tool, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> RecordedTool | None:
         wanted = {**_plain(defaults), **_plain(given)}
@@ -105,7 +97,7 @@ class _Shelf:
         fresh = [found for found in alike if found[0] not in self._given]
         again = alike[-1:] if tool.effect == "read" else []
         for found in (*fresh, *again):
-            self._given[found[0]] = True
+            self._given.add(found[0])
             self._serving.served["tool: record"] += 1
             return found[1]
         return None

@@ -38,7 +38,7 @@ class RecordedTts:
         self.audio = SpeechAudio(recorded)
         self._serving = serving
         self._embedded = embedded
-        self._given: dict[int, bool] = {}
+        self._given: set[int] = set()
         # Only what an engine was asked for can have failed, or taken its time.
         asked = [index for index, speech in enumerate(recorded.speeches) if not speech.from_memory]
         failed, requests = failures(recorded.events, "tts")
@@ -119,7 +119,7 @@ class RecordedTts:
         alike = [index for index, speech in enumerate(self._serving.recorded.speeches) if speech.text == text]
         for index in alike:
             if index not in self._given and not self._serving.recorded.speeches[index].from_memory:
-                self._given[index] = True
+                self._given.add(index)
                 return index
         best = self.audio.best(text)
         return next((index for index in alike if self._serving.recorded.speeches[index] is best), None)

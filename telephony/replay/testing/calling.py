@@ -13,6 +13,8 @@ from agent.agents import load_agent
 from agent.definition import AgentDefinition, EngineChoice
 from agent.errors import LocalError
 from agent.kit import EngineKit, build_kit, make_engine
+from agent.llm.base import LlmEngine
+from agent.stt.base import SttEngine
 from agent.virtual_time import SOME_DAY, VirtualContext, run_virtual
 from telephony.faults.plan import load_faults
 from telephony.replay.callers.scripted import ScriptedCaller
@@ -54,7 +56,7 @@ def hold_script(
     as_said = _as_said(steps, wish)
 
     async def open_engines(at_ms: Callable[[], int]) -> Engines:
-        instead: dict[str, Any] = {}
+        instead: dict[str, SttEngine | LlmEngine] = {}
         if as_said:
             instead["stt"] = AsSaidStt(lambda: [Spoken(*said) for said in caller.spoken], at_ms)
         if wish.model is not None:
