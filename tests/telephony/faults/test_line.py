@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony.faults.chance import late, lost
-from telephony.faults.frames import Delivery
+from telephony.faults.frames import Delivery, OneAfterTheOther
 from telephony.faults.kinds import Burst, Delay, Drop, Duplicate, LineFault, Lose, Reorder, Skew, Stall, Window
 from telephony.faults.line import LineFaults
 
@@ -126,6 +126,16 @@ def test_the_same_faults_do_the_same_twice(plan: list[LineFault], frames: int) -
 
 def test_without_faults_every_frame_comes_as_it_is() -> None:
     assert run([], 3) == [Delivery(20.0, 0, b"\0"), Delivery(40.0, 20, b"\1"), Delivery(60.0, 40, b"\2")]
+
+
+def test_two_wires_in_a_row_add_up() -> None:
+    wires = OneAfterTheOther(
+        LineFaults([Delay((40,)), Skew(1000)]), LineFaults([Lose((0, 1)), Drop("close", Window(60))])
+    )
+    out = [delivery for at in range(4) for delivery in wires.push(20 * at, bytes((at,)), 20.0 * at + 20)]
+    assert (numbers(out), dues(out)) == ([0, 2], [60, 100])
+    assert wires.frame_ms() == pytest.approx(20 / 1.001)
+    assert [wires.dropped(at_ms) for at_ms in (40, 60)] == ["", "close"]
 
 
 def test_losses_by_seed_are_as_many_and_as_long_as_was_asked() -> None:
