@@ -48,7 +48,9 @@ def silenced_turns(masked: Sequence[Event], fresh: Sequence[Event], caller: Samp
     """The turns of the journal `masked` whose speech is missing in `caller`; `fresh`: the same without marks."""
     if not masks(masked):
         return []
-    texts = {event.get("turn"): str(event.get("text", "")) for event in fresh if event.get("kind") == "turn.committed"}
+    texts = {
+        str(event.get("turn")): str(event.get("text", "")) for event in fresh if event.get("kind") == "turn.committed"
+    }
     found = []
     for turn, start_ms, end_ms in _speech(masked):
         first, last = start_ms * rate_hz // 1000, min(len(caller), end_ms * rate_hz // 1000)
@@ -83,12 +85,12 @@ def hum(size: int) -> Samples:
     return (wave * (_HUM_PEAK / peak)).astype(np.int16)
 
 
-def _speech(events: Sequence[Event]) -> Iterator[tuple[Any, int, int]]:
+def _speech(events: Sequence[Event]) -> Iterator[tuple[str, int, int]]:
     """(turn, from, to) of each stretch of the caller's speech."""
-    begun: dict[Any, int] = {}
+    begun: dict[str, int] = {}
     last_ms = 0
     for event in events:
-        kind, turn = event.get("kind"), event.get("turn")
+        kind, turn = event.get("kind"), str(event.get("turn"))
         last_ms = max(last_ms, _ms(event.get("media_ms")))
         if kind == "turn.started":
             begun[turn] = _ms(event.get("speech_ms"))

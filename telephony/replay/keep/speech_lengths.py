@@ -63,10 +63,10 @@ def _clauses(events: Sequence[dict[str, Any]]) -> tuple[list[_Clause], int]:
             by_id[str(event.get("id"))] = clause
             if kind == "phrase" and isinstance(event.get("pieces"), list):
                 event["pieces"] = [_as_dict(piece) for piece in event["pieces"]]
-                clause.pieces += [piece for piece in event["pieces"] if isinstance(piece, dict)]
+                clause.pieces += [piece for piece in event["pieces"] if _counted(piece)]
         elif kind == "engine.result" and event.get("final") is False and str(event.get("id")) in by_id:
             result = event.get("result")
-            if isinstance(result, dict) and "samples" in result:
+            if isinstance(result, dict) and _counted(result):
                 by_id[str(event.get("id"))].pieces.append(result)
     return clauses, voice_hz
 
@@ -92,6 +92,12 @@ def _share(clauses: list[_Clause], heard: dict[str, Any] | None, voice_hz: int) 
     letters = sum(len(clause.text) for clause in masked if any(piece["samples"] == MARK for piece in clause.pieces))
     for clause in masked:
         _cut_up(clause, left * len(clause.text) // max(1, letters))  # unused where only words' ends are masked
+
+
+def _counted(piece: Any) -> bool:
+    """Whether its samples are told, or masked; else it is damaged, and nobody reads it."""
+    samples = piece.get("samples") if isinstance(piece, dict) else None
+    return samples == MARK or (isinstance(samples, int) and not isinstance(samples, bool) and samples >= 0)
 
 
 def _masked(piece: dict[str, Any]) -> bool:

@@ -87,7 +87,7 @@ class _Unmasking:
         self._style = heard_style(events, self._asked)
         self._agent = agent_words(events, self._asked)
         self._to_say: dict[str, deque[str]] = defaultdict(deque)  # clauses by their masked text, unmasked
-        self._said: dict[Any, list[str]] = defaultdict(list)
+        self._said: dict[str, list[str]] = defaultdict(list)
         self._ears: set[str] = set()
         self._keys = ""
         self._pressed: list[str] = []
@@ -133,7 +133,7 @@ class _Unmasking:
     def _clause(self, place: int, event: dict[str, Any]) -> dict[str, Any]:
         masked, text = str(event.get("text", "")), self._agent.get(place, "")
         self._to_say[masked].append(text)
-        self._said[event.get("utterance")].append(text)
+        self._said[str(event.get("utterance"))].append(text)
         return {**event, "text": text}
 
     def _heard(self, event: dict[str, Any], asked: Asked) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class _Unmasking:
         said, text = str(event.get("said", event.get("text", ""))), str(event.get("text", ""))
         if MARK not in said + text:
             return event
-        whole = " ".join(part.strip() for part in self._said[event.get("utterance")])
+        whole = " ".join(part.strip() for part in self._said[str(event.get("utterance"))])
         parts = hidden_in(said, whole) or instead(said, asked)
         told = filled(said, parts)
         if said.strip() == MARK and event.get("complete") is not True:  # of words that are not known, some

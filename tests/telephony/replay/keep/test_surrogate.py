@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.llm.base import TextDelta
@@ -15,6 +16,7 @@ from agent.privacy import Confidential
 from agent.record import input_hash
 from telephony.replay.keep.marks import Asked, hidden_in, strings, unmarked, unmarked_value
 from telephony.replay.keep.numbers import TEST_CARDS, renumbered, stand_in, telephone
+from telephony.replay.keep.sound import silenced_turns
 from telephony.replay.keep.surrogate import surrogates
 from telephony.replay.reading.journal import fold
 from tests.telephony.replay.keep.card_call import card_call, events_of
@@ -238,6 +240,26 @@ def test_an_address_goes_wherever_it_stands() -> None:
 def test_texts_without_the_number_stay(text: str, seed: int) -> None:
     if not any(len(digits) >= 7 for digits in numbers_in(text)):
         assert renumbered(text, "14155552671", telephone(seed, 0)[1:]) == text
+
+
+# --- damaged journals -------------------------------------------------------------------------------------------------
+
+DAMAGE: list[Any] = [None, MARK, "x", -1, 1.5, True, [], {}, [[MARK]], {"text": MARK}, 10**30, f"{MARK} {MARK}"]
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_no_damage_to_a_journal_leaves_a_mark_or_breaks_the_keeping_of_it(data: st.DataObject) -> None:
+    events = events_of(card_call())
+    for place in data.draw(st.lists(st.integers(1, len(events) - 1), min_size=1, max_size=8)):
+        event = events[place]
+        inside = event["result"] if isinstance(event.get("result"), dict) and data.draw(st.booleans()) else event
+        name = data.draw(st.sampled_from(sorted(inside) or ["n"]))
+        if name != "kind":
+            inside[name] = data.draw(st.sampled_from(DAMAGE))
+    fresh = surrogates(events, call_id="x")
+    assert not any(MARK in text for text in strings(fresh))
+    silenced_turns(events, fresh, np.zeros(200_000, np.int16), 8000)
 
 
 # --- what has nothing to hide -----------------------------------------------------------------------------------------
