@@ -12,6 +12,7 @@ import pytest
 
 from telephony.auth import auth_token
 from telephony.settings import load_settings
+from telephony.web import room
 from telephony.web.serve import Service, open_service
 from tests.integration.foreign_carrier import ForeignCarrier
 
@@ -64,7 +65,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-async def start_service(clean_environment: None, tmp_path: Path) -> Any:
+async def start_service(clean_environment: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Start a service; settings may be given. It is closed, drained, at the end of the test."""
     folder = tmp_path / "agents" / "test-desk"
     folder.mkdir(parents=True)
@@ -76,6 +77,8 @@ async def start_service(clean_environment: None, tmp_path: Path) -> Any:
             return await stack.enter_async_context(open_service(settings))
 
         yield start
+        # The test is over: whoever was promised a place is not on the way any more.
+        monkeypatch.setattr(room, "ARRIVES_WITHIN_MS", 0)
 
 
 @pytest.fixture
