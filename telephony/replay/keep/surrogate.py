@@ -18,8 +18,10 @@ from typing import Any
 from agent.masking import MARK
 from telephony.replay.keep.agent_words import agent_words
 from telephony.replay.keep.marks import (
+    LEAST_SPELLED,
     Asked,
     Event,
+    Style,
     asked_at,
     filled,
     heard_style,
@@ -36,6 +38,8 @@ from telephony.replay.keep.speech_lengths import measure
 
 INPUT_CHARS = 500
 """So much of a model's input is journaled (agent/dialogue.py)."""
+HEARD = "audio"
+"""What is journaled as a recogniser's input (agent/ear.py)."""
 _STARTED = ("caller", "called")
 
 
@@ -119,7 +123,7 @@ class _Unmasking:
             text = str(event.get("text", ""))
             if event.get("source") == "keys":
                 text, self._pressed = ("".join(self._pressed) if MARK in text else text), []
-            return {**event, "text": unmarked(text, asked, self._style)}
+            return {**event, "text": unmarked(text, asked, self._style_of(text, asked))}
         if kind == "call.started" and isinstance(event.get("turns"), dict):
             # Settings that happen to have as many digits as a secret: nothing needs them, and no guess is better.
             known = {name: value for name, value in event["turns"].items() if value != MARK}
@@ -154,11 +158,11 @@ class _Unmasking:
         engine, asks = event.get("engine"), str(event.get("input", ""))
         if engine == "stt":
             self._ears.add(str(event.get("id")))
-            return event
+            return {**event, "input": HEARD} if event.get("input") == MARK else event
         if engine == "llm":
             if asks[:1] in "{[" and self._result and MARK in asks:
                 return {**event, "input": self._result[:INPUT_CHARS]}
-            return {**event, "input": unmarked(asks, asked, self._style)}
+            return {**event, "input": unmarked(asks, asked, self._style_of(asks, asked))}
         waiting = self._to_say.get(asks)
         return {**event, "input": waiting.popleft() if waiting else unmarked(asks, asked)}
 
@@ -170,7 +174,8 @@ class _Unmasking:
         if name in self._ears:
             fresh = {**result}
             if isinstance(fresh.get("text"), str):
-                fresh["text"] = unmarked(fresh["text"], asked, self._style)
+                style = self._style_of(fresh["text"], asked) if event.get("final") is True else self._style
+                fresh["text"] = unmarked(fresh["text"], asked, style)
             if fresh.get("confidence") == MARK:
                 fresh["confidence"] = self._confidence.get(name)
             if fresh.get("stable_chars") == MARK:
@@ -178,7 +183,23 @@ class _Unmasking:
             return {**event, "result": fresh}
         if place in self._agent:
             return {**event, "result": {**result, "text": self._agent[place]}}
-        return dict(unmarked_value(event, asked, self._slots))
+        fresh = dict(unmarked_value(event, asked, self._slots))
+        if result.get("tool") == MARK:
+            fresh["result"]["tool"] = self._tool_after(place, str(result.get("arguments")))
+        return fresh
+
+    def _tool_after(self, place: int, arguments: str) -> str:
+        """Which tool the model called: a name is no secret, but was masked with all its words."""
+        for event in self._events[place:]:
+            if event.get("kind") == "tool.called" and str(event.get("arguments")) == arguments:
+                return str(event.get("name"))
+            if event.get("kind") == "turn.committed":
+                break
+        return "confidential"  # it was not called
+
+    def _style_of(self, text: str, asked: Asked) -> Style:
+        """How the caller's whole text has its number: a mark alone is more than one word for a digit of it."""
+        return "figures" if text.count(MARK) == 1 and asked.length >= LEAST_SPELLED else self._style
 
     def _key(self, event: dict[str, Any], asked: Asked) -> dict[str, Any]:
         digit = str(event.get("digit"))

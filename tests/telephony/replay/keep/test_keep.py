@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,13 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.errors import LocalError
+from agent.masking import MARK
 from telephony.calls import calls_app
 from telephony.replay.keep.folders import place_of
 from telephony.replay.keep.keep import Kept, Wish, keep_call
+from telephony.replay.keep.marks import strings
 from telephony.replay.reading.source import read_source
-from tests.agent.test_session_privacy import SPOKEN, CardCall, cut_off, events, holds_nothing
+from tests.agent.test_session_privacy import CARD, SPOKEN, CardCall, cut_off, events, holds_nothing
 from tests.support.virtual_loop import run_virtual
 from tests.telephony.replay.keep.card_call import card_call, change, events_of, make_desk
 from tests.telephony.replay.parcel_call import parcel_call
@@ -170,6 +174,63 @@ def test_a_call_without_sound_cannot_be_kept(project: Path, tmp_path: Path) -> N
     with pytest.raises(LocalError, match=r"audio\.wav is missing"):
         keep(copy)
     assert not Path("tests").exists()
+
+
+async def by_keys(root: Path) -> None:
+    c = CardCall(root, "I want to pay", "yes", "goodbye")
+    async with c.running():
+        await c.turn()
+        c.phone.press("4111222233334444#")
+        await c.until("turn.committed", 2)
+        await c.until("reply.heard", 3)
+        await asyncio.sleep(0.5)
+        await c.turn()
+        await c.say()
+        await c.ended()
+
+
+async def no_number(root: Path) -> None:
+    c = CardCall(root, "my health", "yes", "goodbye")
+    async with c.running():
+        for _ in range(2):
+            await c.turn()
+        await c.say()
+        await c.ended()
+
+
+async def said_again(root: Path) -> None:
+    c = CardCall(root, "I want to pay", SPOKEN, "yes", f"I said {CARD} which card", "which card", "goodbye")
+    async with c.running():
+        for ms in (600, 4800, 600, 4800, 600):
+            await c.turn(ms)
+        await c.say()
+        await c.ended()
+
+
+async def into_the_question(root: Path) -> None:
+    c = CardCall(root, "I want to pay", SPOKEN, "goodbye")
+    async with c.running():
+        await c.say()
+        await c.until("agent.asks", sensitive=True)
+        await c.until("playout.started", 2)
+        await asyncio.sleep(0.3)
+        await c.say(4800)
+        await c.until_heard("Shall I")
+        await asyncio.sleep(1)
+
+
+@pytest.mark.parametrize("hold", [by_keys, no_number, said_again, into_the_question])
+def test_secrets_of_every_kind_are_kept_and_pass(
+    hold: Callable[[Path], Awaitable[None]], project: Path, tmp_path: Path
+) -> None:
+    async def case() -> None:
+        await hold(tmp_path / "calls")
+
+    run_virtual(case())
+    kept = keep(tmp_path / "calls" / "CA1")
+    assert kept.wrong == ()
+    assert "Left out" not in kept.test.read_text()
+    assert not any(MARK in text for text in strings(events_of(kept.folders[0])))
 
 
 # --- a call of several streams ----------------------------------------------------------------------------------------
