@@ -233,7 +233,11 @@ async def test_draining_lets_a_call_finish(start_service: StartService) -> None:
         running = asyncio.create_task(stream.run())
         await stream.agent_begins()
         draining = asyncio.create_task(service.host.drain(30.0, asyncio.Event()))
-        await stays(lambda: not running.done(), for_s=0.3, what="the call, while the service waits for it")
+        await stays(
+            lambda: not running.done() and not service.host._drain.says_goodbye,
+            for_s=0.3,
+            what="the call, and no goodbye, while the service waits for it",
+        )
         await stream.socket.close()
         async with asyncio.timeout(3):
             await draining
