@@ -28,7 +28,7 @@ from telephony.replay.worker import Replay
 
 #: All ran, and nothing is worse; a call could not be run to its end, or is worse. (2: nothing was run.)
 FINE, NOT_FINE = 0, 1
-PAGE, INDEX = ".html", "index.html"
+PAGE = ".html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,7 @@ def carry_out(order: Order, replay: Replay = replay_one) -> int:
     _check(order)
     with _out(order) as out:
         base, now = _run(order, out, replay)
-        if order.html is not None:
-            _write_pages(order, order.html, base, now)
+        page = _write_pages(order, order.html, base, now) if order.html is not None else None
     if order.out is None:  # then none of their folders is there any more
         base = [run and replace(run, folder=None) for run in base]
         now = [replace(run, folder=None) for run in now]
@@ -62,7 +61,7 @@ def carry_out(order: Order, replay: Replay = replay_one) -> int:
     if order.as_json:
         _write_json(now, summary)
     else:
-        _print(order, now, summary)
+        _print(order, now, summary, page)
     failed = any(run is not None and run.failed for run in [*base, *now])
     return NOT_FINE if failed or (summary is not None and summary.worse) else FINE
 
@@ -128,7 +127,7 @@ def _write_json(runs: Sequence[Run], summary: Summary | None) -> None:
     sys.stdout.write(json.dumps(report, indent=1) + "\n")
 
 
-def _print(order: Order, runs: Sequence[Run], summary: Summary | None) -> None:
+def _print(order: Order, runs: Sequence[Run], summary: Summary | None, page: Path | None) -> None:
     console = Console()
     if summary is not None:
         console.print(summary_view(summary))
@@ -136,12 +135,13 @@ def _print(order: Order, runs: Sequence[Run], summary: Summary | None) -> None:
         console.print(run_view(runs[0]) if len(runs) == 1 else batch_view(runs))
     if order.out is not None:
         sys.stdout.write(f"the runs' records are in {order.out}\n")
-    if order.html is not None:
-        sys.stdout.write(f"wrote {order.html if order.html.suffix == PAGE else order.html / INDEX}\n")
+    if page is not None:
+        sys.stdout.write(f"wrote {page}\n")
 
 
-def _write_pages(order: Order, html: Path, base: Sequence[Run | None], now: Sequence[Run]) -> None:
-    """A page for each call, of both its sides where there are two; of several calls, an index of them."""
+def _write_pages(order: Order, html: Path, base: Sequence[Run | None], now: Sequence[Run]) -> Path:
+    """A page for each call, of both its sides where there are two; of several calls, an index of them. The path of the
+    one to begin with."""
     from telephony.replay.report.page.comparison import write_comparison
     from telephony.replay.report.page.index import write_comparison_index, write_index
     from telephony.replay.report.page.report import write_page
@@ -153,18 +153,12 @@ def _write_pages(order: Order, html: Path, base: Sequence[Run | None], now: Sequ
             write_page(now[0], html)
         else:
             write_comparison(was, now[0], html, comparison=compare(was, now[0], _bounds(order)), base_name=base_name)
-        return
+        return html
     with _bar("writing pages", len(now), shown=not order.as_json) as step:
-        if base:
-            summary = compare_all(zip(base, now, strict=True), _bounds(order))
-            write_comparison_index(summary, html, base_name=base_name, step=step)
-            return
-
-        def write_next(run: Run, path: Path, back: str) -> None:
-            write_page(run, path, back=back)
-            step()
-
-        write_index(now, html, write_next)
+        if not base:
+            return write_index(now, html, step=step)
+        summary = compare_all(zip(base, now, strict=True), _bounds(order))
+        return write_comparison_index(summary, html, base_name=base_name, step=step)
 
 
 @contextlib.contextmanager

@@ -19,24 +19,17 @@ INDEX = "index.html"
 NONE_LAST = -1
 """What is not there sorts before any figure."""
 
-
-WritePage = Callable[[Run, Path, str], None]
-"""Writes the page of a run: the run, the page's path, the address of the index beside it."""
-
-
-def _write_run(run: Run, path: Path, back: str) -> None:
-    write_page(run, path, back=back)
+Step = Callable[[], object]
+"""Called after each page that has been written."""
 
 
-def write_index(runs: Sequence[Run], folder: Path, write: WritePage = _write_run) -> Path:
-    """Write `folder`/index.html and one page per run; the index's path. Raises LocalError if that cannot be done.
-
-    `write` writes the pages: of the runs alone, unless others are wanted.
-    """
+def write_index(runs: Sequence[Run], folder: Path, *, step: Step = lambda: None) -> Path:
+    """Write `folder`/index.html and one page per run; the index's path. Raises LocalError if that cannot be done."""
     folder.mkdir(parents=True, exist_ok=True)
     names = [_page_name(run.name, number) for number, run in enumerate(runs, 1)]
     for run, name in zip(runs, names, strict=True):
-        write(run, folder / name, INDEX)
+        write_page(run, folder / name, back=INDEX)
+        step()
     index = folder / INDEX
     write_html(index, index_html(runs, names))
     return index
@@ -61,11 +54,9 @@ def index_html(runs: Sequence[Run], pages: Sequence[str]) -> str:
     return _table_page("Calls, run again", counts, columns, rows)
 
 
-def write_comparison_index(
-    summary: Summary, folder: Path, *, base_name: str = BASE, step: Callable[[], object] = lambda: None
-) -> Path:
-    """Write `folder`/index.html and one page per call: of both its runs, or of the one that there is. `step` is called
-    after each page. Raises LocalError if that cannot be done."""
+def write_comparison_index(summary: Summary, folder: Path, *, base_name: str = BASE, step: Step = lambda: None) -> Path:
+    """Write `folder`/index.html and one page per call: of both its runs, or of the one that there is; the index's path.
+    Raises LocalError if that cannot be done."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for number, one in enumerate(summary.comparisons, 1):
