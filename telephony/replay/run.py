@@ -14,7 +14,7 @@ from typing import Any, cast, get_args
 from agent.agents import load_agent
 from agent.continuation import Continuation, Reason, continue_from
 from agent.definition import AgentDefinition
-from agent.errors import LocalError, OffhookError
+from agent.errors import OffhookError
 from agent.privacy import Confidential
 from agent.recording.folder import JOURNAL
 from agent.summary import parse_journal
@@ -23,7 +23,7 @@ from telephony.faults.plan import FaultPlan, load_faults
 from telephony.replay.callers.open_loop import open_loop
 from telephony.replay.callers.reactive import reactive
 from telephony.replay.callers.stalls import recorded_wire
-from telephony.replay.engines.kit import ReplayKit, replay_kit
+from telephony.replay.engines.kit import ReplayKit, mode_of, replay_kit
 from telephony.replay.held import HeldCall, Setting, hold_call
 from telephony.replay.judging.divergence import first_divergence
 from telephony.replay.judging.outcome import Outcome, outcome_of
@@ -47,6 +47,7 @@ class _Ready:
     """What a run needs, all of it read and checked."""
 
     recorded: Recorded
+    plan: Plan
     agent: AgentDefinition
     faults: FaultPlan | None
     continuation: Continuation | None
@@ -65,18 +66,15 @@ def replay(source: Path, plan: Plan, out: Path) -> Run:
         took_s = time.perf_counter() - began_s
         return Run(source.name, source, plan, None, Outcome(), None, failed=str(error), took_s=took_s)
     recorded = ready.recorded
-    plan = replace(plan, mode=plan.mode or ("same" if recorded.has_journal else "anew"))
     caller = open_loop(recorded) if plan.caller == "open" else reactive(recorded)
     kits: list[ReplayKit] = []
     with tempfile.TemporaryDirectory(prefix="offhook-replay-") as data_dir:
-        held = run_virtual(_hold(ready, plan, caller, kits, out, Path(data_dir)), limit_s=LIMIT_S)
-    return _told(ready, plan, caller, kits, held, time.perf_counter() - began_s)
+        held = run_virtual(_hold(ready, caller, kits, out, Path(data_dir)), limit_s=LIMIT_S)
+    return _told(ready, caller, kits, held, time.perf_counter() - began_s)
 
 
-async def _hold(
-    ready: _Ready, plan: Plan, caller: Caller, kits: list[ReplayKit], out: Path, data_dir: Path
-) -> HeldCall:
-    recorded = ready.recorded
+async def _hold(ready: _Ready, caller: Caller, kits: list[ReplayKit], out: Path, data_dir: Path) -> HeldCall:
+    recorded, plan = ready.recorded, ready.plan
 
     async def open_engines(at_ms: Callable[[], int]) -> ReplayKit:
         # A context of its own: what the engines do before the call is none of the call's.
@@ -103,12 +101,11 @@ async def _hold(
 
 def _prepare(source: Path, plan: Plan) -> _Ready:
     recorded = read_source(source, channel=plan.channel)
-    if plan.mode in ("same", "rehear") and not recorded.has_journal:
-        raise LocalError(f"{source}: a plain recording holds no engine results; run it with --mode anew")
+    plan = replace(plan, mode=mode_of(plan, recorded))
     name = plan.agent or recorded.agent or DEFAULT_AGENT
     agent = load_agent(name, plan.agents_dir, plan.settings, recorded=not plan.agent)
     faults = load_faults(plan.fault) if plan.fault else None
-    return _Ready(recorded, agent, faults, _continuation(source, recorded))
+    return _Ready(recorded, plan, agent, faults, _continuation(source, recorded))
 
 
 def _continuation(source: Path, recorded: Recorded) -> Continuation | None:
@@ -154,8 +151,8 @@ def _moment(text: str) -> dt.datetime:
     return moment if moment.tzinfo is not None else SOME_DAY
 
 
-def _told(ready: _Ready, plan: Plan, caller: Caller, kits: list[ReplayKit], held: HeldCall, took_s: float) -> Run:
-    recorded = ready.recorded
+def _told(ready: _Ready, caller: Caller, kits: list[ReplayKit], held: HeldCall, took_s: float) -> Run:
+    recorded, plan = ready.recorded, ready.plan
     now = outcome_of(held.events)
     before = outcome_of(with_asides(recorded.events, ready.agent.phrases)) if recorded.has_journal else None
     diverged = first_divergence(before, now, reactive=plan.caller == "reactive") if before is not None else None

@@ -58,6 +58,15 @@ class ReplayKit:
         await self.kit.close()
 
 
+def mode_of(plan: Plan, recorded: Recorded) -> Mode:
+    """The mode of the plan, or the one that suits the source. Raises LocalError where the plan asks for a record and
+    there is none."""
+    mode = plan.mode or ("same" if recorded.has_journal else "anew")
+    if FROM_RECORD[mode] and not recorded.has_journal:
+        raise LocalError(f"{recorded.source}: a plain recording holds no engine results; run it with --mode anew")
+    return mode
+
+
 async def replay_kit(
     agent: AgentDefinition,
     plan: Plan,
@@ -70,11 +79,9 @@ async def replay_kit(
     """Make, start and warm what the call is to be run with. `at_ms` is the line's media time, `recorded_ms` where on
     the recording a media time lies; neither is asked before the call begins.
 
-    Raises LocalError where the plan asks for a record and there is none, and what build_kit raises.
+    Raises what mode_of and build_kit raise.
     """
-    mode = plan.mode or ("same" if recorded.has_journal else "anew")
-    if FROM_RECORD[mode] and not recorded.has_journal:
-        raise LocalError(f"{recorded.source}: a plain recording holds no engine results; run it with --mode anew")
+    mode = mode_of(plan, recorded)
     serving = Serving(plan, recorded, at_ms=at_ms, recorded_ms=recorded_ms)
     agent = with_recorded_tools(_recording_as_then(agent, plan, recorded), serving)
     engines = {kind: _engine(kind, kind in FROM_RECORD[mode], agent, serving) for kind in ("stt", "llm", "tts")}
