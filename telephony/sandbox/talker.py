@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from telephony import g711
+from telephony.faults.frames import FRAME_MS
 from telephony.sandbox.clip import Clip
 from telephony.sandbox.cursor import Cursor
 from telephony.sandbox.ear import SAME_BURST_MS, Ear
@@ -27,7 +28,6 @@ from telephony.sandbox.script import (
     WaitForHangUp,
 )
 
-FRAME_MS = 20
 FRAME_BYTES = g711.RATE_HZ * FRAME_MS // 1000
 LAST_WAIT_MS = 600
 """After the last step: so much quiet after the answer, before the caller hangs up."""

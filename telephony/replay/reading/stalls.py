@@ -44,19 +44,22 @@ class _Run:
 
 def stalls_in(events: Sequence[Event], audio_ms: int | None = None) -> tuple[Stall, ...]:
     """The stalls that a journal's events prove; `audio_ms`: where the caller's audio ends, if that is known."""
-    runs: list[_Run] = []
-    newest_ms = 0
-    for event in events:
-        try:
-            newest_ms = _take(runs, event, newest_ms)
-        except DAMAGE:
-            continue
-    found = (_stall(run, audio_ms) for run in runs)
+    found = (_stall(run, audio_ms) for run in _runs_in(events)[0])
     return tuple(stall for stall in found if stall is not None)
 
 
 def audio_until(events: Sequence[Event]) -> int:
     """Media time up to which audio came, as far as the journal shows: if it ends in ticks, before these."""
+    runs, until_ms = _runs_in(events)
+    for run in reversed(runs):
+        if run.last_ms + TICK_MS + STALL_MS < until_ms:
+            break
+        until_ms = max(0, run.first_ms - STALL_MS - TICK_MS)
+    return until_ms
+
+
+def _runs_in(events: Sequence[Event]) -> tuple[list[_Run], int]:
+    """The runs of ticks, and the latest media time of all."""
     runs: list[_Run] = []
     newest_ms = 0
     for event in events:
@@ -64,12 +67,7 @@ def audio_until(events: Sequence[Event]) -> int:
             newest_ms = _take(runs, event, newest_ms)
         except DAMAGE:
             continue
-    until_ms = newest_ms
-    for run in reversed(runs):
-        if run.last_ms + TICK_MS + STALL_MS < until_ms:
-            break
-        until_ms = max(0, run.first_ms - STALL_MS - TICK_MS)
-    return until_ms
+    return runs, newest_ms
 
 
 def _take(runs: list[_Run], event: Event, newest_ms: int) -> int:
