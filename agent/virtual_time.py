@@ -25,6 +25,8 @@ Ts = TypeVarTuple("Ts")
 
 #: Longer than this nothing outside is waited for; an engine's own deadlines are much shorter.
 REAL_WAIT_S = 60.0
+#: So many rounds of the loop at one moment are none that ends: timers or callbacks that feed each other for ever.
+MOST_ROUNDS = 1_000_000
 #: Where a call's date is not known: a day like any other.
 SOME_DAY = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 
@@ -33,16 +35,26 @@ class Deadlock(AssertionError):
     """Every task waits, and nothing is due: the program would hang for ever."""
 
 
+class Standstill(AssertionError):
+    """Always something to do, and no time passes: the program would run for ever within one moment."""
+
+
 class _JumpingSelector(selectors.DefaultSelector):
     """Where a loop would sleep, time passes at once; but while something real is awaited, it stands still."""
 
     now_s = 0.0
     awaited = 0
+    rounds = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
+        self.rounds += 1
         if ready or timeout == 0:
+            if self.rounds > MOST_ROUNDS and not self.awaited:
+                self.rounds = 0
+                raise Standstill(f"{MOST_ROUNDS} rounds of work, and no time has passed: something runs for ever")
             return ready
+        self.rounds = 0
         if self.awaited:
             ready = super().select(REAL_WAIT_S)
             if not ready:
@@ -94,6 +106,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         timer._scheduled = True  # type: ignore[attr-defined]
         return timer
 
+    def run_in_executor(self, executor: Any, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
+        """A thread is real (asyncio.to_thread and name look-ups use one): it is waited for as `charged` has it."""
+        return self.create_task(charged(super().run_in_executor(executor, func, *args)))
+
+    async def shutdown_default_executor(self, *args: Any) -> None:
+        with self.frozen():
+            await super().shutdown_default_executor(*args)
+
+    @property
+    def is_frozen(self) -> bool:
+        return self._jumping.awaited > 0
+
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """The clock stands still: something real is awaited (a socket, a thread)."""
@@ -113,13 +137,15 @@ async def charged(real: Awaitable[T]) -> T:
     loop = asyncio.get_running_loop()
     if not isinstance(loop, VirtualLoop):
         return await real
+    others_wait = loop.is_frozen  # and are charged for it: no timer of ours could fire until they are done
     began_s = time.monotonic()  # the one place where virtual time asks how late it really is
     try:
         with loop.frozen():
             result = await real
     finally:
         took_s = time.monotonic() - began_s
-    await asyncio.sleep(took_s)
+    if not others_wait:
+        await asyncio.sleep(took_s)
     return result
 
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from agent.virtual_time import Deadlock, VirtualContext, VirtualLoop, charged, run_virtual
+from agent.virtual_time import Deadlock, Standstill, VirtualContext, VirtualLoop, charged, run_virtual
 
 
 def test_an_hour_takes_no_time_and_the_clock_is_exact() -> None:
@@ -100,6 +100,67 @@ def test_what_is_real_freezes_the_clock_and_is_charged() -> None:
     assert 0.14 < took_s < 2
     assert len(ticks) >= 13  # others went on while it was charged
     assert touched
+
+
+def test_a_thread_at_work_freezes_the_clock_and_is_charged() -> None:
+    """Tools use them: asyncio.to_thread, and whatever looks up a host's name."""
+
+    async def main() -> tuple[str, float, bool]:
+        loop, done = asyncio.get_running_loop(), threading.Event()
+        threading.Timer(0.05, done.set).start()
+        async with asyncio.timeout(3):
+            assert await asyncio.to_thread(done.wait, 10)
+            await loop.getaddrinfo("127.0.0.1", 80)
+            text = await loop.run_in_executor(None, str.upper, "done")
+        assert isinstance(loop, VirtualLoop)
+        return text, loop.time(), loop.touched_reality
+
+    text, took_s, real = run_virtual(main())
+    assert (text, real) == ("DONE", True)
+    assert 0.04 < took_s < 2
+
+
+def test_something_real_within_something_real_is_charged_once() -> None:
+    async def main() -> float:
+        done = threading.Event()
+        threading.Timer(0.05, done.set).start()
+        await charged(asyncio.to_thread(done.wait, 10))
+        return asyncio.get_running_loop().time()
+
+    assert 0.04 < run_virtual(main()) < 2
+
+
+def test_a_program_that_runs_for_ever_at_one_moment_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.virtual_time.MOST_ROUNDS", 1000)
+
+    async def feeds_itself() -> None:
+        loop = asyncio.get_running_loop()
+
+        def ping() -> None:
+            loop.call_later(0, loop.call_soon, ping)
+
+        ping()
+        await asyncio.sleep(1)
+
+    async def never_waits() -> None:
+        while True:
+            await asyncio.sleep(0)
+
+    for program in (feeds_itself, never_waits):
+        with pytest.raises(Standstill, match="1000 rounds of work, and no time has passed"):
+            run_virtual(program())
+
+
+def test_much_work_at_one_moment_is_no_standstill(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.virtual_time.MOST_ROUNDS", 1000)
+
+    async def main() -> None:
+        for _ in range(10):
+            for _ in range(900):
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
+
+    run_virtual(main())
 
 
 def test_on_a_real_loop_nothing_is_charged() -> None:
