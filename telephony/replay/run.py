@@ -16,7 +16,7 @@ from agent.continuation import Continuation, Reason, continue_from
 from agent.definition import AgentDefinition
 from agent.errors import OffhookError
 from agent.privacy import Confidential
-from agent.recording.folder import JOURNAL
+from agent.recording.folder import JOURNAL, MAX_SAME_NAME
 from agent.summary import parse_journal
 from agent.virtual_time import SOME_DAY, VirtualContext, run_virtual
 from telephony.faults.plan import FaultPlan, load_faults
@@ -30,8 +30,9 @@ from telephony.replay.judging.outcome import Outcome, outcome_of
 from telephony.replay.judging.result import Divergence, Run
 from telephony.replay.phone import DELAY_S, Caller
 from telephony.replay.plan import Plan
+from telephony.replay.reading.audio import open_regular
 from telephony.replay.reading.older import with_asides
-from telephony.replay.reading.source import read_source
+from telephony.replay.reading.source import MAX_JOURNAL_BYTES, read_source
 from telephony.replay.recorded import Diverged, Recorded
 
 #: The agent of a plain recording, if none is named.
@@ -114,8 +115,9 @@ def _continuation(source: Path, recorded: Recorded) -> Continuation | None:
     reason = started.get("continues")
     if reason not in get_args(Reason):
         return None
+    source = source.resolve()
     stem, _, number = source.name.rpartition("-")
-    if not stem or not number.isdecimal():
+    if not stem or not number.isdecimal() or int(number) > MAX_SAME_NAME:
         return None
     earlier = [source.with_name(stem if stream == 1 else f"{stem}-{stream}") for stream in range(1, int(number))]
     journals = [list(_journal(folder)) for folder in earlier if (folder / JOURNAL).is_file()]
@@ -128,13 +130,14 @@ def _journal(folder: Path) -> Iterator[dict[str, Any]]:
     (A kept call has surrogates in those places, telephony/replay/keep; where marks are, there they stay.)
     """
     confidential = Confidential()
-    with (folder / JOURNAL).open("rb") as lines:
-        for event in parse_journal(lines):
-            kind, media_ms = event.get("kind"), event.get("media_ms")
-            if isinstance(kind, str) and isinstance(media_ms, int):
-                fields = {name: value for name, value in event.items() if name not in ("kind", "media_ms")}
-                event = {"kind": kind, "media_ms": media_ms, **confidential.line(kind, media_ms, fields)}
-            yield event
+    with open_regular(folder / JOURNAL) as file:
+        lines = file.read(MAX_JOURNAL_BYTES).split(b"\n")
+    for event in parse_journal(lines):
+        kind, media_ms = event.get("kind"), event.get("media_ms")
+        if isinstance(kind, str) and isinstance(media_ms, int):
+            fields = {name: value for name, value in event.items() if name not in ("kind", "media_ms")}
+            event = {"kind": kind, "media_ms": media_ms, **confidential.line(kind, media_ms, fields)}
+        yield event
 
 
 def _delay_s(recorded: Recorded) -> float:

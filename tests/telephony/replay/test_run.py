@@ -194,6 +194,16 @@ def test_damaged_texts_in_an_older_journal_are_passed_over(tmp_path: Path) -> No
     assert run.failed == "" or run.failed.startswith("diverged at turn"), run.failed
 
 
+def test_a_folders_number_is_no_number_of_streams_to_look_for(tmp_path: Path) -> None:
+    call = tmp_path / "CA1-999999999999"
+    shutil.copytree(parcel_call(), call)
+    first, *others = events_of(call)
+    first["continues"] = "cut off"
+    (call / "journal.jsonl").write_text("\n".join(map(json.dumps, [first, *others])) + "\n")
+    run = replay(call, Plan(), tmp_path / "out")
+    assert run.failed == "" or run.failed.startswith("diverged at turn"), run.failed
+
+
 def test_the_source_is_left_as_it_was(tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in parcel_call().iterdir()}
     replay(parcel_call(), Plan(), tmp_path)
