@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from rich.console import Console
@@ -51,7 +54,7 @@ def carry_out(order: Order, replay: Replay = replay_one) -> int:
     Raises LocalError, before anything is run, for an order that makes no sense and for places that cannot be written.
     """
     _check(order)
-    with _out(order) as out:
+    with _ended_in_order(), _out(order) as out:
         base, now = _run(order, out, replay)
         page = _write_pages(order, order.html, base, now) if order.html is not None else None
     if order.out is None:  # then none of their folders is there any more
@@ -64,6 +67,32 @@ def carry_out(order: Order, replay: Replay = replay_one) -> int:
         _print(order, now, summary, page)
     failed = any(run is not None and run.failed for run in [*base, *now])
     return NOT_FINE if failed or (summary is not None and summary.worse) else FINE
+
+
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Whoever ends us (a CI job that is cancelled, a terminal that is closed) leaves no caller's voice behind in
+    temporary folders: it goes as with Ctrl-C, but for the status."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ended_by: list[int] = []
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        if not ended_by:  # what follows must not be interrupted again
+            ended_by.append(number)
+            signal.raise_signal(signal.SIGINT)
+
+    before = {each: signal.signal(each, leave) for each in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        if ended_by:
+            raise SystemExit(128 + ended_by[0]) from None
+        raise
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _bounds(order: Order) -> Bounds:

@@ -251,22 +251,31 @@ def test_a_terminal_sees_a_bar_and_a_program_does_not(calls: Path, as_json: bool
     assert not as_json or seen == b""
 
 
-def test_ctrl_c_ends_everything_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=lambda each: str(each),
+)
+@pytest.mark.parametrize("names", [("a.wav", "b.wav", "c.wav"), ("a.wav",)], ids=["batch", "single"])
+def test_ctrl_c_and_its_like_end_everything_at_once(
+    names: tuple[str, ...], number: signal.Signals, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     where, rate_hz = soundfile.read(CALLER / "where.flac", dtype="int16")
     long = np.tile(np.concatenate([where, np.zeros(8 * rate_hz, np.int16)]), 200)
-    for name in ("a.wav", "b.wav", "c.wav"):
+    for name in names:
         soundfile.write(tmp_path / name, long, rate_hz)
     (tmp_path / "temporary").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
-    with offhook("a.wav", "b.wav", "c.wav", "--jobs", "2", stderr=subprocess.PIPE) as batch:
+    with offhook(*names, "--jobs", "2", stderr=subprocess.PIPE) as batch:
         at_work = Path(f"/proc/{batch.pid}/task/{batch.pid}/children")
         running = "offhook-replay-*/*.run/*"
-        until_sync(lambda: len(list(Path("temporary").glob(running))) >= 2, within_s=20, what="two runs at work")
+        many = min(2, len(names))
+        until_sync(lambda: len(list(Path("temporary").glob(running))) >= many, within_s=20, what="all at work")
         processes = at_work.read_text().split()
-        assert len(processes) >= 2
-        os.killpg(batch.pid, signal.SIGINT)
+        assert len(processes) >= (2 if many > 1 else 0)
+        os.killpg(batch.pid, number)
         out, err = batch.communicate(timeout=10)
-    assert (batch.returncode, out, err) == (130, "", "")
-    assert list(Path("temporary").iterdir()) == []
+    assert (batch.returncode, out, err) == (status, "", "")
+    assert [path.name for path in Path("temporary").iterdir() if path.name != ".ses"] == [], "(onnxruntime writes .ses)"
     for process in processes:
         assert not Path(f"/proc/{process}/exe").exists(), "a zombie has none"
