@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import weakref
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,9 @@ def _load() -> Any:
     path = str(_model_path())
     session = _sessions.get(path)
     if session is None:
+        # Its wheel can report its use to its makers, and writes an id of that into the
+        # temporary folder as it is imported: no request shall leave this machine unasked.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         try:
             import onnxruntime
         except ImportError:
