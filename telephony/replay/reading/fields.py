@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,6 +52,15 @@ def shallow(value: Any, depth: int = MAX_DEPTH) -> bool:
     if depth == 0:
         return False
     return all(shallow(item, depth - 1) for item in (value.values() if isinstance(value, Mapping) else value))
+
+
+def writable(value: Any) -> bool:
+    """Whether every text in it is one: JSON can hold half a character (a lone surrogate), which no file takes."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def word_ends(value: Any, samples: int) -> tuple[WordEnd, ...]:

@@ -15,7 +15,7 @@ from agent.summary import parse_journal
 from telephony.replay.plan import Channel
 from telephony.replay.reading.agreement import check_agreement
 from telephony.replay.reading.audio import RAW, Audio, open_regular, pick, read_audio, silent
-from telephony.replay.reading.fields import shallow
+from telephony.replay.reading.fields import shallow, writable
 from telephony.replay.reading.journal import fold
 from telephony.replay.recorded import Recorded
 
@@ -173,7 +173,7 @@ def _read_journal(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
         events = list(parse_journal(lines))
     except LocalError as error:
         raise LocalError(f"{folder}: {error}") from None
-    kept = [event for event in events if shallow(event)]
+    kept = [event for event in events if shallow(event) and writable(event)]
     if not kept:
         raise LocalError(f"{folder / JOURNAL}: holds no event that can be read; replay {AUDIO} alone, as a recording")
     if len(kept) < len(lines):

@@ -174,6 +174,16 @@ def test_one_channel(folder: Folder) -> None:
     assert "1 channel at 8000 Hz, where a call's record has two" in folder.told()
 
 
+def test_half_a_character_is_damage(folder: Folder) -> None:
+    """JSON can hold it; no engine's input, no hash and no file can."""
+    text = {"text": "hello \ud800", "confidence": None}
+    broken = line(2550, "engine.result", id="stt-1", offset_ms=1450.0, final=True, result=text)
+    folder.journal([*EVENTS[:4], broken, *EVENTS[5:]])
+    recorded = read_source(folder.path)
+    assert recorded.notes == ("1 lines of the journal are torn or damaged, and were passed over",)
+    assert broken not in recorded.events
+
+
 def test_audio_that_is_cut_off(folder: Folder) -> None:
     path = folder.path / "audio.wav"
     path.write_bytes(path.read_bytes()[: 44 + 8000 * 4 * 2])
