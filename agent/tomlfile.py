@@ -103,6 +103,9 @@ def read_table(file: Path, mistakes: Mistakes) -> Table | None:
         what = _AT_LINE.sub("", str(error))
         mistakes.add(file, line, f'this is not valid TOML: {what}; texts stand in double quotes, as in key = "text"')
         return None
+    except (RecursionError, ValueError):  # brackets in brackets by the thousand, a number of thousands of digits
+        mistakes.add(file, 0, "this is TOML that nobody writes: nested too deep, or a number too long; write it anew")
+        return None
     return Table(file, (), data, key_lines(text), mistakes)
 
 

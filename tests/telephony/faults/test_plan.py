@@ -55,6 +55,13 @@ def test_a_fault_of_the_line(tmp_path: Path, keys: str, fault: LineFault) -> Non
     assert (plan.of_line, plan.of_engines) == (True, False)
 
 
+@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "a = " + "9" * 10_000, "a = " + "{b=" * 50_000])
+def test_toml_that_nobody_writes_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "faults.toml").write_text(text)
+    with pytest.raises(LocalError, match=r"faults\.toml: this is TOML that nobody writes"):
+        load_faults(tmp_path / "faults.toml")
+
+
 def test_lists_made_from_a_seed_are_expanded_when_they_are_read(tmp_path: Path) -> None:
     plan = load(
         tmp_path,
