@@ -109,7 +109,8 @@ def replay_command(
         str,
         typer.Option(
             metavar="NAME|FILE",
-            help="What goes wrong meanwhile: a named pattern, or a file of faults.",
+            help="What goes wrong meanwhile: a named pattern (wifi, stalling-model, …), or a file of faults: "
+            "docs/faults.md.",
             rich_help_panel=_HOW,
         ),
     ] = "",

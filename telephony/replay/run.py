@@ -41,6 +41,11 @@ DEFAULT_AGENT = "parcel-desk"
 LIMIT_S = 90_000
 #: What a record says beyond this was a stall, not the way.
 MAX_DELAY_S = 0.25
+#: To a run that stopped because of what the record does not hold.
+GO_ON = 'what the record does not hold ended the run; with --missing embedded (missing="embedded" in a test) it goes on'
+
+#: So near a turn a stall may have had its part in it: a turn that has begun, and the silence that ends it.
+STALL_WEIGHS_MS = 2500
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +185,10 @@ def _told(ready: _Ready, caller: Caller, kits: list[ReplayKit], held: HeldCall, 
         notes=(
             *recorded.notes,
             *_unplayed(recorded, held, plan),
+            *_near_a_stall(recorded, diverged),
             *getattr(caller, "notes", ()),
             *(note for kit in kits for note in kit.notes),
+            *((GO_ON,) if missing is not None and plan.missing == "stop" else ()),
         ),
         audio_ms=min(held.caller_ms, recorded.duration_ms),
         took_s=took_s,
@@ -194,6 +201,19 @@ def _unplayed(recorded: Recorded, held: HeldCall, plan: Plan) -> tuple[str, ...]
     if plan.caller == "reactive" or left_ms < 1000 or held.error is not None:
         return ()
     return (f"the call was over {left_ms / 1000:.0f} s before the end of the recording: the rest was not played",)
+
+
+def _near_a_stall(recorded: Recorded, diverged: Divergence | None) -> tuple[str, ...]:
+    """A turn that was decided as late audio came may be decided otherwise now, and the agent is not to blame."""
+    if diverged is None:
+        return ()
+    near = [stall for stall in recorded.stalls if stall.from_ms - STALL_WEIGHS_MS <= diverged.at_ms]
+    if not near or diverged.at_ms > near[-1].arrived_ms + STALL_WEIGHS_MS:
+        return ()
+    return (
+        f"the line stalled at {near[-1].from_ms / 1000:.1f} s: a record tells when late audio came to about 50 ms only, "
+        "and what diverged there may be due to that",
+    )
 
 
 def _missing(error: BaseException | None) -> Diverged | None:

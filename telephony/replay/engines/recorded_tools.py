@@ -25,7 +25,7 @@ from agent.tools.registry import call_function, never_began
 from telephony.replay.engines.serving import Serving
 from telephony.replay.recorded import RecordedTool
 
-REFUSED = "not in the record, and not run again"
+REFUSED = "not in the record, and not run"
 _DECISIONS: dict[str, type[HangUp] | type[Transfer] | type[SendDigits]] = {
     "HangUp": HangUp,
     "Transfer": Transfer,
@@ -107,9 +107,13 @@ class _Shelf:
         allowed = self._serving.plan.tools
         runs = allowed == "run" or (allowed == "read" and tool.effect == "read")
         self._serving.served["tool: run" if runs else "tool: refused"] += 1
-        told = "was not in the record, and really ran" if runs else REFUSED
+        told = "was not in the record, and really ran" if runs else f"{REFUSED}: {_why_not(tool)}"
         self._serving.note(f"tool {tool.name}: {told}")
         return runs
+
+
+def _why_not(tool: Tool) -> str:
+    return "it reads (--tools read)" if tool.effect == "read" else "it has effects (--tools run, if they may happen)"
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -84,6 +84,8 @@ def compare(base: Run | None, now: Run | None, bounds: Bounds = DEFAULT) -> Comp
         raise ValueError("nothing to compare: neither side has this call")
     states = {"base": _state(base), "now": _state(now)}
     failed = "; ".join(f"{side} {state}" for side, state in states.items() if state)
+    if states["base"] == states["now"] != "":
+        failed = f"both {states['now']}"
     vanished = bool(states["now"]) and not states["base"]
     if base is None or now is None or (failed and not (base.outcome.turns and now.outcome.turns)):
         return Comparison(some.name, base, now, failed=failed, vanished=vanished)

@@ -166,7 +166,8 @@ def _heard(outcome: Outcome) -> Iterator[Chain]:
         parts = [] if said.aside else _HIDDEN.split(said.text)
         for part in parts:
             if len(spoken(part, within=True)) > (len(parts) > 1):  # one word between two secrets says nothing
-                yield (Sentence("heard", (part.strip(),)),)
+                # Where an utterance is cut short moves by a word with the least change of its time.
+                yield (Sentence("heard" if said.complete else "said", (part.strip(),)),)
 
 
 def _course(outcome: Outcome) -> Iterator[Chain]:

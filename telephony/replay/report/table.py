@@ -107,7 +107,8 @@ def latency_line(waits_ms: Sequence[int]) -> Text:
 def divergence_line(diverged: Divergence, base: str = "the record") -> Text:
     """Where and how a run is another one than `base`."""
     where = f"diverged at turn {diverged.turn} ({seconds(diverged.at_ms)}), {diverged.what}: "
-    both = f'"{_short(diverged.now)}", {base} has "{_short(diverged.recorded)}"'
+    now, then = (f'"{_short(text)}"' if text else "nothing" for text in (diverged.now, diverged.recorded))
+    both = f"{now}, {base} has {then}" if now != then else f"{now}, {base} has the same, after another turn"
     return words(f"{where}{both}; later turns are shown, not scored", "yellow")
 
 

@@ -106,6 +106,7 @@ def test_a_question_that_the_record_cannot_answer_stops_the_run(tmp_path: Path) 
     plan = Plan(settings=('phrases.greeting="Another greeting altogether."',))
     run = replay(parcel_call(), plan, tmp_path)
     assert run.failed.startswith("diverged at turn 0"), run.failed
+    assert any("--missing embedded" in note for note in run.notes)
     assert run.diverged is not None
     assert run.folder is not None
 
@@ -202,6 +203,17 @@ def test_a_folders_number_is_no_number_of_streams_to_look_for(tmp_path: Path) ->
     (call / "journal.jsonl").write_text("\n".join(map(json.dumps, [first, *others])) + "\n")
     run = replay(call, Plan(), tmp_path / "out")
     assert run.failed == "" or run.failed.startswith("diverged at turn"), run.failed
+
+
+def test_what_diverged_at_a_stall_is_not_laid_at_the_agents_door(tmp_path: Path) -> None:
+    """Of a stall the record has only ticks: a turn that ended as the late audio came may end otherwise."""
+    first = replay(parcel_recording(), Plan(fault="mobile"), tmp_path / "first")
+    assert first.folder is not None
+    again = replay(first.folder, Plan(), tmp_path / "again")
+    told = [note for note in again.notes if note.startswith("the line stalled at ")]
+    assert bool(told) is (again.diverged is not None)
+    calm = replay(parcel_call(), Plan(settings=("turns.trailing_ms=1500",)), tmp_path / "calm")
+    assert not [note for note in calm.notes if "stalled" in note]
 
 
 def test_the_source_is_left_as_it_was(tmp_path: Path) -> None:

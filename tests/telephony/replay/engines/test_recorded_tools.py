@@ -167,6 +167,7 @@ async def test_what_is_not_in_the_record_runs_only_where_the_plan_allows_it(allo
         key: count for key, count in (("tool: run", len(ran)), ("tool: refused", 3 - len(ran))) if count
     }
     assert len(serving.notes) == 3
+    assert all("--tools" in note for name, note in zip(outcomes, serving.notes, strict=True) if name not in ran)
 
 
 @virtual

@@ -180,6 +180,7 @@ def test_calls_that_vanished_failed_or_are_new() -> None:
         (failed, BASE, "base failed: the disk is full", False),
         (None, BASE, "base has no such call", False),
         (failed, None, "base failed: the disk is full; now has no such call", False),
+        (failed, failed, "both failed: the disk is full", False),
     ]
     for base, now, why, vanished in cases:
         comparison = compare(base, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -138,6 +139,19 @@ def test_what_was_wrong_is_not_promised() -> None:
     call = Outcome(turns=(turn,), cutoffs=(Cutoff(1, 2600, 300),), errors=((3000, "stt: gone"),), duration_ms=9000,
                    tools=(ToolRun(1, "find", {}, 2600, False, {"error": "no"}),), ended_by="error")  # fmt: skip
     assert names(call) == {"understood", "understood_nothing_else", "was_not_interrupted"}
+
+
+def test_where_an_answer_was_cut_short_is_not_expected() -> None:
+    call = Outcome(
+        turns=(Turn(1, "yes", "voice", 1000, 2000, 2600),),
+        said=(Said(1, "Done. The link for", "Done. The link for your order is sent.", False, 2600, 4000),),
+        barge_ins_ms=(3900,),
+    )
+    chains = expectations(call)
+    assert (Sentence("said", ("Done. The link for",)),) in chains
+    sooner = replace(call, said=(replace(call.said[0], text="Done. The"),))
+    for chain in chains:
+        say(CallStory(sooner), chain)
 
 
 def test_what_is_masked_is_left_out() -> None:

@@ -18,7 +18,7 @@ from telephony.replay.judging.outcome import Outcome, outcome_of
 from telephony.replay.judging.result import Divergence, Run
 from telephony.replay.plan import Plan
 from telephony.replay.report.compared_table import comparison_view, summary_view
-from telephony.replay.report.table import MAX_CHARS, batch_view, run_view
+from telephony.replay.report.table import MAX_CHARS, batch_view, divergence_line, run_view
 from tests.telephony.replay.journals import answered, call, committed, ended, event, greeted, heard, spoken
 
 TURNS = (("where is my parcel", "In Leeds."), ("cancel it", "It is cancelled."), ("thank you", "Goodbye."))
@@ -108,6 +108,18 @@ def test_a_call_that_could_not_be_run() -> None:
     assert "failed: calls/CA1: the audio is empty" in text
     assert "times real time" not in text
     assert "voice to voice" not in text
+
+
+@pytest.mark.parametrize(
+    ("what", "recorded", "now", "told"),
+    [
+        ("missing", "yes please", "", 'missing: nothing, the record has "yes please"'),
+        ("missing", "", "no", 'missing: "no", the record has nothing'),
+        ("ended", "agent: hangup", "agent: hangup", 'ended: "agent: hangup", the record has the same, after another'),
+    ],
+)
+def test_a_divergence_of_which_one_side_has_nothing(what: str, recorded: str, now: str, told: str) -> None:
+    assert told in one_line(divergence_line(Divergence(2, 7600, what, recorded, now)).plain)
 
 
 def test_as_recorded() -> None:
