@@ -211,8 +211,8 @@ def _near_a_stall(recorded: Recorded, diverged: Divergence | None) -> tuple[str,
     if not near or diverged.at_ms > near[-1].arrived_ms + STALL_WEIGHS_MS:
         return ()
     return (
-        f"the line stalled at {near[-1].from_ms / 1000:.1f} s: a record tells when late audio came to about 50 ms only, "
-        "and what diverged there may be due to that",
+        f"the line stalled at {near[-1].from_ms / 1000:.1f} s: when late audio came a record tells to 50 ms or so, and "
+        "what diverged there may be due to that",
     )
 
 
