@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.masking import MARK
+from agent.summary import percentile
 from telephony.replay.judging.outcome import Outcome, ToolRun
 from telephony.replay.keep.marks import strings
 from telephony.replay.testing.course import ENDINGS
@@ -183,7 +184,7 @@ def _course(outcome: Outcome) -> Iterator[Chain]:
 
 
 def _waits(outcome: Outcome, recorded_ms: int | None) -> list[Chain]:
-    known = [wait for wait in (p95(outcome.waits_ms), recorded_ms) if wait is not None]
+    known = [wait for wait in (percentile(outcome.waits_ms, 95), recorded_ms) if wait is not None]
     if not known or not outcome.waits_ms:
         return []
     longest = max(known)
@@ -191,8 +192,3 @@ def _waits(outcome: Outcome, recorded_ms: int | None) -> list[Chain]:
     bound = math.ceil((longest + margin) / ROUND_MS) * ROUND_MS
     why = f"The record's p95 is {longest} ms; {MARGIN:.0%} more, at least {LEAST_MARGIN_MS} ms, may pass."
     return [(Sentence("answered_within", values={"p95_ms": bound}, why=why),)]
-
-
-def p95(waits_ms: Sequence[int]) -> int | None:
-    """By nearest rank, as the plugin has it."""
-    return sorted(waits_ms)[math.ceil(0.95 * len(waits_ms)) - 1] if waits_ms else None

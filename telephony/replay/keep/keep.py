@@ -13,9 +13,10 @@ import numpy as np
 from agent.agents import load_agent
 from agent.definition import AgentDefinition
 from agent.errors import AgentError, LocalError
+from agent.summary import percentile
 from telephony.replay.judging.outcome import outcome_of
 from telephony.replay.judging.result import Run
-from telephony.replay.keep.expectations import Chain, expectations, p95, say, written
+from telephony.replay.keep.expectations import Chain, expectations, say, written
 from telephony.replay.keep.folders import Place, check_free, dates_of, put, write_folder
 from telephony.replay.keep.sound import Silenced, refilled, silenced_turns
 from telephony.replay.keep.surrogate import seed_of, surrogates
@@ -123,7 +124,7 @@ class _Stream:
             else:
                 self.write(voice=True)
         before = outcome_of(self._masked)
-        chains = expectations(run.outcome if _went_alike(run) else before, p95_ms=p95(before.waits_ms))
+        chains = expectations(run.outcome if _went_alike(run) else before, p95_ms=percentile(before.waits_ms, 95))
         if _went_alike(run):
             expected, notes = _checked(chains, run)
         else:

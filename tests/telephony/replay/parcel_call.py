@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -27,7 +29,9 @@ def parcel_recording() -> Path:
         said = said[:: rate_hz // RATE_HZ] if rate_hz != RATE_HZ else said
         at = int(at_s * RATE_HZ)
         samples[at : at + len(said)] = said
-    path = Path(mkdtemp(prefix="offhook-parcel-")) / "caller.wav"
+    folder = Path(mkdtemp(prefix="offhook-parcel-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = folder / "caller.wav"
     soundfile.write(path, samples, RATE_HZ)
     return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import re
 import shutil
 from functools import cache
@@ -23,6 +24,7 @@ SAID = ("greeting", "not_understood", "still_there", "no_input_goodbye", "time_u
 def card_call() -> Path:
     """The folder of a whole call; do not write to it."""
     root = Path(mkdtemp(prefix="offhook-card-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
     run_virtual(pay(root))
     return root / "CA1"
 

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from telephony.replay.judging.outcome import Cutoff, Outcome, Said, ToolRun, Turn
-from telephony.replay.keep.expectations import Sentence, expectations, literal, p95, say, written
+from telephony.replay.keep.expectations import Sentence, expectations, literal, say, written
 from telephony.replay.keep.write_test import KeptStream, as_python
 from telephony.replay.testing.sentences import CallStory
 
@@ -175,9 +175,3 @@ def test_the_bound_is_the_p95_with_a_margin_rounded_up(waits: tuple[int, ...], b
     chains = expectations(Outcome(turns=turns))
     assert chains[-1][0].values == {"p95_ms": bound}
     assert expectations(Outcome(turns=turns), p95_ms=9000)[-1][0].values == {"p95_ms": 11_250}
-
-
-def test_p95_is_by_nearest_rank() -> None:
-    assert p95([]) is None
-    assert p95(list(range(1, 101))) == 95
-    assert p95([7, 3]) == 7
