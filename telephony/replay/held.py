@@ -16,7 +16,7 @@ from agent.kit import EngineKit
 from agent.line import Decision
 from agent.record import CallRecord
 from agent.session import CallSession
-from agent.virtual_time import SOME_DAY, VirtualContext, VirtualLoop
+from agent.virtual_time import SOME_DAY, Deadlock, Standstill, VirtualContext, VirtualLoop, run_virtual
 from telephony.faults.frames import FrameFaults, OneAfterTheOther
 from telephony.faults.plan import FaultPlan
 from telephony.media_stream.conversation import until_both_end
@@ -25,6 +25,10 @@ from telephony.replay.phone import DELAY_S, Caller, VirtualPhone
 
 #: Beyond the agent's own max_call_s, in virtual time: then the session has failed to end the call.
 OVERTIME_S = 60
+#: A task that is cancelled when the call is over may take so long to end, in virtual time.
+CANCEL_S = 5.0
+#: So many of the tasks that were left behind are named.
+MOST_NAMED = 3
 
 
 class Engines(Protocol):
@@ -72,6 +76,17 @@ class HeldCall:
     caller_ms: int = 0
     touched_reality: bool = False
     error: BaseException | None = None
+    left_behind: tuple[str, ...] = ()
+    """Tasks that went on when the call was over, by their functions' names. Ours never do: a tool started them."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What else should be known."""
+        if not self.left_behind:
+            return ()
+        named = ", ".join(self.left_behind[:MOST_NAMED])
+        left = f"a task behind: {named}. It was" if len(self.left_behind) == 1 else f"tasks behind: {named}. They were"
+        return (f"a tool left {left} cancelled when the call was over; a tool should await what it starts",)
 
     @property
     def why(self) -> str:
@@ -81,6 +96,10 @@ class HeldCall:
             error = error.exceptions[0]
         if error is None or isinstance(error, OffhookError):
             return str(error or "")
+        if isinstance(error, Standstill):
+            return f"the call stood still: {error}; is there a loop in a tool, or very short sleeps, without an end?"
+        if isinstance(error, Deadlock):
+            return f"the call could not go on: {error}; does a tool wait for what never comes?"
         return f"the call broke: {type(error).__name__}: {error}"
 
 
@@ -93,12 +112,36 @@ class _MediaTime:
         return self.line.media_ms if self.line is not None else 0
 
 
-async def hold_call(caller: Caller, open_engines: OpenEngines, setting: Setting, out: Path, data_dir: Path) -> HeldCall:
-    """Hold the call to its end; its record is made in `out`, in full. On a VirtualLoop.
+def hold_virtually(
+    caller: Caller, open_engines: OpenEngines, setting: Setting, out: Path, data_dir: Path, *, limit_s: float
+) -> HeldCall:
+    """`hold_call` on a virtual loop of its own, for at most `limit_s` of virtual time. Blocking.
+
+    Whatever breaks the call is in `HeldCall.error`, also if it stands still.
+    """
+    held = HeldCall()
+    try:
+        run_virtual(hold_call(caller, open_engines, setting, out, data_dir, held), limit_s=limit_s, strict=False)
+    except (Standstill, Deadlock) as error:
+        held.error = error
+    except TimeoutError:
+        held.error = TimeoutError(f"it had no end within {limit_s:g} s")
+    return held
+
+
+async def hold_call(
+    caller: Caller,
+    open_engines: OpenEngines,
+    setting: Setting,
+    out: Path,
+    data_dir: Path,
+    held: HeldCall | None = None,
+) -> HeldCall:
+    """Hold the call to its end; its record is made in `out`, in full. On a VirtualLoop. `held` is filled, if given.
 
     Whatever breaks the call is in `HeldCall.error`, with what there was until then; only a cancellation is raised.
     """
-    held, media_ms = HeldCall(), _MediaTime()
+    held, media_ms, before = held or HeldCall(), _MediaTime(), asyncio.all_tasks()
     try:
         engines = await open_engines(media_ms)
         try:
@@ -107,9 +150,21 @@ async def hold_call(caller: Caller, open_engines: OpenEngines, setting: Setting,
             await engines.close()
     except Exception as error:  # noqa: BLE001  a call's outer boundary: whoever runs many goes on with the others
         held.error = error
-    loop = asyncio.get_running_loop()
-    held.touched_reality = isinstance(loop, VirtualLoop) and loop.touched_reality
+    finally:
+        loop = asyncio.get_running_loop()
+        held.touched_reality = isinstance(loop, VirtualLoop) and loop.touched_reality
+    held.left_behind = await _cancelled(asyncio.all_tasks() - before)
     return held
+
+
+async def _cancelled(tasks: set[asyncio.Task[Any]]) -> tuple[str, ...]:
+    """The tasks' names, in their order, once they have had their time to end."""
+    if not tasks:
+        return ()
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=CANCEL_S)
+    return tuple(sorted(getattr(task.get_coro(), "__qualname__", "") or task.get_name() for task in tasks))
 
 
 async def _hold(

@@ -18,13 +18,13 @@ from agent.errors import OffhookError
 from agent.privacy import Confidential
 from agent.recording.folder import JOURNAL, MAX_SAME_NAME
 from agent.summary import parse_journal
-from agent.virtual_time import SOME_DAY, VirtualContext, run_virtual
+from agent.virtual_time import SOME_DAY, VirtualContext
 from telephony.faults.plan import FaultPlan, load_faults
 from telephony.replay.callers.open_loop import open_loop
 from telephony.replay.callers.reactive import reactive
 from telephony.replay.callers.stalls import recorded_wire
 from telephony.replay.engines.kit import ReplayKit, mode_of, replay_kit
-from telephony.replay.held import HeldCall, Setting, hold_call
+from telephony.replay.held import HeldCall, OpenEngines, Setting, hold_virtually
 from telephony.replay.judging.divergence import first_divergence
 from telephony.replay.judging.outcome import Outcome, outcome_of
 from telephony.replay.judging.result import Divergence, Run
@@ -75,21 +75,34 @@ def replay(source: Path, plan: Plan, out: Path) -> Run:
     caller = open_loop(recorded) if plan.caller == "open" else reactive(recorded)
     kits: list[ReplayKit] = []
     with tempfile.TemporaryDirectory(prefix="offhook-replay-") as data_dir:
-        held = run_virtual(_hold(ready, caller, kits, out, Path(data_dir)), limit_s=LIMIT_S)
+        held = hold_virtually(
+            caller, _opener(ready, caller, kits), _setting(ready), out, Path(data_dir), limit_s=LIMIT_S
+        )
     return _told(ready, caller, kits, held, time.perf_counter() - began_s)
 
 
-async def _hold(ready: _Ready, caller: Caller, kits: list[ReplayKit], out: Path, data_dir: Path) -> HeldCall:
-    recorded, plan = ready.recorded, ready.plan
+def _opener(ready: _Ready, caller: Caller, kits: list[ReplayKit]) -> OpenEngines:
+    """Opens the call's engines, and puts them into `kits`."""
 
     async def open_engines(at_ms: Callable[[], int]) -> ReplayKit:
         # A context of its own: what the engines do before the call is none of the call's.
-        ctx = VirtualContext()
-        kit = await replay_kit(ready.agent, plan, recorded, ctx, at_ms=at_ms, recorded_ms=caller.recorded_ms)
+        kit = await replay_kit(
+            ready.agent,
+            ready.plan,
+            ready.recorded,
+            VirtualContext(),
+            at_ms=at_ms,
+            recorded_ms=caller.recorded_ms,
+        )
         kits.append(kit)
         return kit
 
-    setting = Setting(
+    return open_engines
+
+
+def _setting(ready: _Ready) -> Setting:
+    recorded, plan = ready.recorded, ready.plan
+    return Setting(
         rate_hz=recorded.rate_hz,
         call_id=recorded.call_id or recorded.name,
         caller_number=recorded.caller_number,
@@ -102,7 +115,6 @@ async def _hold(ready: _Ready, caller: Caller, kits: list[ReplayKit], out: Path,
         continuation=ready.continuation,
         wound_up=recorded.wound_up if plan.caller == "open" else None,
     )
-    return await hold_call(caller, open_engines, setting, out, data_dir)
 
 
 def _prepare(source: Path, plan: Plan) -> _Ready:
@@ -188,6 +200,7 @@ def _told(ready: _Ready, caller: Caller, kits: list[ReplayKit], held: HeldCall, 
             *_near_a_stall(recorded, diverged),
             *getattr(caller, "notes", ()),
             *(note for kit in kits for note in kit.notes),
+            *held.notes,
             *((GO_ON,) if missing is not None and plan.missing == "stop" else ()),
         ),
         audio_ms=min(held.caller_ms, recorded.duration_ms),

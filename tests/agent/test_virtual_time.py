@@ -176,3 +176,23 @@ def test_tasks_left_behind_are_an_error() -> None:
 
     with pytest.raises(AssertionError, match="left behind"):
         run_virtual(main())
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_what_is_left_behind_is_an_error_or_is_dropped(stubborn: bool) -> None:
+    async def left() -> None:
+        while True:
+            try:
+                await asyncio.sleep(1)
+            except asyncio.CancelledError:
+                if not stubborn:
+                    raise
+
+    async def main(kept: list[asyncio.Task[None]]) -> int:
+        kept.append(asyncio.get_running_loop().create_task(left()))
+        await asyncio.sleep(0)
+        return 7
+
+    assert run_virtual(main([]), strict=False) == 7
+    with pytest.raises(Standstill if stubborn else AssertionError, match="goes on for ever" if stubborn else "left"):
+        run_virtual(main([]))

@@ -15,10 +15,10 @@ from agent.errors import LocalError
 from agent.kit import EngineKit, build_kit, make_engine
 from agent.llm.base import LlmEngine
 from agent.stt.base import SttEngine
-from agent.virtual_time import SOME_DAY, VirtualContext, run_virtual
+from agent.virtual_time import SOME_DAY, VirtualContext
 from telephony.faults.plan import load_faults
 from telephony.replay.callers.scripted import ScriptedCaller
-from telephony.replay.held import Setting, hold_call
+from telephony.replay.held import Setting, hold_virtually
 from telephony.replay.judging.outcome import outcome_of
 from telephony.replay.judging.result import Run
 from telephony.replay.plan import Plan
@@ -75,7 +75,7 @@ def hold_script(
     data = folder / "data"
     data.mkdir(parents=True)
     began_s = time.perf_counter()
-    held = run_virtual(hold_call(caller, open_engines, setting, folder / "calls", data), limit_s=LONGEST_S)
+    held = hold_virtually(caller, open_engines, setting, folder / "calls", data, limit_s=LONGEST_S)
     run = Run(
         name=name,
         source=folder,
@@ -85,7 +85,7 @@ def hold_script(
         recorded=None,
         failed=held.why,
         deterministic=not held.touched_reality,
-        notes=(*caller.errors, *caller.notes, *_unsaid(steps, caller)),
+        notes=(*caller.errors, *caller.notes, *_unsaid(steps, caller), *held.notes),
         audio_ms=held.caller_ms,
         took_s=time.perf_counter() - began_s,
     )
