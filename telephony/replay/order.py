@@ -26,7 +26,7 @@ from telephony.replay.plan import Plan
 from telephony.replay.report.as_json import REPORT_VERSION, run_as_dict, summary_as_dict
 from telephony.replay.report.compared_table import summary_view
 from telephony.replay.report.table import batch_view, run_view
-from telephony.replay.request import new_folder
+from telephony.replay.request import check_settings, new_folder
 from telephony.replay.worker import Replay
 
 #: All ran, and nothing is worse; a call could not be run to its end, or is worse. (2: nothing was run.)
@@ -101,6 +101,7 @@ def _bounds(order: Order) -> Bounds:
 
 
 def _check(order: Order) -> None:
+    check_settings([plan for plan in (order.plan, order.base) if plan is not None], order.sources)
     if order.compared and order.base is None:
         for source in order.sources:
             if not source.is_dir():

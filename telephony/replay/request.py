@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,7 @@ from agent.errors import LocalError
 from telephony.call_folders import show_call
 from telephony.faults.plan import load_faults
 from telephony.replay.plan import Plan
-from telephony.replay.reading.source import sources_in
+from telephony.replay.reading.source import agent_of, sources_in
 
 RECORD = "record"
 AS_IS = "as-is"
@@ -80,13 +81,43 @@ def base_plan(against: Sequence[str], plan: Plan) -> Plan | None:
 def check_plans(plans: Iterable[Plan]) -> None:
     """Mistakes that every call would repeat are told once, before any is run: a fault, an agent that is named.
 
-    Raises LocalError. (The agents that the records name are read with their calls.)
+    Raises LocalError. (For the agents that the records name: `check_settings`.)
     """
     for plan in plans:
         if plan.fault:
             load_faults(plan.fault)
         if plan.agent:
             load_agent(plan.agent, plan.agents_dir, plan.settings)
+
+
+def check_settings(plans: Iterable[Plan], sources: Iterable[Path]) -> None:
+    """A setting that none of the records' agents has is told once, before any call is run.
+
+    Raises what `load_agent` does. An agent that cannot be loaded as it is, or is not known, is its own call's matter.
+    """
+    over = [plan for plan in plans if plan.settings and not plan.agent]
+    if not over:
+        return
+    names: set[str] = set()
+    for source in sources:
+        with contextlib.suppress(LocalError):
+            names.add(agent_of(source))
+    for plan in over:
+        mistakes = []
+        for name in sorted(names):
+            try:
+                load_agent(name, plan.agents_dir, recorded=True)
+            except LocalError:
+                continue
+            try:
+                load_agent(name, plan.agents_dir, plan.settings, recorded=True)
+            except LocalError as error:
+                mistakes.append(error)
+            else:
+                break
+        else:
+            if mistakes:
+                raise mistakes[0]
 
 
 def check_place(option: str, place: Path, named: Iterable[str | Path]) -> None:

@@ -32,11 +32,9 @@ from telephony.replay.phone import DELAY_S, Caller
 from telephony.replay.plan import Plan
 from telephony.replay.reading.audio import open_regular
 from telephony.replay.reading.older import with_asides
-from telephony.replay.reading.source import MAX_JOURNAL_BYTES, read_source
+from telephony.replay.reading.source import DEFAULT_AGENT, MAX_JOURNAL_BYTES, read_source
 from telephony.replay.recorded import Diverged, Recorded
 
-#: The agent of a plain recording, if none is named.
-DEFAULT_AGENT = "parcel-desk"
 #: No call is longer (agent/agentfile.py, MAX_CALL_S), and a faulty one shall not run for ever.
 LIMIT_S = 90_000
 #: What a record says beyond this was a stall, not the way.
@@ -220,7 +218,8 @@ def _near_a_stall(recorded: Recorded, diverged: Divergence | None) -> tuple[str,
     """A turn that was decided as late audio came may be decided otherwise now, and the agent is not to blame."""
     if diverged is None:
         return ()
-    near = [stall for stall in recorded.stalls if stall.from_ms - STALL_WEIGHS_MS <= diverged.at_ms]
+    guessed = [stall for stall in recorded.stalls if not stall.exact]
+    near = [stall for stall in guessed if stall.from_ms - STALL_WEIGHS_MS <= diverged.at_ms]
     if not near or diverged.at_ms > near[-1].arrived_ms + STALL_WEIGHS_MS:
         return ()
     return (

@@ -21,6 +21,7 @@ from telephony.replay.recorded import Recorded
 
 MAX_JOURNAL_BYTES = 16 * 2**20
 """Twice what the densest two hours take; a journal that is longer is read up to there."""
+MAX_LINE_BYTES = 2**20
 MAX_SUMMARY_BYTES = 4 * 2**20
 KEPT_AUDIO = "audio.flac"
 """The audio of a call that was kept as a test: the same samples in half the bytes, for a repository."""
@@ -28,6 +29,8 @@ MAX_DEPTH = 2
 """Folders are looked into so deep below the one that was named."""
 SUFFIXES = frozenset((".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".w64", *RAW))
 """What is taken for a recording when a folder is looked through; a file that is named may be called anything."""
+DEFAULT_AGENT = "parcel-desk"
+"""The agent of a plain recording, if none is named."""
 LINE_RATES_HZ = (8000, 16_000)
 """What a line may have: of a call's audio too, which is kept at its line's rate."""
 
@@ -101,6 +104,21 @@ def is_call(folder: Path) -> bool:
     return os.path.isfile(folder / JOURNAL) or os.path.isfile(folder / SUMMARY)  # unlike Path's: False if forbidden
 
 
+def agent_of(path: Path) -> str:
+    """The agent that answered, as the first line of a call's journal has it; else that of a plain recording.
+
+    Raises LocalError if the journal cannot be read.
+    """
+    if not path.is_dir():
+        return DEFAULT_AGENT
+    try:
+        with open_regular(path / JOURNAL) as file:
+            events = list(parse_journal([file.readline(MAX_LINE_BYTES)]))
+    except OSError as error:
+        raise LocalError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return next((_text(event.get("agent")) for event in events), "") or DEFAULT_AGENT
+
+
 def _below(folder: Path, depth: int) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
@@ -151,6 +169,7 @@ def _read_call(folder: Path) -> Recorded:
         keys=told.keys,
         gaps=told.gaps,
         stalls=told.stalls,
+        audio_end_ms=told.audio_end_ms,
         wound_up=told.wound_up,
         ended_by=told.ended_by,
         ended_ms=told.ended_ms,

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from agent.errors import LocalError
+from agent.errors import AgentError, LocalError
 from telephony.replay.plan import Plan
-from telephony.replay.request import base_plan, check_place, check_plans, find_sources, new_folder, settings_in
+from telephony.replay.request import (
+    base_plan,
+    check_place,
+    check_plans,
+    check_settings,
+    find_sources,
+    new_folder,
+    settings_in,
+)
 from tests.telephony.replay.sample_call import make_call
 
 SLOW = Plan(agent="desk", settings=("turns.trailing_ms=700",), fault="wifi")
@@ -117,3 +127,33 @@ def test_an_out_folder_is_new_or_empty(tmp_path: Path) -> None:
         new_folder("--out", place)
     with pytest.raises(LocalError, match="cannot be made: "):
         new_folder("--out", place / "x" / "y")
+
+
+def test_a_setting_is_wrong_if_no_agent_of_the_records_has_it(tmp_path: Path) -> None:
+    def desk(name: str, other: str) -> None:
+        folder = tmp_path / "agents" / name
+        shutil.copytree("prompts/parcel-desk", folder)
+        text = (folder / "agent.toml").read_text().replace('"parcel-desk"', f'"{name}"')
+        (folder / "agent.toml").write_text(text + other)
+
+    def call(name: str, agent: str) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        started = {"v": 1, "n": 1, "media_ms": 0, "call_ms": 0.0, "kind": "call.started", "agent": agent}
+        (folder / "journal.jsonl").write_text(json.dumps(started) + "\n")
+        return folder
+
+    desk("north", "")
+    desk("broken", "[nonsense]\n")
+    calls = [call("CA1", "north"), call("CA2", "broken"), call("CA3", "nobody"), call("CA4", "../agents/north")]
+    (tmp_path / "CA5").mkdir()
+    agents_dir = (tmp_path / "agents",)
+
+    def check(setting: str, sources: list[Path]) -> None:
+        check_settings([Plan(), Plan(settings=(setting,), agents_dir=agents_dir)], [*sources, tmp_path / "CA5"])
+
+    check("turns.trailing_ms=700", calls)
+    with pytest.raises(AgentError, match=r"--set turns\.nonsense=1"):
+        check("turns.nonsense=1", calls)
+    check("turns.nonsense=1", calls[1:])  # they fail for reasons of their own, each for its
+    check("turns.nonsense=1", [])
