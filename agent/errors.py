@@ -47,14 +47,15 @@ def place_of(error: BaseException) -> str:
 
     Not its text: that may quote what a caller said, or a secret.
     """
-    first = list(islice(_members(error), MOST_TOLD + 1))
+    first = list(islice(members(error), MOST_TOLD + 1))
     return "; ".join([_place(each) for each in first[:MOST_TOLD]] + ["…"] * (len(first) > MOST_TOLD))
 
 
-def _members(error: BaseException) -> Iterator[BaseException]:
+def members(error: BaseException) -> Iterator[BaseException]:
+    """The error itself; of a group, those in it, however deep."""
     if isinstance(error, BaseExceptionGroup):
         for member in error.exceptions:
-            yield from _members(member)
+            yield from members(member)
     else:
         yield error
 

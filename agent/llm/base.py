@@ -83,6 +83,13 @@ class Hinting(Protocol):
         """Phrases for somebody else's recogniser, the most telling first."""
 
 
+@runtime_checkable
+class ByRule(Protocol):
+    """An engine that answers at once, by a rule of the agent's own, from the request alone: dialogue, not a model."""
+
+    by_rule: Literal[True]
+
+
 class LlmEngine(Protocol):
     """One for the whole worker (or per agent, where a flow binds it). Keeps no state between requests."""
 

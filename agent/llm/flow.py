@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from itertools import chain, islice, product
+from typing import Literal
 
 from agent.context import CallContext
 from agent.definition import AgentDefinition
@@ -30,6 +31,7 @@ class FlowEngine:
 
     name = "flow"
     remote = False
+    by_rule: Literal[True] = True
 
     def __init__(self, agent: AgentDefinition, *, file: str = "flow.toml", **unknown: object) -> None:
         """`file` is the flow's file within the agent's folder. Raises AgentError with every mistake in it."""

@@ -93,10 +93,10 @@ def replay_command(
     missing: Annotated[
         _Missing,
         typer.Option(
-            help="What the record does not hold: the run stops, or an embedded engine gives it.",
+            help="What the record does not hold: an embedded engine gives it, or the run stops.",
             rich_help_panel=_HOW,
         ),
-    ] = _Missing.stop,
+    ] = _Missing.embedded,
     tools: Annotated[
         _Tools,
         typer.Option(

@@ -34,7 +34,7 @@ class Plan:
     settings: tuple[str, ...] = ()
     agents_dir: tuple[Path, ...] = ()
     caller: CallerKind = "open"
-    missing: Missing = "stop"
+    missing: Missing = "embedded"
     tools: Tools = "read"
     fault: str = ""
     channel: Channel | None = None

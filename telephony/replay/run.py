@@ -40,7 +40,7 @@ LIMIT_S = 90_000
 #: What a record says beyond this was a stall, not the way.
 MAX_DELAY_S = 0.25
 #: To a run that stopped because of what the record does not hold.
-GO_ON = 'what the record does not hold ended the run; with --missing embedded (missing="embedded" in a test) it goes on'
+GO_ON = 'what the record does not hold ended the run; without --missing stop (missing="stop" in a test) it goes on'
 
 #: So near a turn a stall may have had its part in it: a turn that has begun, and the silence that ends it.
 STALL_WEIGHS_MS = 2500

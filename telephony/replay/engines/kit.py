@@ -10,7 +10,7 @@ from agent.context import CallContext
 from agent.definition import AgentDefinition
 from agent.errors import LocalError
 from agent.kit import EngineKit, build_kit, make_engine
-from agent.llm.base import LlmEngine
+from agent.llm.base import ByRule, LlmEngine
 from agent.stt.base import SttEngine
 from agent.tts.base import TtsEngine
 from telephony.replay.engines.embedded import Embedded
@@ -20,6 +20,7 @@ from telephony.replay.engines.recorded_llm import RecordedLlm
 from telephony.replay.engines.recorded_stt import RecordedStt
 from telephony.replay.engines.recorded_tools import with_recorded_tools
 from telephony.replay.engines.recorded_tts import OTHER_VOICES, RecordedPhrases, RecordedTts
+from telephony.replay.engines.ruled_llm import RuledLlm
 from telephony.replay.engines.serving import Serving
 from telephony.replay.plan import Mode, Plan
 from telephony.replay.recorded import Diverged, Recorded
@@ -40,8 +41,8 @@ class ReplayKit:
 
     @property
     def served(self) -> Counter[str]:
-        """How results were found: "stt: hash", "stt: time", "stt: part", "llm: hash", "llm: turn", "tts: text",
-        "tts: memory", "stt: embedded" (llm, tts too), "tool: record", "tool: run", "tool: refused"."""
+        """How results were found: "stt: hash", "stt: time", "stt: part", "llm: hash", "llm: turn", "llm: rules",
+        "tts: text", "tts: memory", "stt: embedded" (llm, tts too), "tool: record", "tool: run", "tool: refused"."""
         return self._serving.served
 
     @property
@@ -122,9 +123,20 @@ def _engine(kind: str, from_record: bool, agent: AgentDefinition, serving: Servi
     return made
 
 
+def _rules(agent: AgentDefinition) -> LlmEngine | None:
+    """The agent's model, if it is one that answers by rules."""
+    try:
+        engine: LlmEngine = make_engine("llm", agent.llm, agent)
+    except LocalError:  # it is not needed for what the record holds
+        return None
+    return engine if isinstance(engine, ByRule) else None
+
+
 def _recorded(kind: str, agent: AgentDefinition, serving: Serving) -> Engine:
     if kind == "stt":
         return RecordedStt(serving, Embedded(kind, agent, serving))
     if kind == "llm":
-        return RecordedLlm(serving, Embedded(kind, agent, serving))
+        recorded = RecordedLlm(serving, Embedded(kind, agent, serving))
+        rules = _rules(agent)
+        return recorded if rules is None else RuledLlm(rules, recorded, serving)
     return RecordedTts(serving, Embedded(kind, agent, serving, OTHER_VOICES))

@@ -64,11 +64,24 @@ class RecordedLlm:
     async def close(self) -> None:
         await self._embedded.close()
 
-    def _find(self, request: LlmRequest) -> int | None:
-        """The reply, by its place in the record."""
+    def next_for(self, request: LlmRequest) -> RecordedReply | None:
+        """What `stream` would give for this very request, by its hash; one that failed then counts as cut."""
+        alike = self._alike(request)
+        chosen = next((index for index in alike if index not in self._given), alike[-1] if alike else None)
+        if chosen is None:
+            return None
+        reply = self._to_its_end(chosen)
+        return replace(reply, cut=True) if chosen in self._failed else reply
+
+    def _alike(self, request: LlmRequest) -> list[int]:
         wanted = request_fields(request)["input_hash"]
         replies = self._serving.recorded.replies
-        alike = [index for index, reply in enumerate(replies) if wanted and reply.input_hash == wanted]
+        return [index for index, reply in enumerate(replies) if wanted and reply.input_hash == wanted]
+
+    def _find(self, request: LlmRequest) -> int | None:
+        """The reply, by its place in the record."""
+        replies = self._serving.recorded.replies
+        alike = self._alike(request)
         how = "hash"
         fresh = [index for index in alike if index not in self._given]
         if not alike:

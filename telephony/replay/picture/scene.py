@@ -19,6 +19,10 @@ LEAD_MS = 300
 """A row begins this long before the speech it begins with."""
 
 
+#: How the agent leaves the line (agent/line.py, Decision), in words.
+LEFT_BY = {"HangUp": "hangs up", "Transfer": "transfers", "SendDigits": "sends digits"}
+
+
 @dataclass(frozen=True, slots=True)
 class Speech:
     """Something said: by `who` ("caller" or "agent"), in media time."""
@@ -184,7 +188,7 @@ def _other_flags(events: Iterable[dict[str, Any]]) -> Iterable[Flag]:
         if event["kind"] == "leave":
             decision = event.get("decision")
             what = decision.get("type", "leave") if isinstance(decision, dict) else decision
-            yield Flag(_at(event), "leave", str(what).replace("_", " "))
+            yield Flag(_at(event), "leave", LEFT_BY.get(str(what), str(what).replace("_", " ")))
         elif event["kind"] == "error":
             yield Flag(_at(event), "error", f"error: {event.get('where', '')}")
 

@@ -107,7 +107,7 @@ class Replays:
         set: Mapping[str, Any] | None = None,
         fault: str | Path = "",
         caller: CallerKind = "open",
-        missing: Missing = "stop",
+        missing: Missing = "embedded",
         tools: Tools = "read",
         channel: Channel | None = None,
         real: bool = False,

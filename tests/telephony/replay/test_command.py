@@ -106,12 +106,12 @@ def test_a_bad_file_fails_alone(ask: Ask, calls: Path) -> None:
     assert "failed: bad.wav: " in out
 
 
-def test_what_the_record_does_not_hold_stops_the_run(ask: Ask, calls: Path) -> None:
+def test_what_the_record_does_not_hold_comes_from_an_embedded_engine_or_stops_the_run(ask: Ask, calls: Path) -> None:
     other = ("--set", "phrases.greeting=Good morning.")
-    status, out, _ = ask(calls / "number_flac", *other)
+    status, out, _ = ask(calls / "number_flac", *other, "--missing", "stop")
     assert status == 1
     assert "diverged at turn 0: the phrase 'Good morning.' was not said in the record" in out
-    status, out, _ = ask(calls / "number_flac", *other, "--missing", "embedded", "--json")
+    status, out, _ = ask(calls / "number_flac", *other, "--json")
     assert status == 0
     (call,) = json.loads(out)["calls"]
     assert call["served"]["tts: embedded"] == 1
@@ -196,6 +196,9 @@ def test_pages(ask: Ask, calls: Path) -> None:
         (["{calls}", "--agent", "nobody"], "there is no agent 'nobody'"),
         (["{calls}", "--against", "nobody"], "there is no agent 'nobody'"),
         (["{calls}", "--agent", "parcel-desk", "--set", "turns.trailing=1"], "turns.trailing"),
+        (["{calls}", "--set", "turns.trailing=1"], "--set turns.trailing=1: "),
+        (["{calls}", "{demo}/where.flac", "--set", "turns.trailing=1"], "--set turns.trailing=1: "),
+        (["{calls}", "--against", "turns.trailing=1"], "--set turns.trailing=1: "),
         (["{calls}", "--fault", "no-such-fault"], "no such pattern or file of faults"),
         (["{calls}", "--config", "nowhere.toml"], "there is no settings file nowhere.toml"),
         (["{calls}", "nothing.wav"], "there is no nothing.wav"),

@@ -107,16 +107,16 @@ def test_slower_endpointing_moves_every_turn_by_as_much(tmp_path: Path) -> None:
 
 
 def test_a_question_that_the_record_cannot_answer_stops_the_run(tmp_path: Path) -> None:
-    plan = Plan(settings=('phrases.greeting="Another greeting altogether."',))
+    plan = Plan(settings=('phrases.greeting="Another greeting altogether."',), missing="stop")
     run = replay(parcel_call(), plan, tmp_path)
     assert run.failed.startswith("diverged at turn 0"), run.failed
-    assert any("--missing embedded" in note for note in run.notes)
+    assert any("without --missing stop" in note for note in run.notes)
     assert run.diverged is not None
     assert run.folder is not None
 
 
 def test_with_an_embedded_engine_for_what_is_missing_it_goes_on(tmp_path: Path) -> None:
-    plan = Plan(settings=('phrases.greeting="Another greeting altogether."',), missing="embedded")
+    plan = Plan(settings=('phrases.greeting="Another greeting altogether."',))
     run = replay(parcel_call(), plan, tmp_path)
     assert run.failed == ""
     assert run.diverged is not None

@@ -37,7 +37,7 @@ def books(
     recorded: Recorded, plan: Plan | None = None, recorded_ms: Callable[[int], int] = lambda media_ms: media_ms
 ) -> Serving:
     """The run's books; call it in a virtual loop."""
-    return Serving(plan or Plan(), recorded, at_ms=now_ms, recorded_ms=recorded_ms)
+    return Serving(plan or Plan(missing="stop"), recorded, at_ms=now_ms, recorded_ms=recorded_ms)
 
 
 def now_ms() -> int:

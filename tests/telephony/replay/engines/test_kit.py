@@ -109,5 +109,5 @@ async def test_the_call_is_said_to_be_recorded_if_it_was(then: str, settings: tu
 @virtual
 async def test_the_agents_own_engines_are_not_even_made_in_the_same_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ENGINES, "stt", {})
-    made = await kit(Plan(), llm=EngineChoice("nonesuch"), tts=EngineChoice("nonesuch"))
+    made = await kit(Plan(missing="stop"), llm=EngineChoice("nonesuch"), tts=EngineChoice("nonesuch"))
     await made.close()

@@ -280,6 +280,6 @@ async def test_what_is_understood_is_the_turn_that_is_answered() -> None:
 
 def test_its_rate_is_the_lines_and_its_name_the_recorded_one() -> None:
     wide: Recorded = a_record(rate_hz=16000)
-    serving = Serving(Plan(), wide, at_ms=lambda: 0, recorded_ms=lambda media_ms: media_ms)
+    serving = Serving(Plan(missing="stop"), wide, at_ms=lambda: 0, recorded_ms=lambda media_ms: media_ms)
     stt = RecordedStt(serving, own("stt", serving))
     assert (stt.name, stt.rate_hz, stt.remote) == ("then-ear", 16000, False)

@@ -148,7 +148,12 @@ def run_again(recorded: Recorded, out: Path, plan: Plan | None = None, **agent: 
             made = make_agent(**{**fields, **agent})
             kits.append(
                 await replay_kit(
-                    made, plan or Plan(), recorded, VirtualContext(), at_ms=at_ms, recorded_ms=caller.recorded_ms
+                    made,
+                    plan or Plan(missing="stop"),
+                    recorded,
+                    VirtualContext(),
+                    at_ms=at_ms,
+                    recorded_ms=caller.recorded_ms,
                 )
             )
             return kits[0]

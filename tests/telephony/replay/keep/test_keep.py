@@ -64,7 +64,7 @@ def test_a_kept_call_is_a_test_that_passes_until_the_agent_changes(project: Path
     change(project / "agents/parcel-desk/agent.toml", "How can I help?", "What can I do?")
     told = pytest_in(project)
     assert "1 failed" in told
-    assert "the phrase 'Hello, parcel desk. What can I do?' was not said in the record" in told
+    assert "What can I do?" in told
 
 
 def test_turns_that_end_later_fail_it(project: Path) -> None:
@@ -103,10 +103,11 @@ def test_an_agent_of_today_that_does_otherwise_is_told_and_written(project: Path
     change(project / "agents/parcel-desk/agent.toml", "How can I help?", "What can I do?")
     kept = keep(parcel_call())
     assert kept.wrong == (
-        "one: diverged at turn 0: the phrase 'Hello, parcel desk. What can I do?' was not said in the record",
+        "one: the call diverged at turn 0 (answered: in the record 'Hello, parcel desk. How can I help?', "
+        "now 'Hello, parcel desk. What can I do?')",
     )
     code = kept.test.read_text()
-    assert "# When this was kept, the agent went another way: diverged at turn 0" in code
+    assert "# When this was kept, the agent went another way: the call diverged at turn 0" in code
     assert 'call.heard("Hello, parcel desk. How can I help?")' in code, "the record's outcome is the expectation"
     assert "1 failed" in pytest_in(project)
     change(project / "agents/parcel-desk/agent.toml", "What can I do?", "How can I help?")
@@ -299,7 +300,7 @@ def test_the_command(project: Path, tmp_path: Path) -> None:
     change(project / "agents/parcel-desk/agent.toml", "How can I help?", "What can I do?")
     status, told, _ = offhook("CA77", "--as", "tests/calls/parcel", "--force")
     assert status == 1
-    assert "The test FAILS today: parcel: diverged at turn 0: the phrase" in told
+    assert "The test FAILS today: parcel: the call diverged at turn 0 (answered: " in told
 
 
 def test_a_call_that_may_be_running_is_not_kept(project: Path, tmp_path: Path) -> None:

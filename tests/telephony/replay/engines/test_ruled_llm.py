@@ -1,0 +1,47 @@
+"""An agent's rules run anew in every mode: a changed flow.toml is seen, an unchanged one comes when it came."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from agent.agents import agent_folders
+from telephony.replay.plan import Mode, Plan
+from telephony.replay.run import replay
+from tests.telephony.replay.parcel_call import parcel_call
+
+
+def desk(folder: Path, **changes: str) -> Path:
+    """The parcel desk, copied, with changes in its flow."""
+    (packed,) = [each for each in agent_folders() if each.name == "parcel-desk"]
+    copy = folder / "parcel-desk"
+    shutil.copytree(packed, copy)
+    flow = (copy / "flow.toml").read_text()
+    for old, new in changes.items():
+        old = old.replace("_", " ")
+        assert old in flow
+        flow = flow.replace(old, new)
+    (copy / "flow.toml").write_text(flow)
+    return copy
+
+
+@pytest.mark.parametrize("mode", ["same", "rehear"])
+def test_a_changed_flow_is_seen(mode: Mode, tmp_path: Path) -> None:
+    agent = desk(tmp_path, What_is_your_order_number="And which number has your order")
+    run = replay(parcel_call(), Plan(mode=mode, agent=str(agent)), tmp_path / "out")
+    assert run.failed == ""
+    assert run.diverged is not None
+    assert (run.diverged.turn, run.diverged.what) == (1, "answered")
+    assert run.diverged.now == "And which number has your order?"
+    assert run.served["llm: rules"] >= 1
+
+
+def test_an_unchanged_flow_answers_when_it_answered_then(tmp_path: Path) -> None:
+    run = replay(parcel_call(), Plan(agent=str(desk(tmp_path))), tmp_path / "out")
+    assert run.diverged is None
+    assert "llm: rules" not in run.served
+    assert run.served["llm: hash"] == 7
+    stages = [turn.stages["llm_ms"] for turn in run.outcome.turns]
+    assert stages == [turn.stages["llm_ms"] for turn in (run.recorded or run.outcome).turns]
