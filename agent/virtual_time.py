@@ -18,7 +18,7 @@ import random
 import selectors
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
@@ -204,16 +204,12 @@ def run_virtual(main: Coroutine[Any, Any, T], *, limit_s: float = 3600, strict: 
         assert not (left and strict), f"left behind: {left}"
         return result
 
-    results: list[T] = []
+    runner = asyncio.Runner(loop_factory=VirtualLoop)
     try:
-        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            try:
-                results.append(runner.run(bounded()))
-            finally:
-                loop = runner.get_loop()
-                assert isinstance(loop, VirtualLoop)
-                loop.ends_within(CLOSE_S)  # the runner waits for all that it cancels
-    except (Deadlock, Standstill):
-        if strict or not results:
-            raise
-    return results[0]
+        return runner.run(bounded())
+    finally:
+        loop = runner.get_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop.ends_within(CLOSE_S)  # the runner waits for all that it cancels
+        with suppress(Deadlock, Standstill):
+            runner.close()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import signal
 import sys
 import tempfile
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection
 from pathlib import Path
+from types import FrameType
 
 from agent.errors import LocalError
 from agent.recording.folder import folder_name
@@ -24,6 +27,9 @@ CALL_LIMIT_S = 120.0
 """Real time that any call may take, whatever its length: engines start, tools run."""
 SLOWEST_BYTES_PER_S = 8000
 """And so much of its source: mu-law as it comes on a line, so real time at the least. A call takes a tenth of it."""
+
+AGAIN_S = 5.0
+"""What is to end within this process, and has not after so long, is told to once more."""
 
 Progress = Callable[[Run], None]
 
@@ -54,7 +60,8 @@ def replay_all(
 ) -> list[Run]:
     """Run each source again by this plan; the runs in the order of `sources`, their folders under `out`.
 
-    `jobs`: so many processes; None: as many as there are cores. A single source runs in this process, without a limit.
+    `jobs`: so many processes; None: as many as there are cores. A single source runs in this process; what
+    hangs in a C library is then not ended by its limit, nor is anything if this is not the process's main thread.
     `progress` is told of each run as it ends. `replay` is what runs one call (must be importable by name, for it goes
     to other processes); None: telephony.replay.run.replay. `limit`: the real seconds that a source may take.
     Raises LocalError for a number of jobs that is none; never for a source.
@@ -97,7 +104,7 @@ def run_tasks(
         raise LocalError(f"{jobs} jobs: at least one process is needed to run calls again")
     if len(tasks) == 1:
         with contextlib.redirect_stdout(sys.stderr):  # as in a worker: what tools print is no part of the report
-            run = run_task(tasks[0], replay)
+            run = _run_here(tasks[0], replay, limit(tasks[0].source))
         if progress is not None:
             progress(run)
         return [run]
@@ -109,6 +116,43 @@ def run_tasks(
             return batch.run()
         finally:
             batch.end()
+
+
+class _GivenUp(KeyboardInterrupt):
+    """Its time is over. It goes where Ctrl-C goes: out of any event loop, and through what tools may catch."""
+
+
+def _run_here(task: Task, replay: Replay, limit_s: float) -> Run:
+    began_s = time.monotonic()
+    try:
+        with _limited(limit_s):
+            return run_task(task, replay)
+    except _GivenUp:
+        took_s = time.monotonic() - began_s
+        return failed_run(task, _given_up(took_s), took_s)
+
+
+@contextlib.contextmanager
+def _limited(limit_s: float) -> Iterator[None]:
+    """_GivenUp is raised in the block when it takes more real time; off the main thread, which cannot be, never."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def give_up(number: int, frame: FrameType | None) -> None:
+        raise _GivenUp
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, limit_s, AGAIN_S)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _given_up(took_s: float) -> str:
+    return f"given up after {took_s:.0f} s of real time: a call of this length may take no more"
 
 
 class _Batch:
@@ -178,8 +222,8 @@ class _Batch:
             self._idle.append(worker)
         else:
             how = worker.end(LEAVE_S if ready else 0.0)  # whose connection has ended is dying: let it, to know of what
-            why = f"given up after {took_s:.0f} s of real time: a call of this length may take no more"
-            run = failed_run(self._tasks[job.number], f"the process that ran this call {how}" if ready else why, took_s)
+            why = f"the process that ran this call {how}" if ready else _given_up(took_s)
+            run = failed_run(self._tasks[job.number], why, took_s)
         self._runs[job.number] = run
         if self._progress is not None:
             self._progress(run)

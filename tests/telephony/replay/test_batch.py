@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def fake(source: Path, plan: Plan, out: Path) -> Run:
             os.kill(os.getpid(), signal.SIGKILL)
         case "hangs":
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+            block(60)
+        case "waits":
             block(60)
         case "child":
             (out.parent / "child").write_text(str(subprocess.Popen(["sleep", "60"]).pid))
@@ -121,6 +124,23 @@ def test_a_call_that_hangs_is_given_up_and_its_process_replaced(tmp_path: Path) 
     assert time.monotonic() - began_s < 10
     assert runs[0].failed == "given up after 2 s of real time: a call of this length may take no more"
     assert [run.failed for run in runs[1:]] == ["", ""]
+
+
+def test_a_single_call_that_takes_too_long_is_given_up_too(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    began_s = time.monotonic()
+    (run,) = replay_all(names("waits"), PLAN, tmp_path, replay=fake, limit=lambda source: 1.0)
+    assert time.monotonic() - began_s < 4
+    assert run.failed == "given up after 1 s of real time: a call of this length may take no more"
+    assert (signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)) == (before, (0.0, 0.0))
+
+
+def test_off_the_main_thread_a_single_call_runs_without_a_limit(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        (run,) = threads.submit(
+            replay_all, names("slow"), PLAN, tmp_path, replay=fake, limit=lambda source: 0.1
+        ).result(10)
+    assert run.failed == ""
 
 
 def test_what_a_given_up_call_had_started_is_ended_too(tmp_path: Path) -> None:

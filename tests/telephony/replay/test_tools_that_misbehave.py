@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from telephony.replay.batch import replay_all
 from telephony.replay.judging.result import Run
 from telephony.replay.plan import Plan
 from telephony.replay.run import replay
@@ -41,7 +44,21 @@ WAITS_FOR_EVER = """
 """
 
 
-def run_with(tool: str, folder: Path) -> Run:
+CRAWLS = """
+    while True:
+        await asyncio.sleep(1e-7)
+"""
+BLOCKS = """
+    while True:
+        try:
+            while True:
+                pass
+        except Exception:
+            pass
+"""
+
+
+def run_with(tool: str, folder: Path, run: Callable[[Path, Plan, Path], Run] = replay) -> Run:
     """A call in which the parcel desk's find_order does that first."""
     agent = folder / "desk"
     shutil.copytree("prompts/parcel-desk", agent)
@@ -52,7 +69,7 @@ def run_with(tool: str, folder: Path) -> Run:
     )
     with (agent / "tools.py").open("a") as file:
         file.write(code)
-    return replay(parcel_recording(), Plan(agent=str(agent), tools="run"), folder / "out")
+    return run(parcel_recording(), Plan(agent=str(agent), tools="run"), folder / "out")
 
 
 @pytest.mark.parametrize(
@@ -74,3 +91,16 @@ def test_a_tool_that_never_waits_is_told_as_what_it_is(tmp_path: Path, monkeypat
     assert "a loop in a tool" in run.failed
     assert run.folder is not None
     assert run.outcome.tools[0].ok is None, "so far it came"
+
+
+@pytest.mark.parametrize("tool", [CRAWLS, BLOCKS, STUBBORN + CRAWLS])
+def test_a_tool_that_takes_for_ever_in_real_time_is_given_up(tool: str, tmp_path: Path) -> None:
+    parcel_recording()
+
+    def with_limit(source: Path, plan: Plan, out: Path) -> Run:
+        return replay_all([source], plan, out, limit=lambda source: 1.5)[0]
+
+    began_s = time.monotonic()
+    run = run_with(tool, tmp_path, with_limit)
+    assert run.failed == "given up after 2 s of real time: a call of this length may take no more"
+    assert time.monotonic() - began_s < 10
