@@ -84,8 +84,17 @@ def recorded_caller(recorded: Recorded) -> RecordedCaller:
         ended_ms = max(ended_ms, end)
     leaves = None
     if recorded.ended_by.startswith("caller"):
-        leaves = _place(recorded, recorded.ended_ms, ended_ms, bursts, stops)
+        leaves = _place(recorded, recorded.ended_ms, ended_ms, _spoken_on(bursts, recorded), stops)
     return RecordedCaller(tuple(acts), leaves)
+
+
+def _spoken_on(bursts: Sequence[Burst], recorded: Recorded) -> Sequence[Burst]:
+    """The bursts of an agent that was still speaking when the caller left: nothing is on record of what it went on to
+    say, so that its last burst ends there, whoever ended it."""
+    heard = [event.get("complete") for event in recorded.events if event.get("kind") == "agent.heard"]
+    if heard[-1:] != [False] or not bursts or recorded.ended_ms - bursts[-1].end_ms > SAME_BURST_MS:
+        return bursts
+    return [*bursts[:-1], Burst(bursts[-1].start_ms, recorded.ended_ms + ANTICIPATES_MS + 1)]
 
 
 def _place(recorded: Recorded, start: int, previous_ms: int, bursts: Sequence[Burst], stops: Sequence[int]) -> Place:

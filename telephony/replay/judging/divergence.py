@@ -153,15 +153,20 @@ def _same_call(one: ToolRun, other: ToolRun) -> bool:
 def _in_replies(number: int, at_ms: int, one: Slot, other: Slot) -> Divergence | None:
     if not same_reply(one, other):
         return Divergence(number, other.at_ms(at_ms), "answered", one.reply, other.reply)
-    if one.interrupted != other.interrupted:
+    if one.interrupted != other.interrupted and not (_hardly_heard(one, other) or _hardly_heard(other, one)):
         words = ["heard out", "interrupted"]
         at_ms = other.answer[-1].end_ms if other.answer else at_ms
         return Divergence(number, at_ms, "interrupted", words[one.interrupted], words[other.interrupted])
     for recorded, now in zip_longest(one.unasked, other.unasked):
         if recorded is None or now is None or not begins_alike(recorded.text, now.text):
-            at_ms = now.start_ms if now else at_ms
+            at_ms = now.start_ms if now else max(at_ms, recorded.start_ms if recorded else 0)
             return Divergence(number, at_ms, "answered", recorded.text if recorded else "", now.text if now else "")
     return None
+
+
+def _hardly_heard(one: Slot, other: Slot) -> bool:
+    """Of one nothing was heard, and of the other no more than a part: whether it was begun, a frame decides."""
+    return not one.reply and (other.cut or not other.reply)
 
 
 def _missing(number: int, one: Turn | None, other: Turn | None, recorded: Outcome, now: Outcome) -> Divergence:

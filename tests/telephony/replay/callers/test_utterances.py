@@ -69,6 +69,17 @@ def test_keys_and_the_end_have_places_too() -> None:
     assert recorded_caller(dataclasses.replace(recorded, ended_by="agent: hangup")).leaves is None
 
 
+def test_who_leaves_while_the_agent_speaks_does_not_wait_for_its_end() -> None:
+    """What is on record of the agent ends there too, so its sound alone does not tell."""
+    cut = {"kind": "agent.heard", "start_ms": 4000, "end_ms": 4990, "complete": False, "text": "It is"}
+    recorded = a_call([(2000, 3000)], [(0, 1000), (4000, 4990)], events=(cut,), ended_ms=5000)
+    assert recorded_caller(recorded).leaves == Place("over", 1000)
+    whole = dataclasses.replace(recorded, events=({**cut, "complete": True},))
+    assert recorded_caller(whole).leaves == Place("after", 10, 1)
+    interrupted = dataclasses.replace(recorded, ended_ms=6000)
+    assert recorded_caller(interrupted).leaves == Place("after", 1010, 1)
+
+
 def test_what_was_silenced_or_not_recorded_is_known_from_the_journal() -> None:
     said = {"kind": "agent.heard", "start_ms": 3000, "end_ms": 4000}
     recorded = a_call([(6000, 6500)], [(0, 1000)], events=(said, {"kind": "agent.heard", "start_ms": 0, "end_ms": 990}))

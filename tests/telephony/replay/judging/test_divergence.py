@@ -193,6 +193,30 @@ def test_an_answer_that_the_hang_up_cut_off_is_none_that_differs() -> None:
     assert between(RECORDED, cut) is None
 
 
+def test_an_answer_of_which_nothing_was_heard_is_none() -> None:
+    """A key or a word came just before its first sound: a frame more or less, and it was never begun."""
+    first = [*greeted(), *spoken(1, 2000, 3000), committed(1, 3600, "where is it")]
+    unheard = heard(2, 1, "", 3800, 3800, "It is in Leeds.")
+    begun = heard(2, 1, "It", 3700, 3800, "It is in Leeds.")
+    rest = [committed(2, 3800, "12"), *answered(2, 3800, "As you like."), *ended(9000)]
+    assert between([*first, *unheard, *rest], [*first, *rest]) is None
+    assert between([*first, *rest], [*first, *unheard, *rest]) is None
+    assert between([*first, *begun, *rest], [*first, *rest]) is None
+    assert between([*first, *unheard, *rest], [*first, *begun, *rest]) is None
+    whole = [*first, *answered(1, 3000, "It is in Leeds."), *rest]
+    assert what(between(whole, [*first, *unheard, *rest])) == (1, "interrupted", "heard out", "interrupted")
+    assert what(between(whole, [*first, *rest])) == (1, "answered", "It is in Leeds.", "")
+
+
+def test_what_is_no_longer_said_unasked_was_said_then() -> None:
+    """Not at the call's beginning, where the report would point."""
+    again = [event("agent.clause", 2600, utterance=50, turn=1, text="Say it again.", aside=True)]
+    again += heard(50, 1, "Say it again.", 2650, 3300)
+    found = between([*greeted(), *again, *ended(9000)], [*greeted(), *ended(9000)])
+    assert found is not None
+    assert (found.turn, found.at_ms, found.recorded, found.now) == (0, 2650, "Say it again.", "")
+
+
 def test_what_was_said_unasked_counts_but_a_filler_does_not() -> None:
     def aside(at_ms: int, text: str) -> list[dict[str, Any]]:
         clause = event("agent.clause", at_ms, utterance=50, turn=1, text=text, aside=True)
