@@ -19,6 +19,8 @@ from telephony.replay.reading.speeches import Speaking
 from telephony.replay.reading.stalls import audio_until, stalls_in
 from telephony.replay.recorded import RecordedReply, RecordedSpeech, RecordedTool, RecordedUtterance, Stall
 
+#: The session ends a call so by its own clock (agent/session.py), in another run too: then it was not the service.
+TOO_LONG = "call too long"
 #: Errors with which the agent gives up what it was about to say (agent/replies.py).
 _GIVEN_UP = ("reply", "voice", "hearing", "call")
 
@@ -131,7 +133,7 @@ class _Folded:
         if kind == "call.started":
             self.started = self.started or event
             self.speaking.on_started(event)
-        elif kind == "wind_up":
+        elif kind == "wind_up" and event["reason"] != TOO_LONG:
             self.wound_up = self.wound_up or (media_ms(event), text(event["reason"]))
         elif kind == "leave":
             self._on_leave(event)

@@ -275,6 +275,11 @@ def test_keys_gaps_and_how_it_ended() -> None:
     assert (told.ended_by, told.ended_ms, told.over) == ("agent: hangup", 90, True)
 
 
+def test_a_call_that_ended_itself_was_not_ended_by_the_service() -> None:
+    """The session of another run knows its own max_call_s."""
+    assert Journal(**NEW).add(70, "wind_up", reason="call too long").told.wound_up is None
+
+
 def test_an_empty_journal_tells_nothing() -> None:
     assert fold([]) == Told()
 
