@@ -24,8 +24,10 @@ BEFORE_SPEECH_MS = 640
 #: Digits said in windows are kept in a row, to know them again in a tool's arguments.
 MAX_SAID = 4096
 
-#: Fields of the journal that are ours: names, never words of the caller or the agent.
-_OURS = frozenset({"call_id", "id", "name", "engine", "effect", "basis", "source", "where", "slot", "slot_kind"})
+#: Fields of the journal that are ours: names and times, never words of the caller or the agent.
+_OURS = frozenset(
+    {"call_id", "id", "name", "engine", "effect", "basis", "source", "where", "slot", "slot_kind", "came"}
+)
 #: Fields that hold the caller's and the agent's words, or what tools make of them.
 _WORDS = frozenset({"text", "said", "input", "digit", "arguments", "result"})
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from agent.context import CallContext
 from agent.continuation import Continuation
 from agent.definition import AgentDefinition
 from agent.ear import Ear, Hearing
-from agent.errors import EngineError, OffhookError
+from agent.errors import EngineError, OffhookError, members
 from agent.kit import EngineKit
+from agent.late_audio import LateAudio
 from agent.line import (
     Decision,
     HangUp,
@@ -90,6 +92,7 @@ class CallSession:
             journal=self._journal,
             on_gate=self._on_gate,
         )
+        self._late = LateAudio(partial(self._journal, "line.stall"))
         self._endpointer = SilenceEndpointer(turns.trailing_ms, turns.max_turn_ms)
         self._interruption = Interruption(turns.barge_in_ms)
         self._keypad = Keypad()
@@ -142,7 +145,7 @@ class CallSession:
         except* _CallOver:
             pass
         except* Exception as errors:
-            for error in errors.exceptions:
+            for error in members(errors):
                 self._journal("error", where="call", message=f"{type(error).__name__}: {error}")
             self._ended_by = "error"
             raise
@@ -156,7 +159,8 @@ class CallSession:
             await self._ear.close()
         except OffhookError as error:
             self._journal("error", where="stt", message=str(error))
-        self._journal("call.ended", reason=self._ended_by)
+        self._late.over()
+        self._journal("call.ended", reason=self._ended_by, audio_ms=self._ear.end_ms)
         await self._record.close()
 
     def wind_up(self, reason: str, phrase: str = "") -> None:
@@ -215,12 +219,16 @@ class CallSession:
         """The caller's audio, from the line, once a frame. Gaps become silence."""
         if self._over:
             return
+        came_ms = (self._ctx.now_s() - self._began_s) * 1000
         self._record.caller_audio(pcm, media_ms)
         try:
             self._ear.hear(pcm, media_ms)
         except OffhookError as error:
             if self._floor.floor is not Floor.LEAVING:  # else it has been said, and would be at every frame
                 self._replies.give_up(self._turn, "hearing", error)
+        late_ms = came_ms - self._ear.end_ms
+        if not self._late.least_ms <= late_ms <= self._late.most_ms:
+            self._late.came(media_ms, self._ear.end_ms, late_ms)
 
     def on_heard_audio(self, pcm: bytes, media_ms: int) -> None:
         """What the caller heard of us, placed by the ledger."""

@@ -85,11 +85,13 @@ class RecordedTool:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """Audio of [from_ms, to_ms) came late: not before the line's clock stood at `arrived_ms`."""
+    """Audio of [from_ms, to_ms) came late: not before the line's clock stood at `arrived_ms`. `exact`: the journal says
+    so; else it was told from the ticks around it, to 50 ms or so."""
 
     from_ms: int
     to_ms: int
-    arrived_ms: int
+    arrived_ms: float
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +99,9 @@ class Recorded:
     """One call. `caller` and `heard` are PCM16 mono at `rate_hz` from media time 0: the caller, and what the caller
     heard of the agent (None where that is not known). Of a plain recording all that comes from a journal is empty.
 
-    `gaps` are the stretches in which no audio came at all; `keys` (media time, digit). `ended_by` as the journal has it
-    ("caller: stop", "agent: hangup", …), `ended_ms` when. `wound_up`: (media time, reason) where the service ended it.
+    `gaps` are the stretches in which no audio came at all; after `audio_end_ms` none came any more (None: not known).
+    `keys` (media time, digit). `ended_by` as the journal has it ("caller: stop", "agent: hangup", …), `ended_ms` when.
+    `wound_up`: (media time, reason) where the service ended it.
     """
 
     name: str
@@ -122,6 +125,7 @@ class Recorded:
     keys: tuple[tuple[int, str], ...] = ()
     gaps: tuple[tuple[int, int], ...] = ()
     stalls: tuple[Stall, ...] = ()
+    audio_end_ms: int | None = None
     wound_up: tuple[int, str] | None = None
     ended_by: str = ""
     ended_ms: int = 0

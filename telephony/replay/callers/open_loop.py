@@ -34,6 +34,9 @@ class OpenLoop:
         self._keys = deque(sorted(recorded.keys, key=lambda key: key[0]))
         self._keys_out: list[str] = []
         self._way_out = way_out(recorded)
+        self._caller = recorded.caller
+        if self._way_out is not None and recorded.audio_end_ms is not None:  # what comes after is padding, on disk only
+            self._caller = recorded.caller[: recorded.audio_end_ms * self._bytes_per_ms]
         self._end_ms = -(-len(recorded.caller) // self._bytes_per_ms)
         if self._way_out is not None and recorded.ended_ms > recorded.duration_ms - PADDING_MS:
             self._end_ms = recorded.ended_ms or self._end_ms
@@ -52,7 +55,7 @@ class OpenLoop:
         end_ms = start_ms + FRAME_MS
         while self._keys and self._keys[0][0] <= end_ms:  # the journal's media time of a key: audio had come up to it
             self._keys_out.append(self._keys.popleft()[1])
-        pcm = self._recorded.caller[start_ms * self._bytes_per_ms : end_ms * self._bytes_per_ms]
+        pcm = self._caller[start_ms * self._bytes_per_ms : end_ms * self._bytes_per_ms]
         if not pcm or (self._way_out is not None and start_ms >= self._end_ms):
             return self._after(start_ms)
         while self._gaps and self._gaps[0][1] < end_ms:

@@ -38,10 +38,12 @@ class RecordedStalls:
 def recorded_wire(recorded: Recorded) -> RecordedStalls:
     """The wire of `recorded`: its stalls, and the silence in which it ended if our own watchdog ended it.
 
-    Where that silence began is told by the watchdog's patience: the audio on record may be longer than what came, for
-    the agent's side of it goes on by the clock.
+    Where that silence began the journal says; of an older one it is told by the watchdog's patience: the audio on
+    record may be longer than what came, for the agent's side of it goes on by the clock.
     """
     if recorded.ended_by != "caller: silent":
         return RecordedStalls(recorded.stalls)
-    last_ms = min(recorded.duration_ms, max(0, recorded.ended_ms - round(1000 * (DEAD_S + WATCHDOG_S))))
+    last_ms = recorded.audio_end_ms
+    if last_ms is None:
+        last_ms = min(recorded.duration_ms, max(0, recorded.ended_ms - round(1000 * (DEAD_S + WATCHDOG_S))))
     return RecordedStalls(recorded.stalls, -(-last_ms // FRAME_MS) * FRAME_MS)

@@ -16,7 +16,7 @@ from agent.llm.base import Asks, TextDelta, ToolCall
 from telephony.replay.reading.asked import Hearing, Thought
 from telephony.replay.reading.fields import Event, call_ms, mapping, media_ms, number, shallow, text, whole
 from telephony.replay.reading.speeches import Speaking
-from telephony.replay.reading.stalls import audio_until, stalls_in
+from telephony.replay.reading.stalls import audio_told, audio_until, stalls_in
 from telephony.replay.recorded import RecordedReply, RecordedSpeech, RecordedTool, RecordedUtterance, Stall
 
 #: The session ends a call so by its own clock (agent/session.py), in another run too: then it was not the service.
@@ -43,6 +43,8 @@ class Told:
     ended_ms: int = 0
     audio_ms: int = 0
     """Up to here audio came, or nearly: after it, nothing is told but ticks and the end."""
+    audio_end_ms: int | None = None
+    """The same exactly; None where the journal does not say."""
     over: bool = False
     """The call came to its end; else the journal stops in the middle of it."""
     passed_over: int = 0
@@ -70,6 +72,7 @@ def fold(events: Iterable[Event], audio_ms: int | None = None) -> Told:
         ended_by=folded.ended_by,
         ended_ms=folded.last_ms,
         audio_ms=audio_until(kept),
+        audio_end_ms=audio_told(kept),
         over=folded.over,
         passed_over=folded.damaged + len(given) - len(kept),
     )

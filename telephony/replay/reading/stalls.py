@@ -1,8 +1,9 @@
-"""Stalls: the caller's audio that came late, told from the ticks of the call's own clock. Pure.
+"""Stalls: the caller's audio that came late, as the journal says, or told from the ticks of the call's own clock. Pure.
 
-No journal line says "this frame was late". But while no audio comes for STALL_MS, media time goes on by the clock, and
-the session journals a `tick` about every TICK_MS (agent/session.py). So a run of ticks says: the audio that was due
-then was not there. What became of it, the rest of the journal tells:
+`line.stall` says which audio came late, and when (agent/late_audio.py); then nothing is guessed. An older journal (its
+`call.ended` does not tell where the audio ended) has only ticks: while no audio comes for STALL_MS, media time goes on
+by the clock, and the session journals a `tick` about every TICK_MS (agent/session.py). So a run of ticks says: the
+audio that was due then was not there. What became of it, the rest of the journal tells:
 
 - it never came: the next audio is stamped later, and a `line.gap` stands behind the run. A gap, no stall.
 - nothing came any more: the caller's audio ends there. The end of the call, no stall.
@@ -13,12 +14,12 @@ then was not there. What became of it, the rest of the journal tells:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from agent.continuation import DAMAGE
 from telephony.media_stream.line import STALL_MS
-from telephony.replay.reading.fields import Event, call_ms, media_ms, whole
+from telephony.replay.reading.fields import Event, call_ms, media_ms, number, whole
 from telephony.replay.recorded import Stall
 
 #: How often the session looks at its clock.
@@ -44,18 +45,51 @@ class _Run:
 
 def stalls_in(events: Sequence[Event], audio_ms: int | None = None) -> tuple[Stall, ...]:
     """The stalls that a journal's events prove; `audio_ms`: where the caller's audio ends, if that is known."""
+    told = [event for event in events if event["kind"] == "line.stall"]
+    if told or audio_told(events) is not None:
+        return _as_told(told)
     found = (_stall(run, audio_ms) for run in _runs_in(events)[0])
     return tuple(stall for stall in found if stall is not None)
 
 
+def _as_told(events: Iterable[Event]) -> tuple[Stall, ...]:
+    """What `line.stall` says, in the order in which it came; a damaged piece is passed over."""
+    stalls: list[Stall] = []
+    for event in events:
+        came = event.get("came")
+        for piece in came if isinstance(came, list) else ():
+            try:
+                from_ms, to_ms, arrived_ms = piece
+                stall = Stall(whole(from_ms), whole(to_ms), number(arrived_ms), exact=True)
+            except DAMAGE:
+                continue
+            if (stalls[-1].to_ms if stalls else 0) <= stall.from_ms < stall.to_ms:
+                stalls.append(stall)
+    return tuple(stalls)
+
+
 def audio_until(events: Sequence[Event]) -> int:
-    """Media time up to which audio came, as far as the journal shows: if it ends in ticks, before these."""
+    """Media time up to which audio came: as `call.ended` says, else, if the journal ends in ticks, before these."""
     runs, until_ms = _runs_in(events)
+    audio_ms = audio_told(events)
+    if audio_ms is not None:
+        return min(audio_ms, until_ms)
     for run in reversed(runs):
         if run.last_ms + TICK_MS + STALL_MS < until_ms:
             break
         until_ms = max(0, run.first_ms - STALL_MS - TICK_MS)
     return until_ms
+
+
+def audio_told(events: Sequence[Event]) -> int | None:
+    """The end of the caller's audio, in media time, as `call.ended` says; None where it does not (older journals)."""
+    for event in reversed(events):
+        if event["kind"] == "call.ended":
+            try:
+                return whole(event.get("audio_ms"))
+            except DAMAGE:
+                return None
+    return None
 
 
 def _runs_in(events: Sequence[Event]) -> tuple[list[_Run], int]:

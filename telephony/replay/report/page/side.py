@@ -12,12 +12,14 @@ import soundfile
 from agent.errors import LocalError
 from agent.recording.folder import AUDIO, JOURNAL
 from agent.summary import parse_journal
+from telephony.media_stream.line import STALL_MS
 from telephony.replay.judging.outcome import DeadAir, Outcome
 from telephony.replay.judging.result import Divergence, Run
 from telephony.replay.picture.envelope import Envelope
 from telephony.replay.picture.scene import Flag, Scene, Span, Speech, make_scene
 from telephony.replay.picture.typeset import Word
 from telephony.replay.reading.stalls import stalls_in
+from telephony.replay.recorded import Stall
 
 MAX_DRAWN_MS = 4 * 3600 * 1000
 """A longer call is drawn so far; a damaged journal may claim centuries."""
@@ -88,9 +90,9 @@ def _judged(scene: Scene, events: Sequence[Mapping[str, Any]], outcome: Outcome,
     gaps = _gaps(events)
     spans += [Span(start_ms, end_ms, "gap") for start_ms, end_ms in gaps]
     flags += _gap_flags(gaps)
-    for stall in stalls_in(events):
+    for stall in _stalls(events):
         spans.append(Span(stall.from_ms, stall.to_ms, "stall"))
-        flags.append(Flag(stall.from_ms, "line", f"audio late by up to {stall.arrived_ms - stall.from_ms} ms"))
+        flags.append(Flag(stall.from_ms, "line", f"audio late by up to {stall.arrived_ms - stall.from_ms:.0f} ms"))
     for air in outcome.dead_air:
         if air.ms >= DEAD_AIR_MS:
             spans.append(Span(air.from_ms, air.to_ms, "dead"))
@@ -102,6 +104,18 @@ def _judged(scene: Scene, events: Sequence[Mapping[str, Any]], outcome: Outcome,
     flags.sort(key=lambda flag: flag.at_ms)
     at_ms = diverged.at_ms if diverged is not None else None
     return replace(scene, speeches=_resumed(scene.speeches), flags=tuple(flags), spans=tuple(spans), diverged_ms=at_ms)
+
+
+def _stalls(events: Sequence[Mapping[str, Any]]) -> list[Stall]:
+    """What came so late that media time went on without it: an unsteady line would hide all else. The pieces of one
+    stall are one."""
+    stalls: list[Stall] = []
+    for stall in stalls_in(events):
+        if stalls and stall.from_ms <= stalls[-1].to_ms:
+            stalls[-1] = replace(stalls[-1], to_ms=stall.to_ms)
+        elif stall.arrived_ms - stall.from_ms > STALL_MS:
+            stalls.append(stall)
+    return stalls
 
 
 def _gaps(events: Iterable[Mapping[str, Any]]) -> list[tuple[int, int]]:

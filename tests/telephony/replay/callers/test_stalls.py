@@ -30,4 +30,8 @@ def test_no_frame_is_lost_early_or_overtaken(stalls: list[tuple[int, int, int]])
 def test_a_line_that_fell_silent_falls_silent_after_its_last_frame() -> None:
     silent = recorded_wire(Recorded("a", Path("a"), 8000, bytes(32_000), ended_by="caller: silent", ended_ms=6090))
     assert [silent.dropped(at) for at in (0, 980, 1000, 1001, 5000)] == ["", "", "", "silence", "silence"]
+    told = recorded_wire(
+        Recorded("a", Path("a"), 8000, bytes(64_000), audio_end_ms=980, ended_by="caller: silent", ended_ms=6090)
+    )
+    assert [told.dropped(at) for at in (980, 981)] == ["", "silence"]
     assert recorded_wire(Recorded("a", Path("a"), 8000, b"", ended_by="caller: stop")).dropped(10_000) == ""
