@@ -6,8 +6,9 @@ import asyncio
 import inspect
 import json
 import logging
+import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -96,16 +97,42 @@ async def call_function(function: ToolFunction, tool_ctx: ToolContext, given: Ma
     work = partial(function, tool_ctx, **given)
     if inspect.iscoroutinefunction(function):
         return await work()
-    return await tool_ctx.ctx.offload(work, cost_ms=SYNC_COST_MS, apart=True)
+    return await tool_ctx.ctx.offload(partial(_blocking, work), cost_ms=SYNC_COST_MS, apart=True)
+
+
+def _blocking(work: Callable[[], Any]) -> Any:
+    """For a thread: what means the end of a program, a task or a generator on the event loop means nothing here, and
+    must not be handed over to it."""
+    try:
+        return work()
+    except (KeyboardInterrupt, GeneratorExit, StopIteration, asyncio.CancelledError) as error:
+        if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+            raise  # inline, in virtual time: it is Ctrl-C, for all we know
+        raise RuntimeError(f"{type(error).__name__} in a tool").with_traceback(error.__traceback__) from None
+
+
+def _ends_us(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
+    """Whether a tool on the event loop did not raise this of its own: `task`, in which it ran, is cancelled, or is
+    dropped by somebody else."""
+    if isinstance(error, asyncio.CancelledError):
+        return task is None or task.cancelling() > 0
+    try:
+        return task is None or asyncio.current_task() is not task
+    except RuntimeError:  # no loop runs any more
+        return True
 
 
 async def _run(tool: Tool, arguments: BaseModel, tool_ctx: ToolContext) -> ToolOutcome:
     given = {name: getattr(arguments, name) for name in type(arguments).model_fields}
-    deadline = asyncio.timeout(tool.timeout_s)
+    deadline, task = asyncio.timeout(tool.timeout_s), asyncio.current_task()
     try:
         async with deadline:
             result = await call_function(tool.function, tool_ctx, given)
-    except (Exception, SystemExit) as error:  # a tool's sys.exit() must not end the service and everybody's call
+    except (Exception, SystemExit, GeneratorExit, asyncio.CancelledError) as error:
+        # A tool's sys.exit() and its like must not end the service and everybody's call. KeyboardInterrupt does: on the
+        # event loop it cannot be told from Ctrl-C.
+        if isinstance(error, GeneratorExit | asyncio.CancelledError) and _ends_us(error, task):
+            raise
         if isinstance(error, TimeoutError) and deadline.expired():
             log.warning("tool %s gave no result within %.1f s", tool.name, tool.timeout_s)
             doubt = "" if tool.effect == "read" else "; whether it took effect is not known"

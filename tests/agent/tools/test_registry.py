@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field
 
+from agent.context import ApartExecutor, LiveContext
 from agent.errors import AgentError
 from agent.line import HangUp, Transfer
 from agent.llm.base import ToolCall
@@ -18,7 +19,7 @@ from agent.tools.builtin import BUILTIN_TOOLS
 from agent.tools.decorator import tool
 from agent.tools.registry import NEEDS_YES, ToolRegistry, never_began
 from tests.agent.support import make_context
-from tests.support.virtual_loop import virtual
+from tests.support.virtual_loop import VirtualContext, virtual
 
 RAN: list[object] = []
 
@@ -68,13 +69,37 @@ def crash(ctx: ToolContext, how: str) -> object:
             return "x" * 9000
 
 
+QUITS: dict[str, type[BaseException]] = {
+    "interrupt": KeyboardInterrupt,
+    "generator": GeneratorExit,
+    "iteration": StopIteration,
+    "cancelled": asyncio.CancelledError,
+}
+
+
+@tool(effect="read")
+def quit_on_a_thread(ctx: ToolContext, how: str) -> object:
+    """Raises what is not meant for tools."""
+    raise QUITS[how]
+
+
+@tool(effect="read")
+async def quit_on_the_loop(ctx: ToolContext, how: str) -> object:
+    """Raises what is not meant for tools."""
+    await asyncio.sleep(0)
+    raise QUITS[how]
+
+
 @tool(effect="write")
 def leave(ctx: ToolContext) -> Leaving:
     """Leaves."""
     return Leaving(HangUp("done"), {"outcome": "leaving"})
 
 
-TOOLS: dict[str, Tool] = {each.name: each for each in (look, note, burn, hang, crash, leave, *BUILTIN_TOOLS)}
+TOOLS: dict[str, Tool] = {
+    each.name: each
+    for each in (look, note, burn, hang, crash, quit_on_a_thread, quit_on_the_loop, leave, *BUILTIN_TOOLS)
+}
 
 
 async def run(
@@ -144,6 +169,45 @@ async def test_a_crash_is_a_result_without_secrets(registry: ToolRegistry, how: 
     assert not outcome.ok
     assert set(outcome.result) == {"error"}
     assert "1234" not in outcome.result["error"]
+
+
+@pytest.mark.parametrize("how", QUITS)
+async def test_a_tool_that_quits_on_a_thread_ends_nothing_else(registry: ToolRegistry, how: str) -> None:
+    threads = ApartExecutor()
+    context = ToolContext("call-1", "", Path("/nowhere"), "", LiveContext(threads, apart=threads))
+    async with asyncio.timeout(5):
+        asked = ToolCall("1", "quit_on_a_thread", {"how": how})
+        outcome = await registry.run(asked, context, confirmed=False, turn=1)
+    assert outcome.result == {"error": "the tool failed"}
+
+
+@pytest.mark.parametrize("how", ["generator", "iteration", "cancelled"])
+async def test_a_tool_that_quits_on_the_loop_ends_nothing_else(registry: ToolRegistry, how: str) -> None:
+    assert (await run(registry, "quit_on_the_loop", how=how)).result == {"error": "the tool failed"}
+
+
+@pytest.mark.parametrize("name", ["quit_on_a_thread", "quit_on_the_loop"])
+@virtual
+async def test_ctrl_c_is_no_tools_mishap(registry: ToolRegistry, name: str) -> None:
+    """On the main thread, where it would come, it cannot be told from a tool's own."""
+    context = VirtualContext()
+    made = registry.run(
+        ToolCall("1", name, {"how": "interrupt"}), ToolContext("1", "", Path(), "", context), confirmed=False, turn=1
+    )
+    with pytest.raises(KeyboardInterrupt):
+        await made
+
+
+@virtual
+async def test_a_run_that_is_cancelled_or_dropped_ends(registry: ToolRegistry) -> None:
+    task = asyncio.create_task(run(registry, "hang"))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    dropped = run(registry, "hang", turn=2)
+    dropped.send(None)
+    dropped.close()
 
 
 @virtual
