@@ -111,7 +111,7 @@ def _setting(ready: _Ready) -> Setting:
         wire=recorded_wire(recorded) if plan.caller == "open" else None,
         delay_s=_delay_s(recorded),
         continuation=ready.continuation,
-        wound_up=recorded.wound_up if plan.caller == "open" else None,
+        wound_up=recorded.wound_up,
     )
 
 
@@ -195,6 +195,7 @@ def _told(ready: _Ready, caller: Caller, kits: list[ReplayKit], held: HeldCall, 
         notes=(
             *recorded.notes,
             *_unplayed(recorded, held, plan),
+            *_wound_up(recorded, plan),
             *_near_a_stall(recorded, diverged),
             *getattr(caller, "notes", ()),
             *(note for kit in kits for note in kit.notes),
@@ -212,6 +213,14 @@ def _unplayed(recorded: Recorded, held: HeldCall, plan: Plan) -> tuple[str, ...]
     if plan.caller == "reactive" or left_ms < 1000 or held.error is not None:
         return ()
     return (f"the call was over {left_ms / 1000:.0f} s before the end of the recording: the rest was not played",)
+
+
+def _wound_up(recorded: Recorded, plan: Plan) -> tuple[str, ...]:
+    """What the service does follows nobody, but a reactive caller's words follow the agent's."""
+    if plan.caller == "open" or recorded.wound_up is None:
+        return ()
+    at_ms, reason = recorded.wound_up
+    return (f"the service ended the call at {at_ms / 1000:.1f} s ({reason}): that is not moved with what the caller says",)
 
 
 def _near_a_stall(recorded: Recorded, diverged: Divergence | None) -> tuple[str, ...]:
