@@ -220,7 +220,7 @@ def _wound_up(recorded: Recorded, plan: Plan) -> tuple[str, ...]:
     if plan.caller == "open" or recorded.wound_up is None:
         return ()
     at_ms, reason = recorded.wound_up
-    return (f"the service ended the call at {at_ms / 1000:.1f} s ({reason}): that is not moved with what the caller says",)
+    return (f"the service ended the call at {at_ms / 1000:.1f} s ({reason}): that moves with nobody",)
 
 
 def _near_a_stall(recorded: Recorded, diverged: Divergence | None) -> tuple[str, ...]:
