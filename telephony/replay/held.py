@@ -90,17 +90,25 @@ class HeldCall:
 
     @property
     def why(self) -> str:
-        """What broke it, in one sentence; "" if nothing did. Developers read this: the error's own words are wanted."""
+        """What broke it, or its record, in one sentence; "" if nothing did. Developers read this: the error's own words
+        are wanted."""
         error = self.error
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        if error is None or isinstance(error, OffhookError):
-            return str(error or "")
+        if error is None:
+            return self._incomplete
+        if isinstance(error, OffhookError):
+            return str(error)
         if isinstance(error, Standstill):
             return f"the call stood still: {error}; is there a loop in a tool, or very short sleeps, without an end?"
         if isinstance(error, Deadlock):
             return f"the call could not go on: {error}; does a tool wait for what never comes?"
         return f"the call broke: {type(error).__name__}: {error}"
+
+    @property
+    def _incomplete(self) -> str:
+        refused = [event for event in self.events if event.get("kind") == "error" and event.get("where") == "record"]
+        return f"its record is not complete: {refused[0].get('message', '')}" if refused else ""
 
 
 class _MediaTime:

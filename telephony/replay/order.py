@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -53,6 +54,8 @@ def carry_out(order: Order, replay: Replay = replay_one) -> int:
 
     Raises LocalError, before anything is run, for an order that makes no sense and for places that cannot be written.
     """
+    if sys.__stdout__ is None:
+        raise LocalError("stdout is closed, and the report goes there: redirect it, to /dev/null if need be")
     _check(order)
     with _ended_in_order(), _out(order) as out:
         base, now = _run(order, out, replay)
@@ -61,11 +64,8 @@ def carry_out(order: Order, replay: Replay = replay_one) -> int:
         base = [run and replace(run, folder=None) for run in base]
         now = [replace(run, folder=None) for run in now]
     summary = compare_all(zip(base, now, strict=True), _bounds(order)) if order.compared else None
-    if order.as_json:
-        _write_json(now, summary)
-    else:
-        _print(order, now, summary, page)
-    failed = any(run is not None and run.failed for run in [*base, *now])
+    told = _tell(lambda: _write_json(now, summary) if order.as_json else _print(order, now, summary, page))
+    failed = not told or any(run is not None and run.failed for run in [*base, *now])
     return NOT_FINE if failed or (summary is not None and summary.worse) else FINE
 
 
@@ -146,6 +146,20 @@ def _record(run: Run) -> Run | None:
     if run.recorded is None:
         return None
     return Run(run.name, run.source, Plan(), run.source, run.recorded, run.recorded, audio_ms=run.audio_ms)
+
+
+def _tell(report: Callable[[], None]) -> bool:
+    """Write the report to stdout, all of it; whether that could be done. (Who stops reading knows.)"""
+    try:
+        report()
+        sys.stdout.flush()
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"offhook: the report could not be written to stdout: {error.strerror}\n")
+        # What is left of it is flushed at the process's end, and must not fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 def _write_json(runs: Sequence[Run], summary: Summary | None) -> None:

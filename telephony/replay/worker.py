@@ -54,6 +54,8 @@ def run_task(task: Task, replay: Replay) -> Run:
         return replace(run, folder=task.folder)
     except OffhookError as error:
         return failed_run(task, str(error), time.monotonic() - began_s)
+    except OSError as error:  # a disk that is full, before there was a call
+        return failed_run(task, f"its files could not be made: {error}", time.monotonic() - began_s)
     except Exception as error:  # noqa: BLE001 - a call's outer boundary: the other calls go on
         what = f"a fault of ours: {type(error).__name__}: {error}"
         return failed_run(task, what, time.monotonic() - began_s)

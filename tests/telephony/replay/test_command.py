@@ -282,3 +282,24 @@ def test_ctrl_c_and_its_like_end_everything_at_once(
     assert list(Path("temporary").iterdir()) == []
     for process in processes:
         assert not Path(f"/proc/{process}/exe").exists(), "a zombie has none"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_report_that_cannot_be_written_is_told_without_a_traceback(calls: Path, as_json: bool) -> None:
+    command = [sys.executable, "-m", "telephony.cli", "replay", str(calls / "where_flac"), *["--json"] * as_json]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "offhook: the report could not be written to stdout: No space left on device"
+    )
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("how", "status", "told"), [("| true", 1, ""), (">&-", 2, "offhook: stdout is closed")])
+def test_nobody_who_reads_is_no_traceback(calls: Path, how: str, status: int, told: str) -> None:
+    line = f"set -o pipefail; {sys.executable} -m telephony.cli replay {calls / 'where_flac'} --json {how}"
+    done = subprocess.run(["bash", "-c", line], stderr=subprocess.PIPE, text=True, timeout=30)
+    assert done.returncode == status
+    assert done.stderr.startswith(told)
+    assert done.stderr.count("\n") == (1 if told else 0)

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import random
+import resource
 import shutil
 import subprocess
 from concurrent.futures import ProcessPoolExecutor
@@ -234,3 +235,16 @@ def test_it_needs_no_time(tmp_path: Path) -> None:
     run = replay(parcel_call(), Plan(), tmp_path)
     assert run.audio_ms > 25_000
     assert run.took_s < 15
+
+
+def test_a_record_that_the_disk_does_not_take_is_a_failure(tmp_path: Path) -> None:
+    parcel_recording()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # as a full disk: the audio needs more
+    try:
+        run = replay(parcel_recording(), Plan(tools="run"), tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert run.failed.startswith("its record is not complete: "), run.failed
+    assert "File too large" in run.failed
+    assert len(run.outcome.turns) == 4, "the call itself went on"
