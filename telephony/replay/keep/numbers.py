@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 
 from agent.speech.numbers import NUMBER_WORDS, digit_runs, spoken_digits
 
@@ -58,22 +60,56 @@ def renumbered(text: str, number: str, instead: str) -> str:
 
     Both are digits. A mention is the whole number, or a part of it that is LEAST_PART digits or longer.
     """
-    if len(number) < LEAST_PART or not text:
-        return text
+    return renumbered_parts([text], number, instead)[0]
+
+
+def renumbered_parts(parts: Sequence[str], number: str, instead: str, between: str = "") -> list[str]:
+    """The same of a text that comes in parts, with `between` between them: a mention may begin in one of them and end
+    in another."""
+    fresh = list(parts)
+    if len(number) < LEAST_PART:
+        return fresh
+    ends = list(accumulate(len(part) + len(between) for part in parts))
+    for start, end, told in reversed(_changes(between.join(parts), number, instead)):
+        first, last = bisect_right(ends, start), bisect_right(ends, end - 1)
+        for place in range(last, first - 1, -1):
+            offset = ends[place] - len(between) - len(parts[place])
+            at, to = max(0, start - offset), min(len(parts[place]), end - offset)
+            own = told if place == first else ""
+            if len(told) == end - start:  # figures for figures: each part keeps its own
+                own = told[max(start, offset) - start :][: max(0, to - at)]
+            fresh[place] = fresh[place][:at] + own + fresh[place][to:]
+    return fresh
+
+
+def _changes(text: str, number: str, instead: str) -> list[tuple[int, int, str]]:
+    """(from, to, what stands there now) of each piece of `text` that belongs to a mention, ascending."""
     tokens = list(_TOKEN.finditer(text))
-    runs = digit_runs([token[0].lower() for token in tokens])
-    for run in reversed(runs):
-        at = run.digits.find(number)
-        other = _aligned(instead, number)
-        if at >= 0:
-            digits = run.digits[:at] + other + run.digits[at + len(number) :]
-        elif len(run.digits) >= LEAST_PART and run.digits in number:
-            place = number.index(run.digits)
-            digits = other[place : place + len(run.digits)]
-        else:
+    other = _aligned(instead, number)
+    found: list[tuple[int, int, str]] = []
+    for run in digit_runs([token[0].lower() for token in tokens]):
+        digits = _exchanged(run.digits, number, other)
+        if digits != run.digits:
+            found += _respelled(text, tokens[run.start : run.end], digits)
+    return found
+
+
+def _exchanged(digits: str, number: str, other: str) -> str:
+    """`digits` with what is a part of `number`, LEAST_PART or longer, replaced by the same part of `other`.
+
+    A number is mostly told without its country, and with a 0 before its area.
+    """
+    fresh, at = "", 0
+    while at < len(digits):
+        size, place = LEAST_PART, number.find(digits[at : at + LEAST_PART])
+        if place < 0 or at + size > len(digits):
+            fresh, at = fresh + digits[at], at + 1
             continue
-        text = _respelled(text, tokens[run.start : run.end], digits)
-    return text
+        while at + size < len(digits) and digits[at : at + size + 1] in number:
+            size += 1
+        place = number.find(digits[at : at + size])
+        fresh, at = fresh + other[place : place + size], at + size
+    return fresh
 
 
 def _aligned(instead: str, number: str) -> str:
@@ -81,15 +117,15 @@ def _aligned(instead: str, number: str) -> str:
     return instead[-len(number) :].rjust(len(number), "1")
 
 
-def _respelled(text: str, tokens: Sequence[re.Match[str]], digits: str) -> str:
+def _respelled(text: str, tokens: Sequence[re.Match[str]], digits: str) -> list[tuple[int, int, str]]:
     """These tokens' digits replaced, each group as long as it was, each word by a word."""
     sizes = [len(token[0]) if token[0].isdecimal() else int(token[0].lower() in NUMBER_WORDS) for token in tokens]
     if sum(sizes) != len(digits):  # "forty two", "double five": in figures, for nothing else is sure
-        return text[: tokens[0].start()] + digits + text[tokens[-1].end() :]
-    parts: list[str] = []
-    at, done = tokens[0].start(), 0
+        return [(tokens[0].start(), tokens[-1].end(), digits)]
+    changes: list[tuple[int, int, str]] = []
+    done = 0
     for token, size in zip(tokens, sizes, strict=True):
         piece = digits[done : done + size]
-        parts += [text[at : token.start()], piece if token[0].isdecimal() or not piece else digit_word(piece)]
-        at, done = token.end(), done + size
-    return text[: tokens[0].start()] + "".join(parts) + text[at:]
+        changes.append((token.start(), token.end(), piece if token[0].isdecimal() or not piece else digit_word(piece)))
+        done += size
+    return changes

@@ -9,10 +9,8 @@ who knows the rest could find what was hidden by trying.
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 from agent.masking import MARK
@@ -33,14 +31,13 @@ from telephony.replay.keep.marks import (
     unmarked,
     unmarked_value,
 )
-from telephony.replay.keep.numbers import NO_NUMBER, renumbered, telephone
 from telephony.replay.keep.speech_lengths import measure
+from telephony.replay.keep.telephones import without_telephones
 
 INPUT_CHARS = 500
 """So much of a model's input is journaled (agent/dialogue.py)."""
 HEARD = "audio"
 """What is journaled as a recogniser's input (agent/ear.py)."""
-_STARTED = ("caller", "called")
 
 
 def surrogates(
@@ -65,8 +62,8 @@ def surrogates(
         measure(fresh)
         # What is left belongs to nothing that is known: a damaged journal's.
         fresh = [unmarked_value(event, at, {}) for event, at in zip(fresh, asked, strict=True)]
-    numbers = {} if keep_numbers else _numbers(fresh, own)
-    fresh = [_renumbered(event, numbers) for event in fresh]
+    if not keep_numbers:
+        fresh = without_telephones(fresh, own)
     _drop_hashes(events, fresh)
     for event in fresh:
         if event.get("kind") == "call.started":
@@ -216,49 +213,6 @@ class _Unmasking:
 def _result(event: Event) -> dict[str, Any]:
     result = event.get("result")
     return result if isinstance(result, dict) else {}
-
-
-# --- telephone numbers --------------------------------------------------------------------------------------------
-
-
-def _numbers(events: Sequence[Event], seed: int) -> dict[str, str]:
-    """The call's numbers, as the journal writes them, and what stands for each."""
-    started = next((event for event in events if event.get("kind") == "call.started"), {})
-    numbers: dict[str, str] = {}
-    for which, name in enumerate(_STARTED):
-        number = started.get(name)
-        if isinstance(number, str) and number.strip().lower() not in NO_NUMBER:
-            numbers.setdefault(number, telephone(seed, which))
-    return numbers
-
-
-def _renumbered(event: dict[str, Any], numbers: Mapping[str, str]) -> dict[str, Any]:
-    if event.get("kind") == "call.started":
-        return {**event, **{name: numbers.get(event[name], event[name]) for name in _STARTED if name in event}}
-    fresh: dict[str, Any] = event
-    for number, other in numbers.items():
-        if re.search(r"\d", number) is None or any(char.isalpha() for char in number):
-            fresh = _deep(fresh, partial(_replaced, number, other))
-        else:
-            fresh = _deep(fresh, partial(renumbered, number=re.sub(r"\D", "", number), instead=other[1:]))
-    return fresh
-
-
-def _replaced(number: str, other: str, text: str) -> str:
-    return text.replace(number, other)
-
-
-def _deep(value: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        told = change(str(value))
-        return value if told == str(value) else int(told)
-    if isinstance(value, dict):
-        return {change(key): _deep(item, change) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_deep(item, change) for item in value]
-    return value
 
 
 # --- hashes -------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -220,6 +221,58 @@ def test_caller_and_called_become_numbers_that_nobody_has() -> None:
     assert fresh[3]["input_hash"] == "", "its input held the caller's number"
     kept = surrogates(events, call_id="kept", keep_numbers=True)
     assert (kept[0]["caller"], kept[1:]) == ("+14155552671", events[1:])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["020 7183 8750", "02071838750.", "oh two oh, seven one eight three, eight seven five oh", "0044 20 7183 8750",
+     "ring (020) 7183-8750 or +442071838750", "2071838750 4712", "7183875 0 0"],
+)  # fmt: skip
+def test_a_number_is_known_as_people_of_its_country_write_it(text: str) -> None:
+    fresh = renumbered(text, "442071838750", telephone(1, 0)[1:])
+    left = "".join(numbers_in(fresh))
+    assert not any("442071838750"[at : at + 7] in left for at in range(6)), fresh
+    assert len(left) == len("".join(numbers_in(text)))
+    assert ("4712" in fresh) == ("4712" in text)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [["It is ", "415", " ", "555", " ", "267", "1", ". Right?"], ["It is", " 41", "55", "552671", ", right?"],
+     ["415555", "2671"], ["It is four one five, five", " five five two six seven one."],
+     ["It is forty one fifty five", " fifty five two six seven one."]],
+)  # fmt: skip
+def test_a_number_is_found_across_a_models_pieces_and_across_clauses(pieces: list[str]) -> None:
+    def at(kind: str, **fields: Any) -> dict[str, Any]:
+        return {"kind": kind, "media_ms": 1, "call_ms": 1.0, **fields}
+
+    events = [started(), at("engine.request", engine="llm", name="m", id="llm-1", input_hash="aa", input="x")]
+    events += [at("engine.result", id="llm-1", final=False, result={"text": piece}) for piece in pieces]
+    events.append(at("engine.result", id="llm-1", final=True, result={}))
+    for piece in pieces:
+        events.append(at("agent.clause", utterance=2, turn=1, text=piece.strip(), aside=False))
+        events.append(at("engine.request", engine="tts", name="v", id="t", input_hash="bb", input=piece.strip()))
+    whole = " ".join(piece.strip() for piece in pieces)
+    events.append(at("agent.heard", utterance=2, turn=1, text=whole, said=whole, complete=True))
+    fresh = surrogates(events, call_id="x")
+    texts = [event["result"]["text"] for event in fresh if "text" in event.get("result", {})]
+    clauses = [event["text"] for event in fresh if event["kind"] == "agent.clause"]
+    asked = [event["input"] for event in fresh if event.get("engine") == "tts"]
+    for told in ("".join(texts), " ".join(clauses), fresh[-1]["said"], fresh[-1]["text"]):
+        assert numbers_in(told)[0] == fresh[0]["caller"][2:], told
+    assert clauses == asked
+    assert re.sub(r"\W", "", "".join(clauses)) == re.sub(r"\W", "", fresh[-1]["said"])
+    assert [len(texts), len(clauses)] == [len(pieces)] * 2
+
+
+def test_a_number_is_found_digit_by_digit_and_as_any_number() -> None:
+    result = {"row": list("4155552671"), "each": [4, 1, 5, 5, 5, 5, 2, 6, 7, 1], "float": 14155552671.0, "not": [1, 2]}
+    events = [started(), {"kind": "tool.returned", "media_ms": 1, "id": "1", "name": "f", "ok": True, "result": result}]
+    caller, fresh = (surrogates(events, call_id="x")[at] for at in (0, 1))
+    digits = caller["caller"][2:]
+    assert fresh["result"] == {
+        "row": list(digits), "each": [int(digit) for digit in digits], "float": float("1" + digits), "not": [1, 2]
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("caller", ["", "anonymous", "Restricted"])
