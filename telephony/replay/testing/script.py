@@ -85,13 +85,15 @@ class Wish:
 
 
 class CallerScript:
-    """Each line adds a step and returns the script. `calls` holds the call; it may be asked again, of other agents."""
+    """Each line adds a step and returns the script. `calls` holds the call; it may be asked again, of other agents. A
+    step after a call begins the script of another one."""
 
     def __init__(self, hold: Callable[[Sequence[Step], Wish], CallStory], find: Callable[[str], Path]) -> None:
         """`hold` runs a script; `find` looks for a file that a test names."""
         self._hold = hold
         self._find = find
         self._steps: list[Step] = []
+        self._called = False
 
     def says(self, text: str, *, pause_s: float = PAUSE_S) -> Self:
         """Words, once the agent has finished. At each "…" in them the caller is silent for `pause_s`."""
@@ -154,10 +156,13 @@ class CallerScript:
         if ear not in ("auto", "as said", "real"):
             raise ValueError(f'ear={ear!r}: write "auto", "as said" or "real"')
         wish = Wish(str(agent), settings_of(set), tools, model, ear, fault, on, caller_number, called_number, seed)
+        self._called = True
         return self._hold(tuple(self._steps), wish)
 
     def _add(self, step: Step) -> Self:
         __tracebackhide__ = True
+        if self._called:
+            self._steps, self._called = [], False
         if self._steps and isinstance(self._steps[-1], HangsUp):
             raise ValueError("the caller has hung up: nothing can come after hangs_up()")
         self._steps.append(step)

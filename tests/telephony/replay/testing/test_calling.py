@@ -52,6 +52,18 @@ def test_a_parcel_is_found(caller: CallerScript) -> None:
     assert call.run.deterministic
 
 
+def test_a_step_after_a_call_begins_another_call(caller: CallerScript) -> None:
+    """Two calls in a test, or in a fixture and a test; what the first caller said is not said again."""
+    caller.says("where is my parcel").hangs_up()
+    first = caller.calls("parcel-desk")
+    caller.says("goodbye").stays()
+    second = caller.calls("parcel-desk")
+    first.understood("where is my parcel").understood_nothing_else()
+    second.understood("goodbye").understood_nothing_else().ended_by("agent")
+    again = caller.calls("parcel-desk")
+    again.understood("goodbye").understood_nothing_else()
+
+
 def test_a_pause_within_a_thought_is_cut_off_or_not(caller: CallerScript) -> None:
     caller.says("where is my parcel").says("four seven … one two")
     with pytest.raises(AssertionError, match=r'the caller was cut off after "four seven"(?s:.*)trailing_ms'):
