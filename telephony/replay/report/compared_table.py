@@ -11,7 +11,7 @@ from rich.text import Text
 from telephony.replay.judging.compare import Comparison, Summary
 from telephony.replay.judging.outcome import Cutoff
 from telephony.replay.judging.turn_changes import DEFAULT, TurnChange, signed, stage_name
-from telephony.replay.report.table import divergence_line, number, plain_table, seconds, words
+from telephony.replay.report.table import divergence_line, notes_of, number, plain_table, seconds, words
 
 _FIGURES = ("p50_ms", "p95_ms", "max_ms")
 
@@ -23,6 +23,7 @@ def summary_view(summary: Summary) -> Group:
         parts.append(comparison_view(summary.comparisons[0]))
     else:
         parts += [_calls(summary.comparisons), Text(), _latencies(summary.latency, {})]
+    parts += notes_of(run for one in summary.comparisons if (run := one.now or one.base) is not None)
     parts += [Text(), words(summary.verdict, "bold red" if summary.worse else "bold green")]
     parts += [words(f"worse: {reason}", "red") for reason in summary.reasons]
     return Group(*parts)

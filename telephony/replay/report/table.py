@@ -26,6 +26,8 @@ MAX_CHARS = 400
 """A line of speech on a terminal is shown so far; the journal has all of it."""
 MAX_ROWS = 5
 """So many errors and notes of one call."""
+MAX_NOTES = 10
+"""And of many calls together: they shall not hide the figures."""
 
 
 def run_view(run: Run) -> Group:
@@ -63,7 +65,7 @@ def batch_view(runs: Sequence[Run]) -> Group:
     failed, diverged = sum(bool(run.failed) for run in runs), sum(run.diverged is not None for run in runs)
     total = f"{_calls(len(runs))}: {failed} failed, {diverged} diverged from the record"
     waits = [wait for score in scores for wait in score.waits_ms]
-    return Group(table, Text(), Text(total), latency_line(waits), Text(_pace(runs), "dim"))
+    return Group(table, *notes_of(runs), Text(), Text(total), latency_line(waits), Text(_pace(runs), "dim"))
 
 
 # --- parts that other views use -------------------------------------------------------------------------------------
@@ -102,6 +104,15 @@ def latency_line(waits_ms: Sequence[int]) -> Text:
         return Text("voice to voice: no answer was heard")
     shown = ", ".join(f"{stage_name(name)} {figures[name]}" for name in ("p50_ms", "p90_ms", "p95_ms", "max_ms"))
     return Text(f"voice to voice, {len(waits_ms)} scored turn{'s' * (len(waits_ms) != 1)}: {shown} ms")
+
+
+def notes_of(runs: Iterable[Run]) -> Iterable[Text]:
+    """What the rows of a table do not tell: a recording that is torn reads like any other there."""
+    notes = [(run.name, note) for run in runs for note in run.notes]
+    for name, note in notes[:MAX_NOTES]:
+        yield words(f"note: {_short(name, 40)}: {_short(note)}", "yellow")
+    if len(notes) > MAX_NOTES:
+        yield Text(f"... and {len(notes) - MAX_NOTES} more notes, each in the report of its call alone", "dim")
 
 
 def divergence_line(diverged: Divergence, base: str = "the record") -> Text:

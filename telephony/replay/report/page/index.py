@@ -16,6 +16,8 @@ from telephony.replay.report.page.parts import head_html, turn_name
 from telephony.replay.report.page.report import write_html, write_page
 
 INDEX = "index.html"
+MAX_NOTES = 3
+"""So many notes of a call stand in its row; its page has more."""
 NONE_LAST = -1
 """What is not there sorts before any figure."""
 
@@ -91,7 +93,9 @@ def _compared_row(one: Comparison, page: str) -> str:
     words_changed = sum(turn.heard or turn.said for turn in one.scored)
     tools_changed = sum(turn.tools for turn in one.scored)
     turn = one.diverged.turn if one.diverged is not None else NONE_LAST
-    cells = [_call_cell(one.name, page, one.failed), _figure("Turns", len(one.scored), str(len(one.scored)))]
+    run = one.now or one.base
+    notes = run.notes if run is not None else ()
+    cells = [_call_cell(one.name, page, one.failed, notes), _figure("Turns", len(one.scored), str(len(one.scored)))]
     for label, key in (("p50", "p50_ms"), ("p95", "p95_ms")):
         before_ms, now_ms = was[key], is_now[key]
         cells.append(_ms(label, now_ms))
@@ -126,10 +130,14 @@ def _page_name(name: str, number: int) -> str:
     return f"{folder_name(Path(name).stem or 'call')}-{number}.html"
 
 
-def _call_cell(name: str, page: str, failed: str) -> str:
+def _call_cell(name: str, page: str, failed: str, notes: Sequence[str]) -> str:
     cell = f'<a href="{told(page)}">{words(name, 120) or "a call"}</a>'
     if failed:
         cell += f'<div class="failed"><span class="chip alarm">failed</span> {words(failed, 300)}</div>'
+    for note in notes[:MAX_NOTES]:
+        cell += f'<div class="failed faint">{words(note, 300)}</div>'
+    if len(notes) > MAX_NOTES:
+        cell += f'<div class="failed faint">… and {len(notes) - MAX_NOTES} more notes</div>'
     return f'<td data-label="Call" data-v="{told(name, 120)}">{cell}</td>'
 
 
@@ -138,7 +146,7 @@ def _row(run: Run, page: str) -> str:
     share = score.turns / score.heard if score.heard else float(NONE_LAST)
     turn = run.diverged.turn if run.diverged is not None else NONE_LAST
     cells = [
-        _call_cell(run.name, page, run.failed),
+        _call_cell(run.name, page, run.failed, run.notes),
         _figure("Turns", score.turns, str(score.turns)),
         _figure("Understood", share, f"{score.turns}/{score.heard}" if score.heard else "–"),
         _ms("p50", score.latency["p50_ms"]),

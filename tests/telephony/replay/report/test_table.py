@@ -149,6 +149,16 @@ def test_a_batch() -> None:
         assert part in text, part
 
 
+def test_notes_of_many_calls_stand_under_their_table() -> None:
+    torn = run(SLOW.outcome, name="CA2", notes=("0.1 of 24.5 s are there: the file is cut short",))
+    for view in (batch_view([BASE, torn]), summary_view(compare_all([(BASE, BASE), (BASE, torn)]))):
+        assert "note: CA2: 0.1 of 24.5 s are there: the file is cut short" in one_line(shown(view))
+    many = one_line(shown(batch_view([BASE, replace(torn, notes=tuple(f"note {n}" for n in range(12)))])))
+    assert "CA2: note 9" in many
+    assert "note 10" not in many
+    assert "... and 2 more notes" in many
+
+
 def test_a_comparison() -> None:
     text = one_line(shown(summary_view(compare_all([(BASE, SLOW)]))))
     for part in (

@@ -90,3 +90,15 @@ async def test_a_side_without_a_record_leaves_the_other(tmp_path: Path) -> None:
     page = Taken((tmp_path / "page.html").read_text("utf-8"))
     assert {figure["data-side"] for figure in page.of("figure")} == {"0"}
     assert "it broke" in page.text
+
+
+async def test_notes_stand_with_their_call(tmp_path: Path) -> None:
+    run = replace(await made_run(tmp_path, name="CAone"), notes=("torn <short>", "b", "c", "d", "e"))
+    pages = [
+        write_index([run], tmp_path / "pages"),
+        write_comparison_index(compare_all([(replace(run, notes=()), run)]), tmp_path / "both"),
+    ]
+    for page in pages:
+        text = Taken(page.read_text("utf-8")).text
+        assert "torn <short>" in text
+        assert "and 2 more notes" in text
