@@ -232,8 +232,8 @@ def _near_a_stall(recorded: Recorded, diverged: Divergence | None) -> tuple[str,
     if not near or diverged.at_ms > near[-1].arrived_ms + STALL_WEIGHS_MS:
         return ()
     return (
-        f"the line stalled at {near[-1].from_ms / 1000:.1f} s: when late audio came a record tells to 50 ms or so, and "
-        "what diverged there may be due to that",
+        f"the line stalled at {near[-1].from_ms / 1000:.1f} s: of when late audio came this record, an older one, "
+        "knows to 50 ms or so, and what diverged there may be due to that",
     )
 
 

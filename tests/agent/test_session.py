@@ -612,6 +612,33 @@ async def test_a_stall_of_the_line_ends_the_turn_by_the_clock_and_the_call_goes_
         assert c.stt.heard_bytes[1] < 16 * 2500, "the gap's silence is not the turn's preroll"
 
 
+@virtual
+async def test_late_audio_is_told_once_per_stall_also_while_numbers_are_masked() -> None:
+    async with Call(sensitive_lengths=(4,)).running() as c:
+        for wait_s in (0.12, 0.7):
+            c.phone.socket._last_s = asyncio.get_running_loop().time() + wait_s
+            await asyncio.sleep(3)
+        await c.say()
+    first, second = c.of("line.stall")
+    delay_ms, frame_ms = 30, 20
+    assert 120 - delay_ms - frame_ms <= first["late_ms"] <= 120 - delay_ms
+    assert 700 - delay_ms - frame_ms <= second["late_ms"] <= 700 - delay_ms
+    for stall in (first, second):
+        (piece,) = stall["came"]
+        assert piece[:2] == [stall["from_ms"], stall["to_ms"]]
+        assert piece[2] == stall["from_ms"] + frame_ms + stall["late_ms"], "the first frame waited longest"
+    (ended,) = c.of("call.ended")
+    assert ended["media_ms"] - 220 <= ended["audio_ms"] <= ended["media_ms"]
+
+
+@virtual
+async def test_a_line_in_time_tells_of_no_stall() -> None:
+    async with Call().running() as c:
+        await c.say()
+        await asyncio.sleep(5)
+    assert c.count("line.stall") == 0
+
+
 # --- the end, wherever it comes -------------------------------------------------------------------------------------
 
 

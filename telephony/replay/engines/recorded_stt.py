@@ -126,7 +126,9 @@ class RecordedSttUtterance:
         call, serving = self._call, self._serving
         try:
             covered = self._covered()
-            utterances = [serving.recorded.utterances[index] for index in covered]
+            alike = self._alike(covered)  # late audio may have left another one's beginning where this one ends
+            heard = [alike] if alike is not None else covered
+            utterances = [serving.recorded.utterances[index] for index in heard]
             if utterances and call.open_at_the_end(utterances[-1]):
                 await asyncio.sleep(max(0, serving.recorded.ended_ms - serving.now_ms()) / 1000 + SLACK_MS / 1000)
             elif utterances:
@@ -156,7 +158,7 @@ class RecordedSttUtterance:
         to_ms = self._serving.recorded_ms(self._heard_at_ms)
         return [index for index in self._serving.overlapping(self._from_ms, to_ms) if index not in self._call.whole]
 
-    def _by_hash(self, covered: list[int]) -> _Found | None:
+    def _alike(self, covered: list[int]) -> int | None:
         """The same audio to the sample: here, or, where nothing else was heard here, wherever it was not given yet.
 
         Where the line has another rate, that cannot be seen.
@@ -164,10 +166,13 @@ class RecordedSttUtterance:
         if self._call.line_hz != self._call.rate_hz:
             return None
         alike = self._call.by_hash.get(self._hash.hexdigest()[:16], [])
-        chosen = [index for index in alike if (index in covered if covered else index not in self._call.whole)]
-        if not chosen:
+        here = (index for index in alike if (index in covered if covered else index not in self._call.whole))
+        return next(here, None)
+
+    def _by_hash(self, covered: list[int]) -> _Found | None:
+        index = self._alike(covered)
+        if index is None:
             return None
-        index = chosen[0]
         utterance = self._serving.recorded.utterances[index]
         self._give(index, len(utterance.text.split()), whole=True)
         return _Found("hash", utterance.text, utterance.confidence)
