@@ -210,12 +210,15 @@ def test_a_folders_number_is_no_number_of_streams_to_look_for(tmp_path: Path) ->
     assert run.failed == "" or run.failed.startswith("diverged at turn"), run.failed
 
 
-@pytest.mark.parametrize(("at_ms", "told"), [(2000, False), (4400, True), (6600, True), (9000, False)])
-def test_what_diverged_at_a_stall_is_not_laid_at_the_agents_door(
-    at_ms: int, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("at_ms", "exact", "told"),
+    [(2000, False, False), (4400, False, True), (6600, False, True), (9000, False, False), (6600, True, False)],
+)
+def test_what_diverged_at_a_stall_that_was_guessed_is_not_laid_at_the_agents_door(
+    at_ms: int, exact: bool, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a stall the record has only ticks: a turn that ended as the late audio came may end otherwise."""
-    recorded = replace(read_source(parcel_call()), stalls=(Stall(5000, 5400, 5400),))
+    """Of a stall an older record has only ticks: a turn that ended as the late audio came may end otherwise."""
+    recorded = replace(read_source(parcel_call()), stalls=(Stall(5000, 5400, 5400, exact),))
     monkeypatch.setattr("telephony.replay.run.read_source", lambda source, channel: recorded)
     monkeypatch.setattr(
         "telephony.replay.run.first_divergence", lambda *_, **__: Divergence(1, at_ms, "heard", "hello", "hello where")

@@ -59,6 +59,18 @@ async def test_what_a_fault_did_to_the_line_is_marked(tmp_path: Path) -> None:
     assert flags == [(1000, "audio late by up to 500 ms"), (2500, "line gap 400 ms"), (6000, "3 line gaps, 60 ms")]
 
 
+async def test_of_late_audio_only_what_was_missed_is_marked_and_one_stall_once(tmp_path: Path) -> None:
+    folder = await make_call(tmp_path, call=[])
+    came = [[1000, 1300, 1500.5], [1300, 1320, 1510], [1320, 1340, 1520], [2000, 2020, 2060], [2400, 2420, 2480]]
+    with (folder / "journal.jsonl").open("a") as journal:
+        journal.write(json.dumps({"kind": "line.stall", "media_ms": 3000, "call_ms": 3010, "came": came}) + "\n")
+    side = read_side(folder, "now", outcome_of(events_of(folder)), None)
+    assert side is not None
+    assert [span for span in side.scene.spans if span.kind == "stall"] == [Span(1000, 1340, "stall")]
+    flags = [(flag.at_ms, flag.label) for flag in side.scene.flags if flag.kind == "line"]
+    assert flags == [(1000, "audio late by up to 500 ms")]
+
+
 def test_a_folder_without_a_record_is_no_side(tmp_path: Path) -> None:
     assert read_side(tmp_path / "nothing", "now", outcome_of([]), None) is None
     (tmp_path / "journal.jsonl").write_text('{"v": 99, "kind": "call.started"}\n')
