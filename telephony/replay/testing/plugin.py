@@ -53,8 +53,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
     from telephony.replay.testing.fixtures import Desk
 
+    test: str = request.node.nodeid
+    if not request.path.is_relative_to(request.config.rootpath):  # then pytest's ids do not tell files apart
+        test = f"{request.path}::{test.partition('::')[2]}"
     return Desk(
-        test=request.node.nodeid,
+        test=test,
         beside=request.path.parent,
         root=request.config.rootpath,
         tmp=tmp_path,

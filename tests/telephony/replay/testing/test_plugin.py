@@ -99,6 +99,22 @@ def test_pages_go_where_the_project_says(project: Path) -> None:
     assert not (project / ".offhook").exists()
 
 
+def test_tests_outside_of_the_rootdir_have_pages_of_their_own(project: Path) -> None:
+    """pytest calls all of them "::test_words" then."""
+    (project / "my_tests").mkdir()
+    for name in ("__init__", "test_one", "test_two"):
+        text = BAD.partition("def test_agent")[0] if name != "__init__" else ""
+        (project / "my_tests" / f"{name}.py").write_text(text)
+    shutil.copytree(project / "my-desk", project / "my_tests" / "my-desk")
+    (project / "elsewhere").mkdir()
+    names = ("my_tests.test_one", "my_tests.test_two")
+    ran = run(project, "--rootdir", "elsewhere", "-c", "pytest.ini", "--pyargs", *names)
+    assert "2 failed" in ran.stdout, ran.stdout + ran.stderr
+    pages = sorted(page.name for page in (project / "elsewhere" / ".offhook").glob("*.html"))
+    assert len(pages) == 2, pages
+    assert all("my_tests-test_" in page for page in pages)
+
+
 def test_it_works_in_xdists_workers(project: Path) -> None:
     pytest.importorskip("xdist")
     ran = run(project, "-n", "2", strict=False)
