@@ -18,6 +18,8 @@ STRETCH = 1.3
 """A bubble may be so much wider than its sound if that saves a line."""
 EVEN_STEP_PX = 6
 ROUNDING_PX = 0.01
+DOTS = Word("…")
+"""Where there is no room for words."""
 WHOLE = Frame()
 
 Span = tuple[float, float, Sequence[Word]]
@@ -33,6 +35,8 @@ class Bubble:
     lines: list[list[Word]]
     side: Side
     live: bool = False
+    left_out: str = ""
+    """What would have been said in it, had there been room."""
 
     @property
     def height(self) -> float:
@@ -40,7 +44,10 @@ class Bubble:
 
 
 def place_bubbles(spans: Sequence[Span], side: Side, frame: Frame = WHOLE) -> list[Bubble]:
-    """One bubble per span, about as wide as its sound; squeezed where the next one begins, moved left at the edge."""
+    """A bubble for each span, about as wide as its sound; squeezed where the next one begins, moved left at the edge.
+
+    Words stay whole, but for those that are wider than MIN_PX alone. Without room for them there are dots, or nothing.
+    """
     out: list[Bubble] = []
     free_from = 0.0
     for index, (left, right, words) in enumerate(spans):
@@ -48,22 +55,29 @@ def place_bubbles(spans: Sequence[Span], side: Side, frame: Frame = WHOLE) -> li
         limit = edge if index + 1 == len(spans) else min(spans[index + 1][0] - BETWEEN_PX, edge)
         wanted = min(max(right - left, MIN_PX), line_px(words, TEXT_PX) + 2 * PAD_X_PX)
         x = max(min(left, limit - wanted), free_from)
-        room = max(limit - x, 2 * PAD_X_PX + TEXT_PX)
-        lines = _lines(words, min(wanted, room) - 2 * PAD_X_PX, min(wanted * STRETCH, room) - 2 * PAD_X_PX)
+        room, left_out = limit - x, ""
+        least = min(max((line_px([word], TEXT_PX) for word in words), default=0.0), MIN_PX - 2 * PAD_X_PX)
+        if room >= least + 2 * PAD_X_PX:
+            width, widest = (max(min(each, room) - 2 * PAD_X_PX, least) for each in (wanted, wanted * STRETCH))
+            lines = _lines(words, width, widest, least)
+        elif room >= line_px([DOTS], TEXT_PX) + 2 * PAD_X_PX:
+            lines, left_out = [[DOTS]], " ".join(word.text for word in words)
+        else:
+            continue
         width = max(line_px(line, TEXT_PX) for line in lines) + 2 * PAD_X_PX
-        out.append(Bubble(x, width, lines, side, frame.live))
+        out.append(Bubble(x, width, lines, side, frame.live, left_out))
         free_from = x + width + BETWEEN_PX
     return out
 
 
-def _lines(words: Sequence[Word], width: float, widest: float) -> list[list[Word]]:
-    """As few lines as `widest` allows, within `width` if that takes no more; then evened out."""
+def _lines(words: Sequence[Word], width: float, widest: float, least: float) -> list[list[Word]]:
+    """As few lines as `widest` allows, within `width` if that takes no more; then evened out, not below `least`."""
     fewest = len(wrap(words, TEXT_PX, widest + ROUNDING_PX, MAX_LINES))
     limit = width if len(wrap(words, TEXT_PX, width + ROUNDING_PX, MAX_LINES)) == fewest else widest
     lines = wrap(words, TEXT_PX, limit + ROUNDING_PX, MAX_LINES)
-    while 1 < len(lines) < MAX_LINES and limit > EVEN_STEP_PX:
+    while 1 < len(lines) < MAX_LINES and limit - EVEN_STEP_PX >= least:
         limit -= EVEN_STEP_PX
-        narrower = wrap(words, TEXT_PX, limit, MAX_LINES)
+        narrower = wrap(words, TEXT_PX, limit + ROUNDING_PX, MAX_LINES)
         if len(narrower) > fewest:
             break
         lines = narrower
@@ -85,6 +99,8 @@ def _bubble_svg(bubble: Bubble, top: float) -> str:
         f'font-size="{TEXT_PX}" fill="{bubble.side.ink}">{_words_svg(line, live=bubble.live)}</text>'
         for number, line in enumerate(bubble.lines)
     ]
+    if bubble.left_out:
+        return "\n".join(["<g>", f"<title>{escaped(bubble.left_out)}</title>", box, *lines, "</g>"])
     return "\n".join([box, *lines])
 
 

@@ -135,9 +135,9 @@ def _call_cell(name: str, page: str, failed: str, notes: Sequence[str]) -> str:
     if failed:
         cell += f'<div class="failed"><span class="chip alarm">failed</span> {words(failed, 300)}</div>'
     for note in notes[:MAX_NOTES]:
-        cell += f'<div class="failed faint">{words(note, 300)}</div>'
+        cell += f'<div class="faint">{words(note, 300)}</div>'
     if len(notes) > MAX_NOTES:
-        cell += f'<div class="failed faint">… and {len(notes) - MAX_NOTES} more notes</div>'
+        cell += f'<div class="faint">… and {len(notes) - MAX_NOTES} more notes</div>'
     return f'<td data-label="Call" data-v="{told(name, 120)}">{cell}</td>'
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import LocalError
-from telephony.replay.picture.bubbles import place_bubbles
+from telephony.replay.picture.bubbles import bubbles_svg, place_bubbles
 from telephony.replay.picture.drawing import draw_call
 from telephony.replay.picture.envelope import Envelope
 from telephony.replay.picture.lanes import place_flags
@@ -145,6 +145,40 @@ def test_bubbles_never_overlap(spans: list[tuple[int, int, int]], word: str) -> 
         x += length
     bubbles = place_bubbles(placed, SIDES["agent"])
     assert all(a.x + a.width <= b.x + 0.1 for a, b in pairwise(bubbles))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 60), st.integers(2, 120), st.lists(st.text("abWi", min_size=1, max_size=9), max_size=9)
+        ),
+        max_size=12,
+    )
+)
+def test_words_stay_whole_or_are_left_out(speeches: list[tuple[int, int, list[str]]]) -> None:
+    """Zoomed out, there is less room than a word needs."""
+    x, placed = float(LEFT_PX), []
+    for gap, length, words in speeches:
+        placed.append((x + gap, x + gap + length, [Word(word) for word in words]))
+        x += gap + length
+    bubbles = place_bubbles(placed, SIDES["agent"])
+    said = {word for _, _, words in speeches for word in words}
+    assert {word.text.removesuffix("…") for bubble in bubbles for line in bubble.lines for word in line} <= said | {""}
+    assert all(a.x + a.width <= b.x + 0.1 for a, b in pairwise(bubbles))
+    assert all(word in bubble.left_out for bubble in bubbles for word in bubble.left_out.split())
+
+
+def test_a_bubble_without_room_says_so_and_tells_all_when_pointed_at() -> None:
+    near = [
+        (LEFT_PX, LEFT_PX + 4, [Word("Hello.")]),
+        (LEFT_PX + 8, LEFT_PX + 40, [Word("Goodbye"), Word("<you>.")]),
+        (LEFT_PX + 45, LEFT_PX + 300, [Word("Thanks.")]),
+    ]
+    bubbles = place_bubbles(near, SIDES["agent"])
+    dots = [bubble for bubble in bubbles if bubble.left_out]
+    assert [bubble.left_out for bubble in dots] == ["Goodbye <you>."]
+    assert "<title>Goodbye &lt;you&gt;.</title>" in bubbles_svg(bubbles, 100, upwards=False)
+    assert [line for bubble in dots for line in bubble.lines] == [[Word("…")]]
 
 
 @given(st.lists(st.integers(0, 900), max_size=12))
