@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Literal
 
 from agent.ear import PREROLL_MS, TAIL_MS
+from telephony.faults.frames import FRAME_MS
 from telephony.replay.callers.agent_ear import AgentEar
 from telephony.replay.callers.loudness import loud_stretches
 from telephony.replay.recorded import Recorded
@@ -110,7 +111,9 @@ def place_of(start_ms: int, previous_ms: int, bursts: Sequence[Burst], stops: Se
     if not stretch:
         return Place("on", start_ms - previous_ms)
     last_ms = stretch[-1].end_ms
-    if last_ms > start_ms and not _anticipates(start_ms, last_ms, stops):
+    stopped = any(start_ms <= stop <= start_ms + FRAME_MS for stop in stops)  # at once: by a key
+    over = last_ms > start_ms or (stopped and start_ms - last_ms <= SAME_BURST_MS)
+    if over and not _anticipates(start_ms, last_ms, stops):
         begun = next((burst for burst in stretch if burst.start_ms >= previous_ms), None)
         if begun is None:
             return Place("on", start_ms - previous_ms, len(stretch))

@@ -33,6 +33,10 @@ from tests.telephony.replay.callers.support import Span, a_call, track
         (1500, 0, [(100, 900), (1300, 3000)], [], Place("over", 1400)),
         (1900, 0, [(100, 2000)], [], Place("after", -100, 1)),  # begins before the agent's very end
         (1900, 0, [(100, 2000)], [2010], Place("over", 1800)),  # ... which the caller brought about
+        (2000, 0, [(100, 2000)], [2000], Place("over", 1900)),  # a key stops it at once: it ends as the key comes
+        (2020, 0, [(100, 2000)], [2020], Place("over", 1920)),
+        (2020, 0, [(100, 2000)], [2300], Place("after", 20, 1)),
+        (2500, 0, [(100, 2000)], [2500], Place("after", 500, 1)),  # what was stopped was not yet audible
         (1900, 1500, [(100, 1000)], [], Place("on", 400)),  # nothing said since
         (1900, 1000, [(100, 3000)], [], Place("on", 900, 1)),  # the agent speaks through both
         (2600, 1000, [(100, 1500), (2000, 3000)], [], Place("over", 600)),
