@@ -50,14 +50,16 @@ def place_bubbles(spans: Sequence[Span], side: Side, frame: Frame = WHOLE) -> li
     """
     out: list[Bubble] = []
     free_from = 0.0
+    edge = frame.right_px
+    # One that begins near the edge gets room from the one before it.
+    begins = [min(left, edge - _least(words) - 2 * PAD_X_PX) for left, _, words in spans]
     for index, (left, right, words) in enumerate(spans):
-        edge = frame.right_px
-        limit = edge if index + 1 == len(spans) else min(spans[index + 1][0] - BETWEEN_PX, edge)
+        limit = edge if index + 1 == len(spans) else min(begins[index + 1] - BETWEEN_PX, edge)
         wanted = min(max(right - left, MIN_PX), line_px(words, TEXT_PX) + 2 * PAD_X_PX)
         x = max(min(left, limit - wanted), free_from)
         room, left_out = limit - x, ""
-        least = min(max((line_px([word], TEXT_PX) for word in words), default=0.0), MIN_PX - 2 * PAD_X_PX)
-        if room >= least + 2 * PAD_X_PX:
+        least = _least(words)
+        if room + 2 * ROUNDING_PX >= least + 2 * PAD_X_PX:
             width, widest = (max(min(each, room) - 2 * PAD_X_PX, least) for each in (wanted, wanted * STRETCH))
             lines = _lines(words, width, widest, least)
         elif room >= line_px([DOTS], TEXT_PX) + 2 * PAD_X_PX:
@@ -68,6 +70,11 @@ def place_bubbles(spans: Sequence[Span], side: Side, frame: Frame = WHOLE) -> li
         out.append(Bubble(x, width, lines, side, frame.live, left_out))
         free_from = x + width + BETWEEN_PX
     return out
+
+
+def _least(words: Sequence[Word]) -> float:
+    """Narrower than this, a word would be broken that need not be."""
+    return min(max((line_px([word], TEXT_PX) for word in words), default=0.0), MIN_PX - 2 * PAD_X_PX)
 
 
 def _lines(words: Sequence[Word], width: float, widest: float, least: float) -> list[list[Word]]:

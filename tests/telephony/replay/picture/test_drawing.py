@@ -181,6 +181,15 @@ def test_a_bubble_without_room_says_so_and_tells_all_when_pointed_at() -> None:
     assert [line for bubble in dots for line in bubble.lines] == [[Word("…")]]
 
 
+def test_a_bubble_at_the_edge_gets_room_from_the_one_before_it() -> None:
+    before = [Word(word) for word in "I cannot text you. Is there anything else?".split()]
+    placed = [(RIGHT_PX - 264, RIGHT_PX - 147, before), (RIGHT_PX - 50, RIGHT_PX - 3, [Word("Goodbye.")])]
+    bubbles = place_bubbles(placed, SIDES["agent"])
+    assert [bubble.left_out for bubble in bubbles] == ["", ""]
+    assert bubbles[1].lines == [[Word("Goodbye.")]]
+    assert bubbles[1].x + bubbles[1].width <= RIGHT_PX + 0.1
+
+
 @given(st.lists(st.integers(0, 900), max_size=12))
 def test_flags_never_cover_each_other(at: list[int]) -> None:
     rows = place_flags([(LEFT_PX + x, Flag(0, "tool", "find_order 34 ms")) for x in sorted(at)])
