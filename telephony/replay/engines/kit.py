@@ -123,13 +123,14 @@ def _engine(kind: str, from_record: bool, agent: AgentDefinition, serving: Servi
     return made
 
 
-def _rules(agent: AgentDefinition) -> LlmEngine | None:
-    """The agent's model, if it is one that answers by rules."""
+def _rules(agent: AgentDefinition, recorded: Recorded) -> LlmEngine | None:
+    """The agent's model, if it is one that answers by rules, and did so in the record."""
     try:
         engine: LlmEngine = make_engine("llm", agent.llm, agent)
     except LocalError:  # it is not needed for what the record holds
         return None
-    return engine if isinstance(engine, ByRule) else None
+    answered_then = recorded.engines.get("llm", engine.name) == engine.name
+    return engine if isinstance(engine, ByRule) and answered_then else None
 
 
 def _recorded(kind: str, agent: AgentDefinition, serving: Serving) -> Engine:
@@ -137,6 +138,6 @@ def _recorded(kind: str, agent: AgentDefinition, serving: Serving) -> Engine:
         return RecordedStt(serving, Embedded(kind, agent, serving))
     if kind == "llm":
         recorded = RecordedLlm(serving, Embedded(kind, agent, serving))
-        rules = _rules(agent)
+        rules = _rules(agent, serving.recorded)
         return recorded if rules is None else RuledLlm(rules, recorded, serving)
     return RecordedTts(serving, Embedded(kind, agent, serving, OTHER_VOICES))

@@ -38,6 +38,19 @@ def test_a_changed_flow_is_seen(mode: Mode, tmp_path: Path) -> None:
     assert run.served["llm: rules"] >= 1
 
 
+def test_what_another_model_said_then_is_in_the_record_and_not_in_the_rules(tmp_path: Path) -> None:
+    """A test's call with `model=`, or one from before the agent had a flow."""
+    call = tmp_path / "CA1"
+    shutil.copytree(parcel_call(), call)
+    journal = (call / "journal.jsonl").read_text()
+    assert journal.count('"llm":"flow"') == 1
+    (call / "journal.jsonl").write_text(journal.replace('"llm":"flow"', '"llm":"other"'))
+    agent = desk(tmp_path, What_is_your_order_number="And which number has your order")
+    run = replay(call, Plan(agent=str(agent)), tmp_path / "out")
+    assert (run.failed, run.diverged) == ("", None)
+    assert "llm: rules" not in run.served
+
+
 def test_an_unchanged_flow_answers_when_it_answered_then(tmp_path: Path) -> None:
     run = replay(parcel_call(), Plan(agent=str(desk(tmp_path))), tmp_path / "out")
     assert run.diverged is None
