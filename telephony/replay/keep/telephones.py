@@ -4,6 +4,7 @@ told. Pure."""
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -13,12 +14,50 @@ from telephony.replay.keep.marks import Event
 from telephony.replay.keep.numbers import NO_NUMBER, renumbered, renumbered_parts, telephone
 
 _STARTED = ("caller", "called")
+_WORD = re.compile(r"\S+")
 
 
 def without_telephones(events: list[dict[str, Any]], seed: int) -> list[dict[str, Any]]:
     """`events`, which may be changed, with the stand-ins that follow from `seed`."""
     numbers = _numbers(events, seed)
-    return [_renumbered(event, numbers) for event in _in_parts_renumbered(events, numbers)]
+    asked = [event.get("input") for event in events]
+    fresh = [_renumbered(event, numbers) for event in _in_parts_renumbered(events, numbers)]
+    _move_words(asked, fresh)
+    return fresh
+
+
+def _move_words(asked: Sequence[Any], events: Sequence[dict[str, Any]]) -> None:
+    """Words of another length end elsewhere in their text: in what the voice gave for it, too. `asked`: the texts as
+    they were, by the events' places."""
+    texts: dict[str, tuple[str, str]] = {}
+    for before, event in zip(asked, events, strict=True):
+        now = event.get("input")
+        changed = isinstance(before, str) and isinstance(now, str) and before != now
+        result = event.get("result")
+        if event.get("kind") == "phrase" and changed and isinstance(event.get("pieces"), list):
+            for piece in event["pieces"]:
+                if isinstance(piece, list) and len(piece) == 2:
+                    piece[1] = _moved(piece[1], str(before), str(now))
+        elif event.get("engine") == "tts":
+            texts[str(event.get("id"))] = (str(before), str(now)) if changed else ("", "")
+        elif isinstance(result, dict) and "words" in result and any(texts.get(str(event.get("id")), ())):
+            result["words"] = _moved(result["words"], *texts[str(event.get("id"))])
+
+
+def _moved(words: Any, before: str, now: str) -> Any:
+    """[[samples, the place in `before` where a word ends], …] for `now`; what is no such list stays."""
+    if not isinstance(words, list):
+        return words
+    ends, fresh = ([match.end() for match in _WORD.finditer(text)] for text in (before, now))
+    moved: list[Any] = []
+    for word in words:
+        if not (isinstance(word, list) and len(word) == 2 and isinstance(word[1], int)):
+            moved.append(word)
+        elif len(ends) == len(fresh) and word[1] <= ends[-1]:
+            moved.append([word[0], fresh[bisect_left(ends, word[1])]])
+        else:  # some were drawn together into figures
+            moved.append([word[0], min(len(now), word[1] * len(now) // len(before))])
+    return moved
 
 
 def _numbers(events: Sequence[Event], seed: int) -> dict[str, str]:

@@ -265,6 +265,31 @@ def test_a_number_is_found_across_a_models_pieces_and_across_clauses(pieces: lis
     assert [len(texts), len(clauses)] == [len(pieces)] * 2
 
 
+def test_words_that_became_longer_end_elsewhere() -> None:
+    said = "It is four one five, five five five, two six seven one now."
+    ends = [match.end() for match in re.finditer(r"\S+", said)]
+    pieces = [[80, [[80 * number, end] for number, end in enumerate(ends, start=1)]]]
+
+    def at(kind: str, **fields: Any) -> dict[str, Any]:
+        return {"kind": kind, "media_ms": 1, "call_ms": 1.0, **fields}
+
+    events = [
+        started(),
+        at("engine.request", engine="tts", name="v", id="t", input_hash="bb", input=said),
+        at("engine.result", id="t", final=False, result={"samples": 80, "words": pieces[0][1]}),
+        at("phrase", name="v", input_hash="bb", input=said, pieces=pieces),
+        at("engine.request", engine="tts", name="v", id="u", input_hash="cc", input="Forty one. " + said[6:]),
+        at("engine.result", id="u", final=False, result={"samples": 80, "words": [[80, 5], [160, 999], [240, "x"]]}),
+    ]
+    _, asked, result, phrase, _, odd = surrogates(events, call_id="x")
+    assert len(asked["input"]) != len(said)
+    told = [match.end() for match in re.finditer(r"\S+", asked["input"])]
+    assert [end for _, end in result["result"]["words"]] == told
+    assert [end for _, end in phrase["pieces"][0][1]] == told
+    assert [sample for sample, _ in phrase["pieces"][0][1]] == [80 * number for number in range(1, len(ends) + 1)]
+    assert len(odd["result"]["words"]) == 3
+
+
 def test_a_number_is_found_digit_by_digit_and_as_any_number() -> None:
     result = {"row": list("4155552671"), "each": [4, 1, 5, 5, 5, 5, 2, 6, 7, 1], "float": 14155552671.0, "not": [1, 2]}
     events = [started(), {"kind": "tool.returned", "media_ms": 1, "id": "1", "name": "f", "ok": True, "result": result}]
