@@ -26,7 +26,7 @@ from telephony.web.serve import Service
 from tests.integration.browser import Browser, Heard, microphone, open_browser
 from tests.integration.conftest import StartService
 from tests.integration.settling import idle
-from tests.support.waiting import paced
+from tests.support.waiting import paced, until
 
 CALLERS = Path(__file__).parents[2] / "telephony" / "sandbox" / "callers" / "demo"
 NUMBERS = itertools.count()
@@ -242,6 +242,8 @@ async def test_a_service_that_dies_and_comes_back(start_service: StartService, t
         ):
             await call(browser)
             (ongoing,) = service.host._calls.values()
+            # The browser is in its call a moment before the service has opened its record, and can leave it.
+            await until(lambda ongoing=ongoing: ongoing.session is not None, within_s=5, what="the service's session")
             await ongoing.leave(decision)
             await browser.until("document.querySelector('.note.end') !== null")
             assert words in (await browser.texts(".note.end"))[0]
