@@ -251,3 +251,18 @@ def test_a_record_that_the_disk_does_not_take_is_a_failure(tmp_path: Path) -> No
     assert run.failed.startswith("its record is not complete: "), run.failed
     assert "File too large" in run.failed
     assert len(run.outcome.turns) == 4, "the call itself went on"
+
+
+@pytest.mark.parametrize("mode", ["same", "rehear", "anew"])
+def test_the_first_call_ever_kept_is_run_again_for_ever(mode: Mode, tmp_path: Path) -> None:
+    """A real call as the first Offhook recorded it; its journal is never rewritten. See docs/journal.md, "Since"."""
+    run = replay(Path(__file__).parents[2] / "recordings" / "first_call", Plan(mode=mode), tmp_path)
+    assert run.failed == ""
+    assert [turn.text for turn in run.outcome.turns] == [
+        "hello where is my parcel",
+        "it's four seven one two",
+        "yes please",
+        "that's all thank you goodbye",
+    ]
+    assert [tool.name for tool in run.outcome.tools] == ["find_order", "send_tracking_link", "hang_up"]
+    assert run.outcome.ended_by == "agent: hangup"
