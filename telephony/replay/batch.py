@@ -28,8 +28,9 @@ CALL_LIMIT_S = 120.0
 SLOWEST_BYTES_PER_S = 8000
 """And so much of its source: mu-law as it comes on a line, so real time at the least. A call takes a tenth of it."""
 
-AGAIN_S = 5.0
-"""What is to end within this process, and has not after so long, is told to once more."""
+AGAIN_S = 2.0
+"""What is to end within this process, and has not after so long, is told to once more: an exception that a signal
+raises within a finaliser is lost."""
 
 Progress = Callable[[Run], None]
 
