@@ -100,6 +100,11 @@ class PlayoutLedger:
         return -((self._sent - self._queued) // self._per_ms)
 
     @property
+    def marks_seen(self) -> bool:
+        """Whether the far end has ever returned a mark."""
+        return self._marks_seen
+
+    @property
     def way_ms(self) -> int:
         """What the way to the far end and back takes, as marks have taught: the play head is seen so late."""
         return int(self._lag_ms)

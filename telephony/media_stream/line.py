@@ -178,13 +178,13 @@ class MediaStreamLine:
             self._pump(self.media_ms)
 
     def stop_playing(self) -> Heard:
-        heard = self._ledger.clear(self.media_ms)
+        heard = self._ledger.clear(self._proof_ms())
         self._unmarked_ms = 0
         self._write(encode(Clear(self._stream_sid)))
         return heard
 
     def heard(self) -> Heard:
-        return self._ledger.heard(self.media_ms)
+        return self._ledger.heard(self._proof_ms())
 
     async def leave(self, decision: Decision) -> None:
         self._on_leave(decision)
@@ -229,8 +229,9 @@ class MediaStreamLine:
         if type(message) is Media:
             self._on_media(message)
         elif type(message) is Mark:
-            self._ledger.returned(message.name, self._mark_ms())
-            self._move(self.media_ms)
+            mark_ms = self._mark_ms()
+            self._ledger.returned(message.name, mark_ms)
+            self._move(self.media_ms, mark_ms)
         elif type(message) is Dtmf:
             self._keys += 1
             if self._keys > MAX_KEYS_AT_ONCE + MAX_KEYS_PER_S * (self._last_message_s - self._began_s):
@@ -266,12 +267,22 @@ class MediaStreamLine:
         if self._sink is not None:
             self._sink.on_audio(pcm, start // self._per_ms)
         self._frames += 1
-        self._move(self.media_ms)
+        self._move(self.media_ms, self._audio_end_ms)
         if self._frames % SETTLE_EVERY_FRAMES == 0:
             self._hand_over_heard()
 
-    def _move(self, media_ms: int) -> None:
-        for event in self._ledger.advance(media_ms):
+    def _proof_ms(self) -> int:
+        """The media time up to which the far end can be known to have played: now; but from a far end that returns
+        marks, and of which nothing at all has come for STALL_MS, when the last of it came. A line may have died then.
+        """
+        silent_ms = int((self._now_s() - self._last_message_s) * 1000)
+        if silent_ms <= STALL_MS or not self._ledger.marks_seen:
+            return self.media_ms
+        return self.media_ms - silent_ms
+
+    def _move(self, media_ms: int, proof_ms: int) -> None:
+        """`proof_ms`: the far end's own time, as what came last tells it; what it owes is owed by that."""
+        for event in self._ledger.advance(proof_ms):
             self._events.put_nowait(event)
         self._pump(media_ms)
 
@@ -292,7 +303,7 @@ class MediaStreamLine:
 
     def _hand_over_heard(self, *, all_of_it: bool = False) -> None:
         if self._sink is not None:
-            for media_ms, pcm in self._ledger.settle(self.media_ms, all_of_it=all_of_it):
+            for media_ms, pcm in self._ledger.settle(self._proof_ms(), all_of_it=all_of_it):
                 self._sink.on_heard_audio(pcm, media_ms)
 
     # --- edges ------------------------------------------------------------------------------------------------------
@@ -325,7 +336,7 @@ class MediaStreamLine:
                 self._on_fault(RemoteError(f"media stream: silent, for {DEAD_S:g} s"))
                 self._end("silent")
             elif self.media_ms > self._audio_end_ms:
-                self._move(self.media_ms)
+                self._move(self.media_ms, self._proof_ms())
 
     def _end(self, reason: str) -> None:
         if self._gone is None:

@@ -22,6 +22,7 @@ from agent.line import (
     LineEvent,
     MarksLost,
     PlayoutDone,
+    PlayoutStarted,
     TextSpan,
     Transfer,
     WordEnd,
@@ -275,6 +276,49 @@ def test_after_a_stall_of_the_network_the_ledger_is_right_again_at_once(stall_ms
                 assert abs(line.heard().position_ms - truth) <= 65, "one frame, and the way"
             await asyncio.sleep(3)
             assert phone.heard_ms == 4000
+
+    run_virtual(case())
+
+
+def test_of_a_line_that_dies_nothing_counts_as_heard_that_nobody_can_prove() -> None:
+    """Neither audio nor marks come any more: by the clock alone, the rest would soon count as heard."""
+
+    async def case() -> None:
+        phone = Phone(0.02)
+        async with serving(phone) as line:
+            events, reading = collect(line)
+            line.play(*speech(3000))
+            await asyncio.sleep(1)
+            phone.talks = phone.echoes_marks = False
+            truth = phone.heard_ms
+            for _ in range(12):
+                await asyncio.sleep(0.3)
+                heard = line.heard()
+                assert truth - 100 <= heard.position_ms <= truth + 300, "what the far end may still have played"
+                assert heard.basis == "mark"
+            await asyncio.sleep(DEAD_S)
+            assert line.heard().position_ms <= truth + 300
+        await reading
+        assert [type(event) for event in events] == [PlayoutStarted, HungUp], "neither done, nor marks lost"
+
+    run_virtual(case())
+
+
+def test_after_seconds_of_nothing_from_the_far_end_its_marks_still_prove_what_it_played() -> None:
+    async def case() -> None:
+        phone = Phone(0.02)
+        async with serving(phone) as line:
+            events, reading = collect(line)
+            line.play(*speech(2000))
+            await asyncio.sleep(1)
+            phone.socket._last_s = asyncio.get_running_loop().time() + 3  # all that comes, comes then
+            await asyncio.sleep(2.5)
+            assert not [event for event in events if isinstance(event, PlayoutDone | MarksLost)]
+            await asyncio.sleep(1)
+            assert line.heard().position_ms == phone.heard_ms == 2000
+            assert not [event for event in events if isinstance(event, MarksLost)]
+            assert len([event for event in events if isinstance(event, PlayoutDone)]) == 1
+        await reading
 
     run_virtual(case())
 
