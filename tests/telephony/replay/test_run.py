@@ -256,7 +256,7 @@ def test_a_record_that_the_disk_does_not_take_is_a_failure(tmp_path: Path) -> No
 @pytest.mark.parametrize("mode", ["same", "rehear", "anew"])
 def test_the_first_call_ever_kept_is_run_again_for_ever(mode: Mode, tmp_path: Path) -> None:
     """A real call as the first Offhook recorded it; its journal is never rewritten. See docs/journal.md, "Since"."""
-    run = replay(Path(__file__).parents[2] / "recordings" / "first_call", Plan(mode=mode), tmp_path)
+    run = replay(Path(__file__).parent / "first_call", Plan(mode=mode), tmp_path)
     assert run.failed == ""
     assert [turn.text for turn in run.outcome.turns] == [
         "hello where is my parcel",
