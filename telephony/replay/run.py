@@ -216,11 +216,11 @@ def _unplayed(recorded: Recorded, held: HeldCall, plan: Plan) -> tuple[str, ...]
 
 
 def _wound_up(recorded: Recorded, plan: Plan) -> tuple[str, ...]:
-    """What the service does follows nobody, but a reactive caller's words follow the agent's."""
+    """The service's end stays where it was, but a reactive caller's words move with the agent's."""
     if plan.caller == "open" or recorded.wound_up is None:
         return ()
     at_ms, reason = recorded.wound_up
-    return (f"the service ended the call at {at_ms / 1000:.1f} s ({reason}): that moves with nobody",)
+    return (f"the service ended the call at {at_ms / 1000:.1f} s ({reason}), then and now, whatever had been said",)
 
 
 def _near_a_stall(recorded: Recorded, diverged: Divergence | None) -> tuple[str, ...]:
