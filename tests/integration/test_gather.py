@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Awaitable, Callable
@@ -185,6 +186,8 @@ async def test_what_a_sensitive_slot_asks_for_is_in_no_file(gather: Any, tmp_pat
     assert sum("four, one, one, one, two" in text for text in said(report)) >= 2  # it was understood
     written = "".join(path.read_text() for path in service.host.calls_dir.rglob("*.json*"))
     assert MARK in written
+    # Drawn by lot in every run: one in thirty draws would hold four like digits of nobody's card.
+    written = re.sub(r'[0-9a-f]{32}|"seed": ?[0-9]+', "", written)
     for part in ("4111", "2222", "3333", "4444", "four, one", "one, one", "three, three"):
         assert part not in written
 
