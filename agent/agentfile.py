@@ -24,8 +24,13 @@ RETAIN_DAYS = (0, 3650)
 #: What each duration may be, in milliseconds; beyond these a conversation stops being one.
 _TURN_RANGES: Mapping[str, tuple[int, int]] = {
     "trailing_ms": (100, 5000),
+    "min_trailing_ms": (100, 5000),
+    "max_trailing_ms": (100, 10_000),
+    "hold_ms": (500, 30_000),
     "min_speech_ms": (0, 1000),
     "barge_in_ms": (32, 5000),
+    "protect_ms": (0, 60_000),
+    "key_pause_ms": (300, 10_000),
     "no_input_ms": (1000, 120_000),
     "max_no_input": (0, 10),
     "max_turn_ms": (1000, 300_000),

@@ -27,11 +27,21 @@ class TurnSettings:
     """When a turn ends, and what interrupts the agent. Durations in milliseconds."""
 
     trailing_ms: int = 550
-    """Silence after speech that ends the caller's turn."""
+    """Silence after speech that ends the caller's turn, where the words do not tell whether it is over."""
+    min_trailing_ms: int = 250
+    """Where the words are complete, so much silence is enough; nobody's pauses make it less."""
+    max_trailing_ms: int = 1800
+    """Where the words are not complete, or this caller pauses for long: no more silence than this is waited for."""
+    hold_ms: int = 5000
+    """Where what was asked for has come in part (two digits of four): so long a silence is waited for the rest."""
     min_speech_ms: int = 96
     """Speech shorter than this opens no turn: clicks, breath."""
     barge_in_ms: int = 160
     """Speech this long, over the agent, stops the agent."""
+    protect_ms: int = 0
+    """Nobody interrupts the first so many milliseconds of what the agent says."""
+    key_pause_ms: int = 1500
+    """Keys pressed one after the other are one entry, until so long a pause."""
     no_input_ms: int = 7000
     """The caller has heard us out and says nothing: ask whether they are still there."""
     max_no_input: int = 2

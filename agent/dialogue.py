@@ -17,10 +17,11 @@ from agent.engines.deadlines import bounded
 from agent.engines.requests import EngineRequest
 from agent.errors import EngineError
 from agent.history import History
+from agent.language.yesno import is_yes
 from agent.line import Decision, decision_fields
-from agent.llm.base import Asks, LlmEngine, LlmRequest, TextDelta, ToolCall
+from agent.llm.base import LlmEngine, LlmRequest, TextDelta, ToolCall
 from agent.record import input_hash
-from agent.speech.yesno import is_yes
+from agent.slots.base import Asks
 from agent.tools.base import ToolContext, ToolOutcome
 from agent.tools.registry import ToolRegistry
 

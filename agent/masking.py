@@ -1,6 +1,6 @@
 """Masking: numbers in a text, in whatever spelling, replaced by a mark. Pure.
 
-"4711", "4 7 1 1", "four, seven, one, one", "forty-seven eleven" and "double" are what agent/speech/numbers.py knows
+"4711", "4 7 1 1", "four, seven, one, one", "forty-seven eleven" and "double" are what agent/language/numbers.py knows
 as numbers; each digit group or number word becomes one mark, so that a journal still shows how much was said.
 """
 
@@ -10,8 +10,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from agent.speech.numbers import NUMBER_WORDS, SOUND_ALIKES, digit_runs
-from agent.speech.words import FILLERS
+from agent.language.numbers import NUMBER_WORDS, SOUND_ALIKES, digit_runs
+from agent.language.words import FILLERS
 
 MARK = "•"
 #: A shorter number is not remembered: masking every "twelve" of a call hides nothing, and spoils its record.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from agent.context import CallContext
+from agent.slots.base import Asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +56,6 @@ class TextDelta:
     """A few more characters of what is to be said."""
 
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Asks:
-    """What the reply that follows asks the caller for: a slot's name and kind; all empty if for nothing.
-
-    It comes before the reply's first text. While what is asked for is `sensitive`, nothing of it may be written
-    (agent/privacy.py). A `kind` of "digits" is a number; of anything else every word is confidential. `length`: of so
-    many digits; 0 if that is not known.
-    """
-
-    slot: str = ""
-    kind: str = ""
-    sensitive: bool = False
-    length: int = 0
 
 
 LlmEvent = TextDelta | ToolCall | Asks

@@ -13,12 +13,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from agent.llm.base import Asks, Message
+from agent.language.numbers import digit_runs, spoken_digits
+from agent.language.words import words
+from agent.llm.base import Message
 from agent.llm.flow_words import Understood, understand
 from agent.llm.flowfile import OTHERWISE, Flow, Intent, Reply, Slot, arguments_for
 from agent.masking import MARK
-from agent.speech.numbers import digit_runs, spoken_digits
-from agent.speech.words import words
+from agent.slots.base import Asks
 
 #: How much of a question must have been heard for its answer to count. People answer before the last word; but what is
 #: asked before a step that cannot be undone must have been heard nearly whole. A slot's value speaks for itself.

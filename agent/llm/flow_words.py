@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from agent.language.numbers import DigitRun, digit_runs
+from agent.language.words import words
+from agent.language.yesno import is_no, is_yes
 from agent.llm.flowfile import Flow, Pattern, Slot
-from agent.speech.numbers import DigitRun, digit_runs
-from agent.speech.words import words
-from agent.speech.yesno import is_no, is_yes
 
 #: Between two words of a phrase so many others may stand: "cancel [the whole] order".
 MAX_GAP = 2

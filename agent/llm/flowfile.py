@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from agent.errors import AgentError
-from agent.speech.words import words
+from agent.language.words import words
 from agent.tomlfile import Mistakes, Table, did_you_mean, read_table
 from agent.tools.base import Tool
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.language.numbers import digit_runs, spoken_digits
+from agent.language.words import words
 from agent.masking import MAX_VALUES, KnownNumbers, numbers_in, numbers_masked
-from agent.speech.numbers import digit_runs, spoken_digits
-from agent.speech.words import words
 
 _PAIRS = {"47": "forty-seven", "11": "eleven", "20": "twenty", "99": "ninety nine", "13": "thirteen"}
 

@@ -11,8 +11,9 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from agent.context import CallContext
-from agent.llm.base import Asks, LlmEngine, LlmEvent, LlmRequest, TextDelta, ToolCall
+from agent.llm.base import LlmEngine, LlmEvent, LlmRequest, TextDelta, ToolCall
 from agent.masking import MARK
+from agent.slots.base import Asks
 from agent.virtual_time import VirtualContext
 from telephony.replay.engines.recorded_llm import RecordedLlm
 from telephony.replay.engines.serving import Serving

@@ -9,8 +9,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agent.language.numbers import digit_runs
 from agent.masking import MARK
-from agent.speech.numbers import digit_runs
 
 _TOKEN = re.compile(rf"[^\W_]+|{MARK}")
 

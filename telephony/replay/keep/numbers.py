@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 
-from agent.speech.numbers import NUMBER_WORDS, digit_runs, spoken_digits
+from agent.language.numbers import NUMBER_WORDS, digit_runs, spoken_digits
 
 #: Card numbers that payment services publish for tests (Stripe's and PayPal's documentation), by length. All pass the
 #: Luhn check, none is anybody's.

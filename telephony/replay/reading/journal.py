@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.continuation import DAMAGE
-from agent.llm.base import Asks, TextDelta, ToolCall
+from agent.llm.base import TextDelta, ToolCall
+from agent.slots.base import Asks
 from telephony.replay.reading.asked import Hearing, Thought
 from telephony.replay.reading.fields import Event, call_ms, mapping, media_ms, number, shallow, text, whole
 from telephony.replay.reading.speeches import Speaking

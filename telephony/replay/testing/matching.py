@@ -7,8 +7,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from agent.speech.numbers import digit_runs
-from agent.speech.words import MAX_CHARS, words
+from agent.language.numbers import digit_runs
+from agent.language.words import MAX_CHARS, words
 
 #: Less alike than this is no "did you mean".
 ALIKE = 0.4
@@ -67,12 +67,12 @@ def _likeness(wanted: Sequence[str], there: Sequence[str]) -> float:
 
 
 def _plain(text: str) -> bool:
-    """Whether agent.speech.words reads all of it."""
+    """Whether agent.language.words reads all of it."""
     return all(char.isascii() or not char.isalpha() for char in unicodedata.normalize("NFKC", text))
 
 
 def _pieces(text: str) -> Iterable[str]:
-    """`text` in pieces that agent.speech.words reads whole, broken at spaces."""
+    """`text` in pieces that agent.language.words reads whole, broken at spaces."""
     piece: list[str] = []
     chars = 0
     for word in text.split():

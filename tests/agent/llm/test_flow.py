@@ -15,10 +15,10 @@ import pytest
 from agent.agents import load_agent
 from agent.context import LiveContext
 from agent.errors import AgentError
+from agent.language.yesno import is_yes
 from agent.llm.base import LlmRequest, Message, TextDelta, ToolCall
 from agent.llm.flow import FlowEngine
 from agent.llm.flowfile import read_flow
-from agent.speech.yesno import is_yes
 from agent.tools.base import ToolContext
 from agent.tools.registry import ToolRegistry
 

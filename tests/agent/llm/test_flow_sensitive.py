@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from agent.agents import load_agent
-from agent.llm.base import Asks, LlmRequest, Message, ToolCall
+from agent.llm.base import LlmRequest, Message, ToolCall
 from agent.llm.flow import FlowEngine
 from agent.llm.flow_state import fold
 from agent.masking import MARK
+from agent.slots.base import Asks
 from tests.agent.support import make_context
 
 DESK = load_agent("card-desk", [Path(__file__).parents[1] / "agents"])

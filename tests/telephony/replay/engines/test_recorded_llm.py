@@ -10,7 +10,8 @@ import pytest
 from agent.definition import EngineChoice
 from agent.dialogue import request_fields
 from agent.errors import EngineError
-from agent.llm.base import Asks, LlmEvent, LlmRequest, Message, TextDelta, ToolCall
+from agent.llm.base import LlmEvent, LlmRequest, Message, TextDelta, ToolCall
+from agent.slots.base import Asks
 from telephony.replay.engines.recorded_llm import RecordedLlm
 from telephony.replay.engines.serving import Serving
 from telephony.replay.plan import Plan

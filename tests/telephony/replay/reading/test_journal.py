@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.line import WordEnd
-from agent.llm.base import Asks, TextDelta, ToolCall
+from agent.llm.base import TextDelta, ToolCall
+from agent.slots.base import Asks
 from telephony.replay.reading.journal import Told, fold
 from telephony.replay.recorded import RecordedPiece, RecordedTool
 

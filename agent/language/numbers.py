@@ -43,7 +43,7 @@ def spoken_digits(digits: str) -> str:
 
 
 def digit_runs(said: Sequence[str]) -> list[DigitRun]:
-    """The numbers within normalised words (agent.speech.words), each as its digits, in order."""
+    """The numbers within normalised words (agent.language.words), each as its digits, in order."""
     said = _heard_as_digits(said)
     runs: list[DigitRun] = []
     at = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.speech.words import words
+from agent.language.words import words
 
 #: Yes on its own, whatever politely follows.
 _STRONG = (

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.speech.numbers import digit_runs, spoken_digits
-from agent.speech.words import words
-from agent.speech.yesno import is_no, is_yes
+from agent.language.numbers import digit_runs, spoken_digits
+from agent.language.words import words
+from agent.language.yesno import is_no, is_yes
 
 DIGITS = "zero one two three four five six seven eight nine".split()
 TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()

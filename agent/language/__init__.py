@@ -1,0 +1,1 @@
+"""English as it is spoken: words, numbers, yes and no. Pure; what several rooms must read alike."""
