@@ -21,6 +21,8 @@ class Floor(Enum):
     WEIGHING = auto()
     #: The agent owes an answer, or is giving it.
     AGENT = auto()
+    #: The agent has fallen silent for a caller who speaks over it; whether that was meant is not known yet.
+    YIELDED = auto()
     #: The agent leaves the line as soon as its last words have been heard. Nothing takes the floor any more.
     LEAVING = auto()
 
@@ -36,8 +38,12 @@ class Move(Enum):
     REJECTED = auto()
     #: The agent speaks of its own accord: greeting, prompting.
     AGENT_BEGAN = auto()
-    #: The caller speaks over the agent long enough to be meant.
+    #: The caller speaks over the agent: it falls silent, and keeps what was not heard.
+    YIELD = auto()
+    #: It was meant: the floor is the caller's, and what was not heard is given up.
     BARGED_IN = auto()
+    #: It was nothing (a noise, "mhm", an echo): the agent takes up where it stopped.
+    TAKEN_UP = auto()
     #: All the agent had to say has been heard.
     HEARD = auto()
     LEAVE = auto()
@@ -65,11 +71,19 @@ TABLE: dict[Floor, dict[Move, Floor]] = {
     },
     Floor.AGENT: {
         Move.CALLER_BEGAN: Floor.AGENT,  # not yet: only BARGED_IN takes the floor from the agent
-        Move.TURN_ENDED: Floor.AGENT,  # too short to be meant
-        Move.BARGED_IN: Floor.CALLER,
+        Move.TURN_ENDED: Floor.AGENT,  # nothing that stopped it
+        Move.YIELD: Floor.YIELDED,
+        Move.BARGED_IN: Floor.CALLER,  # at once, by a key
         Move.COMMITTED: Floor.AGENT,
         Move.AGENT_BEGAN: Floor.AGENT,
         Move.HEARD: Floor.OPEN,
+        Move.LEAVE: Floor.LEAVING,
+    },
+    Floor.YIELDED: {
+        Move.TURN_ENDED: Floor.YIELDED,  # its text decides
+        Move.BARGED_IN: Floor.CALLER,
+        Move.TAKEN_UP: Floor.AGENT,
+        Move.AGENT_BEGAN: Floor.YIELDED,  # what it says now is kept with the rest
         Move.LEAVE: Floor.LEAVING,
     },
     Floor.LEAVING: dict.fromkeys(Move, Floor.LEAVING),
