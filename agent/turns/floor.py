@@ -81,6 +81,7 @@ TABLE: dict[Floor, dict[Move, Floor]] = {
     },
     Floor.YIELDED: {
         Move.TURN_ENDED: Floor.YIELDED,  # its text decides
+        Move.COMMITTED: Floor.AGENT,
         Move.BARGED_IN: Floor.CALLER,
         Move.TAKEN_UP: Floor.AGENT,
         Move.AGENT_BEGAN: Floor.YIELDED,  # what it says now is kept with the rest

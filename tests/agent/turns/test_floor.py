@@ -21,7 +21,7 @@ EXPECTED = {
         "caller_began:AGENT turn_ended:AGENT yield:YIELDED barged_in:CALLER committed:AGENT agent_began:AGENT heard:OPEN "
         "leave:LEAVING"
     ),
-    Floor.YIELDED: "turn_ended:YIELDED barged_in:CALLER taken_up:AGENT agent_began:YIELDED leave:LEAVING",
+    Floor.YIELDED: "turn_ended:YIELDED committed:AGENT barged_in:CALLER taken_up:AGENT agent_began:YIELDED leave:LEAVING",
     Floor.LEAVING: " ".join(f"{move.name.lower()}:LEAVING" for move in Move),
 }
 CASES = [(floor, move) for floor in Floor for move in Move]
@@ -70,7 +70,9 @@ def test_a_committed_turn_keeps_the_floor_until_it_is_heard_broken_off_or_left(m
         if move is Move.COMMITTED and before is not Floor.LEAVING:
             assert after is Floor.AGENT
         if before is Floor.AGENT and after is not Floor.AGENT:
-            assert move in (Move.HEARD, Move.BARGED_IN, Move.LEAVE)
+            assert move in (Move.HEARD, Move.YIELD, Move.BARGED_IN, Move.LEAVE)
+        if before is Floor.YIELDED and after is Floor.CALLER:
+            assert move is Move.BARGED_IN
         if before is Floor.LEAVING or move is Move.LEAVE:
             assert after is Floor.LEAVING
 
