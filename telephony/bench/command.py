@@ -143,7 +143,7 @@ def hostile(
 
 
 @bench_app.command()
-def turns(
+def understanding(
     file: Annotated[Path, typer.Argument(help="A list of recorded turns: tests/recordings/turns.toml")],
     agent: Annotated[str, typer.Option(help="The agent to say them to: a name or a folder.")] = "parcel-desk",
     at_once: Annotated[int, typer.Option(min=1, help="So many calls at a time.")] = 3,

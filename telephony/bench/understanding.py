@@ -1,4 +1,4 @@
-"""`offhook bench turns`: how many caller turns, fixed in advance, an agent understands over real calls."""
+"""`offhook bench understanding`: how many caller turns, fixed in advance, an agent understands over real calls."""
 
 from __future__ import annotations
 

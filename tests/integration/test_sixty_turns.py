@@ -19,7 +19,7 @@ from telephony.sandbox.clip import load_clip
 from telephony.sandbox.talker import line_noise
 
 TURNS = Path(__file__).parents[1] / "recordings" / "turns.toml"
-#: `offhook bench turns` finds 57 over real calls; here the noise falls otherwise, and a turn more or less with it.
+#: `offhook bench understanding` finds 57 over real calls; here the noise falls otherwise, and a turn more or less with it.
 AT_LEAST = 55
 
 
