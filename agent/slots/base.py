@@ -27,6 +27,10 @@ class Asks:
     longest: int = 0
 
 
+#: Nothing in particular.
+NOTHING_ASKED = Asks()
+
+
 class Progress(Enum):
     """How far what was said has come, given what was asked."""
 

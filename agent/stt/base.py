@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.context import CallContext
+from agent.slots.base import NOTHING_ASKED, Asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,8 @@ class SttUtterance(Protocol):
 class SttCall(Protocol):
     """One call's ear. Its state starts from the same prior in every call."""
 
-    def begin(self, on_partial: Callable[[Partial], None], hint: str = "") -> SttUtterance:
-        """Start an utterance; `on_partial` runs on the event loop. `hint` names what was asked for, or is ""."""
+    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> SttUtterance:
+        """Start an utterance; `on_partial` runs on the event loop. `hint`: what the caller was asked for."""
 
     async def close(self) -> None:
         """The call is over."""

@@ -15,6 +15,7 @@ from agent.definition import AgentDefinition
 from agent.engines.options import OPTIONS, read_options
 from agent.engines.pool import Pool
 from agent.errors import AgentError, LocalError, MissingExtra
+from agent.slots.base import NOTHING_ASKED, Asks
 from agent.stt.bandwidth import is_wideband
 from agent.stt.base import Partial, SttUtterance, Transcript
 from agent.stt.stability import StablePrefix
@@ -133,7 +134,7 @@ class PocketSphinxCall:
         """None: to be chosen by what is heard first."""
         self._open: set[PocketSphinxUtterance] = set()
 
-    def begin(self, on_partial: Callable[[Partial], None], hint: str = "") -> SttUtterance:
+    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> SttUtterance:
         """Start an utterance: a decoder is borrowed for it alone."""
         utterance = PocketSphinxUtterance(self, on_partial, self._open.discard)
         self._open.add(utterance)

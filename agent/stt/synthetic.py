@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 from agent.context import CallContext
 from agent.definition import AgentDefinition
 from agent.engines.options import OPTIONS, read_options
+from agent.slots.base import NOTHING_ASKED, Asks
 from agent.stt.base import Partial, SttUtterance, Transcript
 
 
@@ -57,7 +58,7 @@ class SyntheticCall:
         self._bytes_per_word = 2 * rate_hz * options.word_ms // 1000
         self._turn = 0
 
-    def begin(self, on_partial: Callable[[Partial], None], hint: str = "") -> SttUtterance:
+    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> SttUtterance:
         """Start hearing the next text of the script."""
         script = self._options.script
         return SyntheticUtterance(

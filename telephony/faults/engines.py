@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 from agent.context import CallContext
 from agent.errors import EngineError, LocalError, RemoteError
 from agent.llm.base import Hinting, LlmEngine, LlmEvent, LlmRequest, TextDelta
+from agent.slots.base import NOTHING_ASKED, Asks
 from agent.stt.base import Partial, SttCall, SttEngine, SttUtterance, Transcript
 from agent.tomlfile import did_you_mean
 from agent.tools.base import Tool, ToolContext
@@ -70,7 +71,7 @@ class FaultySttCall:
         self._faults = faults
         self._begun = 0
 
-    def begin(self, on_partial: Callable[[Partial], None], hint: str = "") -> SttUtterance:
+    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> SttUtterance:
         self._begun += 1
         fault = _fault(self._faults, self._begun)
         if fault is None:

@@ -9,6 +9,7 @@ from agent.context import CallContext
 from agent.errors import EngineError
 from agent.line import AudioSink, Decision, Heard, HungUp, LineEvent, LineInfo, TextSpan, WordEnd
 from agent.llm.base import LlmEvent, LlmRequest, TextDelta, ToolCall
+from agent.slots.base import NOTHING_ASKED, Asks
 from agent.stt.base import Partial, Transcript
 from agent.tts.base import SpeechChunk
 from tests.support.virtual_loop import passes
@@ -109,7 +110,7 @@ class ScriptedStt:
     def call(self, ctx: CallContext, line_hz: int = 8000) -> ScriptedStt:
         return self
 
-    def begin(self, on_partial: Callable[[Partial], None], hint: str = "") -> ScriptedUtterance:
+    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> ScriptedUtterance:
         step = self.script[min(self.begun, len(self.script) - 1)]
         self.begun += 1
         self.open += 1

@@ -9,6 +9,7 @@ import pytest
 
 from agent.context import LiveContext
 from agent.ear import PREROLL_MS, TAIL_MS, Ear
+from agent.slots.base import NOTHING_ASKED, Asks
 from agent.stt.base import Partial, SttUtterance, Transcript
 from agent.turns.gate import GateEvent, SpeechBegan, SpeechGate
 
@@ -43,7 +44,7 @@ class Recogniser:
     def __init__(self) -> None:
         self.utterances: list[Utterance] = []
 
-    def begin(self, on_partial: Callable[[Partial], None], hint: str = "") -> SttUtterance:
+    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> SttUtterance:
         self.utterances.append(Utterance())
         return self.utterances[-1]
 

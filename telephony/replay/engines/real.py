@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from agent.context import CallContext
 from agent.llm.base import LlmEngine, LlmEvent, LlmRequest
+from agent.slots.base import NOTHING_ASKED, Asks
 from agent.stt.base import Partial, SttCall, SttEngine, SttUtterance, Transcript
 from agent.tts.base import SpeechChunk, TtsEngine
 from agent.virtual_time import charged
@@ -48,7 +49,7 @@ class _RealSttCall:
         self._serving = serving
         self._wait = wait
 
-    def begin(self, on_partial: Callable[[Partial], None], hint: str = "") -> SttUtterance:
+    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> SttUtterance:
         return _RealUtterance(self._call.begin(on_partial, hint), self._serving, self._wait)
 
     async def close(self) -> None:

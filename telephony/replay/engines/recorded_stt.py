@@ -11,6 +11,7 @@ from agent.audio.resample import StreamResampler
 from agent.context import CallContext
 from agent.ear import PREROLL_MS
 from agent.errors import EngineError
+from agent.slots.base import NOTHING_ASKED, Asks
 from agent.stt.base import Partial, Transcript
 from telephony.replay.engines.embedded import Embedded
 from telephony.replay.engines.facts import decided_turns
@@ -68,7 +69,7 @@ class RecordedSttCall:
             if utterance.input_hash:
                 self.by_hash.setdefault(utterance.input_hash, []).append(index)
 
-    def begin(self, on_partial: Callable[[Partial], None], hint: str = "") -> RecordedSttUtterance:
+    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> RecordedSttUtterance:
         """Start hearing what the recording has here."""
         return RecordedSttUtterance(self, on_partial)
 

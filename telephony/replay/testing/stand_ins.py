@@ -13,6 +13,7 @@ from agent.context import CallContext
 from agent.definition import AgentDefinition
 from agent.errors import EngineError, LocalError
 from agent.llm.base import LlmEvent, LlmRequest, TextDelta, ToolCall
+from agent.slots.base import NOTHING_ASKED, Asks
 from agent.stt.base import Partial, Transcript
 from agent.tomlfile import did_you_mean
 from agent.tools.base import Tool, ToolFunction
@@ -55,7 +56,7 @@ class AsSaidStt:
         """There is one call only."""
         return self
 
-    def begin(self, on_partial: Callable[[Partial], None], hint: str = "") -> _AsSaid:
+    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> _AsSaid:
         """Listen."""
         return _AsSaid(self._take)
 

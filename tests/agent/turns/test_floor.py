@@ -18,10 +18,12 @@ EXPECTED = {
     Floor.CALLER: "turn_ended:WEIGHING committed:AGENT heard:CALLER leave:LEAVING",
     Floor.WEIGHING: "committed:AGENT rejected:OPEN heard:WEIGHING leave:LEAVING",
     Floor.AGENT: (
-        "caller_began:AGENT turn_ended:AGENT yield:YIELDED barged_in:CALLER committed:AGENT agent_began:AGENT heard:OPEN "
-        "leave:LEAVING"
+        "caller_began:AGENT turn_ended:AGENT yield:YIELDED barged_in:CALLER committed:AGENT agent_began:AGENT "
+        "heard:OPEN leave:LEAVING"
     ),
-    Floor.YIELDED: "turn_ended:YIELDED committed:AGENT barged_in:CALLER taken_up:AGENT agent_began:YIELDED leave:LEAVING",
+    Floor.YIELDED: (
+        "turn_ended:YIELDED committed:AGENT barged_in:CALLER taken_up:AGENT agent_began:YIELDED leave:LEAVING"
+    ),
     Floor.LEAVING: " ".join(f"{move.name.lower()}:LEAVING" for move in Move),
 }
 CASES = [(floor, move) for floor in Floor for move in Move]

@@ -10,6 +10,7 @@ from agent.context import CallContext
 from agent.definition import AgentDefinition
 from agent.line import WordEnd
 from agent.llm.base import LlmEvent, LlmRequest, TextDelta
+from agent.slots.base import NOTHING_ASKED, Asks
 from agent.stt.base import Partial, Transcript
 from agent.tts.base import SpeechChunk
 
@@ -64,7 +65,7 @@ class FarStt(_Far):
     def call(self, ctx: CallContext, line_hz: int = 8000) -> FarStt:
         return self
 
-    def begin(self, on_partial: Callable[[Partial], None], hint: str = "") -> FarUtterance:
+    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> FarUtterance:
         return FarUtterance(self)
 
 
