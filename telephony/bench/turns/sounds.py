@@ -1,0 +1,191 @@
+"""Pieces of speech cut, measured and joined so that the times of all words stay true. Samples are PCM16 at 8000 Hz."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.audio.levels import PIECE_MS, levels_dbfs
+from telephony.bench.turns.items import RATE_HZ, Item, Word
+
+Samples = NDArray[np.int16]
+Spans = tuple[tuple[int, int], ...]
+
+PER_MS = RATE_HZ // 1000
+FLOOR_DBFS = -50.0
+"""A piece of 10 ms below this is not audible on a phone …"""
+BELOW_LOUDEST_DB = 35.0
+"""… nor one this far below the loudest: the room …"""
+ABOVE_ROOM_DB = 6.0
+"""… nor one that is no louder than the room, which is taken to be the 10th percentile of the pieces …"""
+ROOM_BELOW_LOUDEST_DB = 20.0
+"""… but never more than so close to the loudest: a clip that is cut close holds no room."""
+CLOSURE_MS = 100
+"""A shorter gap is part of a word: the closure of a "t" or "p"."""
+CLICK_MS = 30
+"""A shorter sound on its own is no speech."""
+FADE_MS = 4
+"""At each cut; without it a step clicks, and a click is audible where nobody spoke."""
+GRAIN_MS = 40
+LEAD_MS = TAIL_MS = 300
+"""Of the room, before and after each turn."""
+
+
+def samples_of(pcm: bytes) -> Samples:
+    return np.frombuffer(pcm, "<i2").astype(np.int16)
+
+
+def audible(pcm: bytes) -> Spans:
+    """Where something is to be heard: (start, end) in ms, to 10 ms."""
+    levels = levels_dbfs(pcm, RATE_HZ)
+    if not len(levels):
+        return ()
+    loudest = float(levels.max())
+    room = min(float(np.percentile(levels, 10)), loudest - ROOM_BELOW_LOUDEST_DB)
+    loud = levels > max(FLOOR_DBFS, loudest - BELOW_LOUDEST_DB, room + ABOVE_ROOM_DB)
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], loud, [False])))) * PIECE_MS
+    end_ms = len(pcm) // (2 * PER_MS)
+    spans: list[tuple[int, int]] = []
+    for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        if spans and start - spans[-1][1] < CLOSURE_MS:
+            spans[-1] = (spans[-1][0], min(end, end_ms))
+        else:
+            spans.append((start, min(end, end_ms)))
+    return tuple(span for span in spans if span[1] - span[0] >= CLICK_MS)
+
+
+def active_dbfs(pcm: bytes, speech: Spans) -> float:
+    """The level of the speech itself, its pauses left out. -120 where there is none."""
+    samples = samples_of(pcm).astype(np.float64) / 32768
+    parts = [samples[start * PER_MS : end * PER_MS] for start, end in speech]
+    spoken = np.concatenate(parts) if parts else np.zeros(0)
+    return float(10 * np.log10(np.mean(spoken**2) + 1e-12)) if len(spoken) else -120.0
+
+
+def faded(samples: Samples) -> Samples:
+    """The same with its edges rounded off."""
+    count = min(FADE_MS * PER_MS, len(samples) // 2)
+    out = samples.astype(np.float32)
+    if count:
+        ramp = np.linspace(0, 1, count, endpoint=False, dtype=np.float32)
+        out[:count] *= ramp
+        out[-count:] *= ramp[::-1]
+    return np.round(out).astype(np.int16)
+
+
+class Room:
+    """A recording's room, as long as it is wanted: grains of its quiet, overlapped, each from another place."""
+
+    FAINT_DBFS = -68.0
+    """Where a recording has no quiet at all: the noise of a quiet telephone line."""
+    LOUDEST_DBFS = -45.0
+    """What is louder is no room but the end of a word."""
+
+    def __init__(self, quiet: Sequence[Samples], seed: str) -> None:
+        self._random = random.Random(seed)
+        grain = GRAIN_MS * PER_MS
+        self._quiet = [piece.astype(np.float32) for piece in quiet if len(piece) >= grain and _soft(piece)]
+        if not self._quiet:
+            noise = np.random.default_rng(self._random.getrandbits(32)).standard_normal(RATE_HZ)
+            self._quiet = [(noise * 32768 * 10 ** (self.FAINT_DBFS / 20)).astype(np.float32)]
+
+    def ms(self, length_ms: int) -> Samples:
+        """So much of the room."""
+        grain, wanted = GRAIN_MS * PER_MS, length_ms * PER_MS
+        half = grain // 2
+        # Squares of these windows add up to one: noise keeps its level where two grains overlap.
+        window = np.sin(np.pi * (np.arange(grain) + 0.5) / grain).astype(np.float32)
+        out = np.zeros(wanted + 2 * grain, np.float32)
+        for at in range(0, wanted + half, half):
+            piece = self._random.choice(self._quiet)
+            start = self._random.randint(0, len(piece) - grain)
+            out[at : at + grain] += piece[start : start + grain] * window
+        return np.round(out[half : half + wanted]).clip(-32768, 32767).astype(np.int16)
+
+
+def _soft(piece: Samples) -> bool:
+    levels = levels_dbfs(piece.astype("<i2").tobytes(), RATE_HZ)
+    return bool(levels.max(initial=-120.0) < Room.LOUDEST_DBFS)
+
+
+def quiet_parts(pcm: bytes, spans: Spans) -> list[Samples]:
+    """What lies between the audible stretches and around them, with a margin: words fade."""
+    samples, margin = samples_of(pcm), 30
+    edges = [0, *(at for start, end in spans for at in (start - margin, end + margin)), len(samples) // PER_MS]
+    pairs = zip(edges[::2], edges[1::2], strict=True)
+    return [samples[max(0, start) * PER_MS : end * PER_MS] for start, end in pairs if end > start]
+
+
+@dataclass(frozen=True, slots=True)
+class Voiced:
+    """A piece of speech without quiet around it. `words` and `speech` count from its first sample."""
+
+    samples: Samples
+    words: tuple[Word, ...]
+    speech: Spans
+
+
+def trimmed(pcm: bytes, text: str) -> Voiced | None:
+    """One word's recording, cut to what is audible; None where nothing is."""
+    spans = audible(pcm)
+    if not spans:
+        return None
+    start, end = spans[0][0], spans[-1][1]
+    cut = samples_of(pcm)[start * PER_MS : end * PER_MS]
+    return Voiced(faded(cut), (Word(text, 0, end - start),), tuple((a - start, b - start) for a, b in spans))
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Speech in its room, as an Item takes it."""
+
+    pcm: bytes
+    words: tuple[Word, ...]
+    speech: Spans
+
+
+def joined(parts: Sequence[Voiced], pauses_ms: Sequence[int], room: Room) -> Joined:
+    """The parts one after the other, `pauses_ms` between them (one fewer than parts), with room around all."""
+    out: list[Samples] = [room.ms(LEAD_MS)]
+    words: list[Word] = []
+    spans: list[tuple[int, int]] = []
+    at_ms = LEAD_MS
+    for part, pause_ms in zip(parts, (*pauses_ms, TAIL_MS), strict=True):
+        words += [moved(word, at_ms) for word in part.words]
+        spans += [(start + at_ms, end + at_ms) for start, end in part.speech]
+        whole_ms = -(-len(part.samples) // PER_MS)
+        filler = room.ms(pause_ms + 1)
+        short = whole_ms * PER_MS - len(part.samples)
+        out += [part.samples, filler[: short + pause_ms * PER_MS]]
+        at_ms += whole_ms + pause_ms
+    return Joined(np.concatenate(out).astype("<i2").tobytes(), tuple(words), _merged(spans))
+
+
+def moved(word: Word, by_ms: int) -> Word:
+    return Word(word.text, word.start_ms + by_ms, word.end_ms + by_ms)
+
+
+def _merged(spans: Sequence[tuple[int, int]]) -> Spans:
+    out: list[tuple[int, int]] = []
+    for start, end in spans:
+        if out and start <= out[-1][1]:
+            out[-1] = (out[-1][0], max(end, out[-1][1]))
+        else:
+            out.append((start, end))
+    return tuple(out)
+
+
+def padded(item: Item, lead_ms: int, tail_ms: int) -> Item:
+    """The item with more of its own room before and after it: a line does not fall dead where a recording ends."""
+    room = Room(quiet_parts(item.pcm, item.speech), f"{item.name} padded")
+    pcm = room.ms(lead_ms).astype("<i2").tobytes() + item.pcm + room.ms(tail_ms).astype("<i2").tobytes()
+    return replace(
+        item,
+        pcm=pcm,
+        words=tuple(moved(word, lead_ms) for word in item.words),
+        speech=tuple((start + lead_ms, end + lead_ms) for start, end in item.speech),
+    )
