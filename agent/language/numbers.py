@@ -62,6 +62,26 @@ def digit_runs(said: Sequence[str]) -> list[DigitRun]:
     return runs
 
 
+def digit_piece(said: Sequence[str], at: int) -> tuple[str, int]:
+    """The digits said in one piece from word `at` ("seven", "double five", "forty two", "four thousand seven"), and
+    the word after them; ("", at) where none begin. Words as agent.language.words gives them."""
+    return _piece(said, at)
+
+
+def may_go_on(piece: Sequence[str]) -> bool:
+    """Whether the words of a piece may be the beginning of another number: "forty" (two), "four thousand" (twelve)."""
+    if not piece:
+        return False
+    if piece[-1] in _TENS or piece[-1] in ("hundred", "thousand", "and"):
+        return True
+    return "thousand" in piece and "hundred" not in piece and piece[-1] in _ONES and piece[-2] not in _TENS
+
+
+def is_digit_word(word: str) -> bool:
+    """Whether this word is one digit: "seven", "oh", "7"."""
+    return word in _ONES or (len(word) == 1 and word.isdecimal())
+
+
 def _heard_as_digits(said: Sequence[str]) -> Sequence[str]:
     """Sound-alikes become digits where everything else is digits too: "for seven one to"."""
     digits = [word for word in said if word in _ONES]

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+from agent.language.words import MAX_CHARS
+from agent.slots import digits, yes_no
 from agent.slots.base import Asks, Progress, Reading
+
+_READERS: Mapping[str, Callable[[Asks, str], Reading]] = {
+    "digits": digits.read,
+    "yes_no": lambda asks, text: yes_no.read(text),
+}
 
 
 def read_answer(asks: Asks, text: str) -> Reading:
-    """How far `text` (all that was said in this turn so far, keys as digits) has come as an answer to `asks`. Pure."""
-    return Reading(Progress.BESIDE)
+    """How far `text` (all that was said in this turn so far, keys as digits) has come as an answer to `asks`.
+
+    Small or capital letters, with punctuation or without, digits as words or as figures: all are read alike. Pure,
+    never raises; of a text MAX_CHARS are read.
+    """
+    reader = _READERS.get(asks.kind)
+    return _read(asks, text[:MAX_CHARS]) if reader else Reading(Progress.BESIDE)
+
+
+@lru_cache(maxsize=1024)
+def _read(asks: Asks, text: str) -> Reading:
+    """A recogniser repeats its partial until a word is added."""
+    return _READERS[asks.kind](asks, text)
