@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 #: Silero's own advice: enter at 0.5, leave 0.15 lower, so that a syllable's dip is no pause.
 ENTER = 0.5
@@ -18,6 +18,8 @@ class SpeechBegan:
 
     speech_ms: int
     media_ms: int
+    probability: float = field(default=1.0, compare=False)
+    """The detector's, for the last of its windows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class SpeechWindow:
     speech: bool
     media_ms: int
     quiet: bool = False
+    probability: float = field(default=1.0, compare=False)
+    """The detector's: hysteresis makes `speech` of it."""
 
 
 GateEvent = SpeechBegan | SpeechWindow
@@ -50,14 +54,15 @@ class SpeechGate:
         if self._in_speech:
             self._loudest = max(self._loudest, level)
         if self.open:
-            return SpeechWindow(self._in_speech, end_ms, quiet=level < self._loudest * QUIET_SHARE)
+            quiet = level < self._loudest * QUIET_SHARE
+            return SpeechWindow(self._in_speech, end_ms, quiet, probability)
         if self._in_speech:
             if not self._score:
                 self._began_ms = end_ms - self._window_ms
             self._score += 1
             if self._score >= self._need:
                 self.open = True
-                return SpeechBegan(self._began_ms, end_ms)
+                return SpeechBegan(self._began_ms, end_ms, probability)
         elif self._score:
             self._score -= 1
             if not self._score:

@@ -1,7 +1,18 @@
-"""Interruption: is the caller's speech long enough to be meant - so that it stops an agent who is speaking? Pure."""
+"""Interruption: does the caller's sound stop an agent who is speaking, and was it meant? Pure; media time.
+
+The agent stops at the first certain sound, and finds out behind it: words that are meant cancel the reply; a
+backchannel, a noise or the agent's own echo let it go on from where it was.
+"""
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum, auto
+from math import inf
+
+from agent.turns.backchannel import Weight, weight
+from agent.turns.echo import words_are_echo
 from agent.turns.gate import SpeechBegan, SpeechWindow
 
 
@@ -23,3 +34,281 @@ class Interruption:
         if event.speech:
             self._speech_ms += self._window_ms
         return self._speech_ms >= self._barge_in_ms
+
+
+# --- barge-in ---------------------------------------------------------------------------------------------------------
+
+#: After it stopped for sound without words, the agent goes on at most so much later: with what stopping, taking up
+#: and fading in cost, speech is back within a second. A streaming recogniser's first word comes 300 to 700 ms after
+#: it was said, so 900 ms after the agent stopped is also as soon as the slower ones can be asked to answer.
+TAKE_UP_MS = 880
+#: Where the sound is not clearly a voice any more (see STRONG), there is less to wait for.
+UNSURE_TAKE_UP_MS = 700
+#: A sound this short, and then quiet for so long, is a click or a cough: no word is over in less.
+CLICK_MS, CLICK_QUIET_MS = 160, 320
+#: Backchannel words, and then quiet for so long: the caller has said all of it.
+BACKCHANNEL_QUIET_MS = 256
+#: Backchannel words with speech that goes on: more words are likely, and worth so long a wait after the stop.
+BACKCHANNEL_TAKE_UP_MS = 1400
+#: Silero is this sure of most windows of real speech, and of few of a noise.
+STRONG = 0.8
+#: From a recogniser that gives no partials there are no words to wait for: so much sure speech of the last so much.
+LONG_SPEECH_MS, LONG_SPEECH_OF_MS = 600, 800
+#: A window of which so much is the agent's own sound is not the caller's (agent/audio/echo.py has the measured rates).
+ECHO_SCORE = 0.5
+#: An echo is heard to be one in this share of the latest windows.
+ECHO_SHARE = 0.6
+#: So many windows must have been looked at before their share tells.
+ECHO_WINDOWS = 4
+#: So many words in the agent's own order are an echo though no window sounds like one (a handset's codec can hide it);
+#: one or two may be a caller who repeats a word.
+ECHO_WORDS = 3
+#: How much speech stops the agent where noises have done so lately, by their number; after the last, only words do.
+WARY_MS = (256, 480)
+#: One noise is forgiven after so long, and by words that are meant: noise that never ends costs one stop each time.
+FORGIVE_MS = 75_000
+
+
+@dataclass(frozen=True, slots=True)
+class AtEar:
+    """The agent's side, now. Make a new one when something changes, not for each window.
+
+    `speaking`: it is audible. `owing`: it owes an answer, or is in the midst of one, audible or not; so also while it
+    has yielded. `protected`: it may not be interrupted now (a legal notice, the first words). `answering`: it has asked
+    something that a plain "yes" or "okay" may answer. `words`: what it has said in the last seconds and is saying;
+    needed with `BargeIn.words` only.
+    """
+
+    speaking: bool = False
+    protected: bool = False
+    answering: bool = False
+    words: str = ""
+    owing: bool = False
+
+    @property
+    def stoppable(self) -> bool:
+        return (self.speaking or self.owing) and not self.protected
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """Stop playing at once and keep the rest; the model and the voice go on. `reason`: "speech" or "words"."""
+
+    media_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What the agent yielded to was meant: the reply is cancelled. `reason`: "words" or "long speech"."""
+
+    media_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeUp:
+    """Not meant: the agent goes on. `reason`: "backchannel", "noise", "echo", "silence" (a sound, and nothing more)."""
+
+    media_ms: int
+    reason: str
+
+
+Decision = Yield | Meant | TakeUp
+_NOTHING: tuple[Decision, ...] = ()
+
+
+class _State(Enum):
+    #: The agent was not stopped by this stretch, or there is none.
+    FREE = auto()
+    #: It was stopped, and nothing is decided.
+    YIELDED = auto()
+    #: Taken up again: only words stop it now, in this stretch.
+    TAKEN_UP = auto()
+    #: The stretch interrupted: nothing more is decided of it.
+    INTERRUPTED = auto()
+
+
+class BargeIn:
+    """Decides whether the agent stops for the caller, and whether it goes on. One a call; events in media time in.
+
+    Each event gives decisions in the order in which they hold: mostly none, or one; `Yield` and `Meant` together where
+    words come first. `Meant` and `TakeUp` only ever follow a `Yield`. After a `Yield` without words a `TakeUp` comes
+    within TAKE_UP_MS of media time, as long as windows or ticks come.
+    """
+
+    def __init__(self, barge_in_ms: int, window_ms: int = 32, has_partials: bool = False) -> None:
+        """`barge_in_ms` of speech stop the agent. `has_partials`: the recogniser is known to stream its words."""
+        self.has_partials = has_partials
+        """Whether the recogniser has ever given words before a stretch was over."""
+        self.false_stops = 0
+        """How often the agent stopped and went on, in this call."""
+        self.second_stops = 0
+        """How often words stopped it after it had gone on: it was talked over for that long."""
+        self._barge_in_ms = barge_in_ms
+        self._window_ms = window_ms
+        self._state = _State.FREE
+        self._open = False
+        self._wary = 0
+        self._forgiven_ms = 0
+        self._recent: deque[float] = deque(maxlen=max(1, LONG_SPEECH_OF_MS // window_ms))
+        self._echoes: deque[bool] = deque(maxlen=2 * ECHO_WINDOWS)  # of the latest windows that were looked at
+        self._yielded_ms = 0
+        self._began()
+
+    def _began(self) -> None:
+        """A new stretch: nothing is known of it."""
+        self._speech_ms = 0  # the caller's: echo is not counted
+        self._last_speech_ms = 0
+        self._echoes.clear()
+        self._weight = Weight.NOTHING
+        self._recent.clear()
+
+    @property
+    def yielded(self) -> bool:
+        """Whether the agent has stopped, and it is not decided whether it goes on."""
+        return self._state is _State.YIELDED
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def began(self, event: SpeechBegan, at: AtEar, echo: float | None = None) -> tuple[Decision, ...]:
+        """A stretch of speech opens. `echo`: how much of it is the agent's own sound (EchoMeter), where known."""
+        if self._state is not _State.YIELDED:  # else the caller pauses and goes on: it is one matter
+            self._state = _State.FREE
+            self._began()
+        self._open = True
+        span_ms = event.media_ms - event.speech_ms
+        self._hear(event.media_ms, span_ms, True, event.probability, echo)
+        return self._decide(event.media_ms, at)
+
+    def window(self, event: SpeechWindow, at: AtEar, echo: float | None = None) -> tuple[Decision, ...]:
+        """One more window of the stretch. `echo` where the agent could be heard in it, and the detector says speech."""
+        speech = event.speech and not event.quiet
+        self._hear(event.media_ms, self._window_ms, speech, event.probability, echo)
+        return self._decide(event.media_ms, at) if speech else self._wait(event.media_ms)
+
+    def words(self, text: str, at: AtEar, media_ms: int) -> tuple[Decision, ...]:
+        """All that the stretch has said so far (a partial while it is open, the final text behind `over`)."""
+        if self._open and text:
+            self.has_partials = True
+        heard = weight(text, at.answering)
+        if heard is Weight.NOTHING:
+            return self._take_up(media_ms, "noise") if self.yielded and not self._open else _NOTHING
+        if self._is_echo(text, at):
+            return self._take_up(media_ms, "echo") if self.yielded else _NOTHING
+        self._weight = heard
+        if heard is Weight.MEANT:
+            return self._interrupt(media_ms, at)
+        return self._wait(media_ms)
+
+    def over(self, media_ms: int) -> tuple[Decision, ...]:
+        """The stretch has ended; its final text may still come, by `words`."""
+        self._open = False
+        if self.yielded and self._weight is Weight.BACKCHANNEL:
+            return self._take_up(media_ms, "backchannel")
+        return self._wait(media_ms)
+
+    def tick(self, media_ms: int) -> tuple[Decision, ...]:
+        """Media time went on, with or without audio. Due at least every 100 ms while `yielded`."""
+        return self._wait(media_ms)
+
+    def settled(self) -> None:
+        """Something else has decided (a key, the end of the call): whatever was yielded to is no matter any more."""
+        if self.yielded:
+            self._state = _State.INTERRUPTED
+
+    # --- rules ------------------------------------------------------------------------------------------------------
+
+    def _hear(self, media_ms: int, span_ms: int, speech: bool, probability: float, echo: float | None) -> None:
+        is_echo = False
+        if echo is not None:
+            is_echo = echo >= ECHO_SCORE
+            self._echoes.append(is_echo)
+        self._recent.append(0.0 if is_echo or not speech else probability)
+        if speech and not is_echo:
+            self._speech_ms += span_ms
+            self._last_speech_ms = media_ms
+        elif is_echo and not self.yielded:  # the few windows of a long echo that were not known must not add up
+            self._speech_ms = max(0, self._speech_ms - span_ms)
+        if self._wary and media_ms - self._forgiven_ms >= FORGIVE_MS:
+            self._wary -= 1
+            self._forgiven_ms = media_ms
+
+    def _decide(self, media_ms: int, at: AtEar) -> tuple[Decision, ...]:
+        """There is sound now: stop for it, or see what came of stopping."""
+        if self._state is _State.FREE or (self._state is _State.TAKEN_UP and self._weight is Weight.MEANT):
+            if not at.stoppable or self._last_speech_ms < media_ms:
+                return _NOTHING
+            if self._weight is Weight.MEANT:  # said under protection, or before the agent began
+                return self._interrupt(media_ms, at)
+            return self._stop(media_ms, "speech") if self._speech_ms >= self._needed_ms() else _NOTHING
+        return self._wait(media_ms)
+
+    def _needed_ms(self) -> float:
+        if not self._wary:
+            return self._barge_in_ms
+        return max(self._barge_in_ms, WARY_MS[self._wary - 1]) if self._wary <= len(WARY_MS) else inf
+
+    def _wait(self, media_ms: int) -> tuple[Decision, ...]:
+        """What the time that went by decides."""
+        if not self.yielded:
+            return _NOTHING
+        since_ms, quiet_ms = media_ms - self._yielded_ms, media_ms - self._last_speech_ms
+        if self._weight is Weight.BACKCHANNEL:
+            done = quiet_ms >= BACKCHANNEL_QUIET_MS or since_ms >= BACKCHANNEL_TAKE_UP_MS
+            return self._take_up(media_ms, "backchannel") if done else _NOTHING
+        if self._sounds_like_echo():
+            return self._take_up(media_ms, "echo")
+        if not self.has_partials and self._long_speech():
+            self._state = _State.INTERRUPTED
+            return (Meant(media_ms, "long speech"),)
+        if self._speech_ms <= CLICK_MS and quiet_ms >= CLICK_QUIET_MS:
+            return self._take_up(media_ms, "silence")
+        limit_ms = TAKE_UP_MS if self._strong() else UNSURE_TAKE_UP_MS
+        return self._take_up(media_ms, "noise") if since_ms >= limit_ms else _NOTHING
+
+    def _strong(self) -> bool:
+        """Whether most of the last 800 ms surely is speech, a word's own gaps allowed for."""
+        return 2 * sum(probability >= STRONG for probability in self._recent) >= len(self._recent)
+
+    def _long_speech(self) -> bool:
+        return sum(probability >= STRONG for probability in self._recent) * self._window_ms >= LONG_SPEECH_MS
+
+    def _sounds_like_echo(self) -> bool:
+        return len(self._echoes) >= ECHO_WINDOWS and sum(self._echoes) >= ECHO_SHARE * len(self._echoes)
+
+    def _is_echo(self, text: str, at: AtEar) -> bool:
+        """The agent's own words are an echo if they sound like one; else if nobody asked for them and they are many."""
+        if not words_are_echo(text, at.words):
+            return False
+        if self._sounds_like_echo():
+            return True
+        return not at.answering and (len(self._echoes) < ECHO_WINDOWS or len(text.split()) >= ECHO_WORDS)
+
+    # --- decisions --------------------------------------------------------------------------------------------------
+
+    def _stop(self, media_ms: int, reason: str) -> tuple[Decision, ...]:
+        self._state = _State.YIELDED
+        self._yielded_ms = media_ms
+        self._echoes.clear()  # what came before was not enough to be one
+        return (Yield(media_ms, reason),)
+
+    def _interrupt(self, media_ms: int, at: AtEar) -> tuple[Decision, ...]:
+        """Words that are meant have come."""
+        before: tuple[Decision, ...] = _NOTHING
+        if not self.yielded:
+            if self._state is _State.INTERRUPTED or not at.stoppable:
+                return _NOTHING
+            self.second_stops += self._state is _State.TAKEN_UP
+            before = self._stop(media_ms, "words")
+        self._state = _State.INTERRUPTED
+        if self._wary:
+            self._wary, self._forgiven_ms = self._wary - 1, media_ms
+        return (*before, Meant(media_ms, "words"))
+
+    def _take_up(self, media_ms: int, reason: str) -> tuple[Decision, ...]:
+        self._state = _State.TAKEN_UP
+        self.false_stops += 1
+        if reason != "backchannel":
+            self._wary, self._forgiven_ms = min(self._wary + 1, len(WARY_MS) + 1), media_ms
+        return (TakeUp(media_ms, reason),)

@@ -1,0 +1,59 @@
+"""Echo in words: is what the recogniser understood what the agent is saying? Pure; recognisers mishear echoes."""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher
+from functools import lru_cache
+
+from agent.turns.backchannel import spoken
+
+#: The newest words decide, on either side: an echo is heard at most a second after it was said.
+_LATEST_TEXT = 12
+_LATEST_PLAYED = 120
+_MAX_CHARS = 1200
+#: Two words whose letters agree so far are taken for one word misheard ("number" and "lumber", not "four" and "five").
+_ALIKE = 0.72
+#: So many words may be wrong, missing or too many, by the number of words understood.
+_ALLOWED = ((0, 0), (3, 1), (6, 2), (9, 3))
+#: So many words behind the last that agrees may be errors; one more, and somebody else is speaking.
+_LOOSE_END = 1
+
+
+def words_are_echo(text: str, playing: str) -> bool:
+    """Whether `text` (partial or final) is, mostly and in order, a part of the words `playing`.
+
+    One or two words must all agree, of three to five one may be wrong, of six to eight two. The last word may be cut.
+    """
+    said = spoken(text[-_MAX_CHARS:])[-_LATEST_TEXT:]
+    played = spoken(playing[-_MAX_CHARS:])[-_LATEST_PLAYED:]
+    if not said or not played:
+        return False
+    allowed = max(errors for least, errors in _ALLOWED if len(said) >= least)
+    # Edit distance between `said` and the best stretch of `played`. best[j]: for the words so far, ending before
+    # played[j]; loose[j]: how many words of `said` in a row have not agreed by now.
+    best, loose = [0] * (len(played) + 1), [0] * (len(played) + 1)
+    for at, word in enumerate(said):
+        cut = at == len(said) - 1
+        row, ends = [at + 1], [at + 1]
+        for j, other in enumerate(played):
+            same = _alike(word, other) or (cut and len(word) > 1 and other.startswith(word))
+            choices = (
+                (best[j] + (not same), 0 if same else loose[j] + 1),
+                (best[j + 1] + 1, loose[j + 1] + 1),
+                (row[j] + 1, ends[j]),
+            )
+            fewest, end = min(choices)
+            row.append(fewest)
+            ends.append(end)
+        best, loose = row, ends
+    return any(errors <= allowed and end <= _LOOSE_END for errors, end in zip(best, loose, strict=True))
+
+
+@lru_cache(maxsize=4096)
+def _alike(word: str, other: str) -> bool:
+    if word == other:
+        return True
+    shorter, longer = sorted((len(word), len(other)))
+    if shorter < 3 or 2 * shorter / (shorter + longer) < _ALIKE:
+        return False
+    return SequenceMatcher(None, word, other, autojunk=False).ratio() >= _ALIKE

@@ -1,0 +1,57 @@
+"""Words that are the agent's own, by table; recognisers mishear them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.turns.echo import words_are_echo
+
+_PLAYING = (
+    "Your order number four seven one two is on its way and should arrive on Tuesday. "
+    "Would you like the red or the blue one?"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "order number", "your order lumber four seven", "four seven one two", "should arrive tuesday", "seven",
+        "is on his way and", "on its weigh and should arrive on chewsday", "would you like the", "the blue one",
+        "should arr", "your order number",
+    ],
+)  # fmt: skip
+def test_the_agents_own_words(text: str) -> None:
+    assert words_are_echo(text, _PLAYING)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stop", "no wait", "yes", "number five", "order number is wait stop", "order number stop please",
+        "i want to cancel my order", "two seven four one", "tuesday on arrive should", "what is the number", "",
+    ],
+)  # fmt: skip
+def test_the_callers_words(text: str) -> None:
+    assert not words_are_echo(text, _PLAYING)
+
+
+def test_nothing_is_an_echo_of_silence() -> None:
+    assert not words_are_echo("order number", "")
+    assert not words_are_echo("order number", "...")
+
+
+_WORDS = st.lists(
+    st.sampled_from("your parcel left the depot and will be with you by noon on friday".split()), min_size=1
+)
+
+
+@given(_WORDS, st.data())
+def test_every_piece_of_what_is_played_is_an_echo_of_it(played: list[str], data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(played) - 1))
+    end = data.draw(st.integers(start + 1, len(played)))
+    assert words_are_echo(" ".join(played[start:end]), " ".join(played))
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_any_text_is_judged(text: str, playing: str) -> None:
+    assert words_are_echo(text, playing) in (True, False)
