@@ -1,36 +1,58 @@
-"""Endpointing: when is the caller's turn over? Pure. By silence for now, behind the interface that will stay."""
+"""Endpointing: when is the caller's turn over? By silence, by the words standing still, and by what they say. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
+from agent.definition import TurnSettings
+from agent.slots.base import Asks, Reading
+from agent.turns.deadlines import NEVER_MS, STABLE_MS, SURE_QUIET_MS, Deadline, Deadlines, Turn, last
 from agent.turns.gate import SpeechBegan, SpeechWindow
+from agent.turns.judgement import Judgement, Waiting, judge
+from agent.turns.keypad import KEYS, MAX_KEYS, Keypad
+from agent.turns.lag import RecogniserLag
+from agent.turns.sounding import Sounding
+from agent.turns.turn_text import TurnText
+
+#: Speech is sure to go on after a key when it is heard so long after it: before, it may be the key's own tone.
+AFTER_KEY_MS = 300
+#: Who speaks so soon after a turn was ended cannot be answering what was said to that: they had not been done.
+CUT_MS = 400
 
 
 @dataclass(frozen=True, slots=True)
-class EndOfTurn:
-    """The turn is over. `speech_end_ms` is the end of its last speech; `reason` is "silence" or "max"."""
+class ProbableEnd:
+    """The turn is probably over: what is done ahead for the answer can begin. At most one in each pause."""
 
     speech_end_ms: int
     media_ms: int
     reason: str
 
 
-class Endpointer(Protocol):
-    """What the session asks of an endpointer. All times are media time."""
+@dataclass(frozen=True, slots=True)
+class WentOn:
+    """The caller goes on after a ProbableEnd."""
 
-    def began(self, event: SpeechBegan) -> None:
-        """A turn opens."""
+    media_ms: int
 
-    def window(self, event: SpeechWindow) -> EndOfTurn | None:
-        """One more VAD window within the turn."""
 
-    def partial(self, text: str, media_ms: int) -> EndOfTurn | None:
-        """What has been recognised so far."""
+@dataclass(frozen=True, slots=True)
+class EndOfTurn:
+    """The turn is over. `speech_end_ms`: the end of its last speech, or its last key.
 
-    def tick(self, media_ms: int) -> EndOfTurn | None:
-        """No audio came, and media time went on by the clock."""
+    `reason`: "slot complete", "slot enough" (it may be all), "slot unfinished" (`hold_ms` were not enough),
+    "complete", "unsure", "unfinished" (free speech, by its words), "silence" (no words known), "keys" or "max".
+    `text`: all that was said, where nothing needs to be waited for: a whole answer that stands, or keys alone.
+    None: the recogniser's final text is still to come (`TurnText.final` puts it in its place).
+    """
+
+    speech_end_ms: int
+    media_ms: int
+    reason: str
+    text: str | None = None
+
+
+Event = ProbableEnd | WentOn | EndOfTurn
 
 
 class SilenceEndpointer:
@@ -60,3 +82,253 @@ class SilenceEndpointer:
         if media_ms - self._began_ms >= self._max_turn_ms:
             return EndOfTurn(self._speech_end_ms, media_ms, "max")
         return None
+
+
+class Endpointer:
+    """One call's endpointer. A turn is opened by `began()` or by a key, and closed by its EndOfTurn or by `close()`.
+
+    Events may come in any order and at any time: time never runs backwards, and what comes while no turn is open
+    ends none. Deadlines are looked at in every call; between VAD windows, `tick()` meets them on time.
+    """
+
+    def __init__(self, settings: TurnSettings) -> None:
+        self._settings = settings
+        self._asks = Asks()
+        self._keypad = Keypad(settings.key_pause_ms)
+        self._lag = RecogniserLag()
+        self._sound = Sounding(settings.min_speech_ms)
+        self._deadlines = Deadlines(settings, self._sound, self._lag)
+        self._now_ms = 0
+        self._ended_ms = -NEVER_MS
+        self.open = False
+        """Whether a turn is open."""
+        self.said = TurnText()
+        """What the turn says (the last one, if none is open); the next turn has another."""
+        self._reset()
+
+    def _reset(self) -> None:
+        self._began_ms = self._now_ms
+        self._heard = False  # that there is speech in the turn, as against keys alone
+        self._key_ms: int | None = None
+        self._key_open = False  # keys after which no speech was heard
+        self._closing = False  # a key has ended the turn
+        self._entry = ""  # keys that are a full answer alone, whatever was said before them
+        self._told = False
+        self._judged: Judgement | None = None
+        self._whole_ms = 0
+        self._planned: Deadline | None = None
+
+    # --- what happens -----------------------------------------------------------------------------------------------
+
+    def asked(self, asks: Asks) -> None:
+        """What is being asked for from now on, in the turn that is open and in those to come."""
+        self._asks = asks
+        self._keypad.asked(*((asks.length, asks.longest) if asks.kind == "digits" else (0, 0)))
+        if self.open:
+            self._rejudge()
+
+    def began(self, event: SpeechBegan) -> None:
+        """The caller speaks: a turn opens, or one that has keys only goes on."""
+        self._advance(event.media_ms)
+        if not self.open or self._heard:
+            if event.speech_ms - self._ended_ms <= CUT_MS:
+                self._learn(event.speech_ms - self._sound.speech_end_ms)
+            self._open_turn()
+            self._began_ms = min(event.speech_ms, event.media_ms)
+        self.said.hear()
+        self._heard = True
+        self._sound.began(event.media_ms)
+        self._planned = None
+
+    def window(self, event: SpeechWindow) -> Event | None:
+        """One more VAD window of the open gate."""
+        if not self.open:
+            return None
+        self._advance(event.media_ms)
+        if event.speech and not event.quiet:
+            return self._loud(event.media_ms)
+        was_sure = self._sound.quiet_ms >= SURE_QUIET_MS
+        self._sound.quiet(event.media_ms)
+        if not was_sure and self._sound.quiet_ms >= SURE_QUIET_MS:
+            self._planned = None
+        return self._decide()
+
+    def partial(self, text: str, media_ms: int) -> Event | None:
+        """The recogniser's text of the hearing so far, all of it."""
+        self._lag.known = self._lag.known or bool(text.strip())
+        if not self.open:
+            return None
+        self._advance(media_ms)
+        before = self.said.text
+        if self.said.words(text):
+            self._lag.changed(self._now_ms)
+        if self.said.text != before:
+            self._rejudge()
+        return self._decide()
+
+    def keys(self, entry: str, media_ms: int) -> Event | None:
+        """A key was pressed (or several at one moment). Where no turn is open, it opens one; `#` alone does not."""
+        self._advance(media_ms)
+        event: Event | None = None
+        for key in entry:
+            event = self._key(key) or event
+        return event
+
+    def tick(self, media_ms: int) -> Event | None:
+        """Media time went on."""
+        if not self.open:
+            return None
+        self._advance(media_ms)
+        return self._decide()
+
+    def close(self) -> None:
+        """The turn is given up without an end: it was a noise, or the line is being left."""
+        self.open = False
+        self._keypad.clear()
+
+    # --- what can be asked ------------------------------------------------------------------------------------------
+
+    @property
+    def text(self) -> str:
+        """All that was said in the turn so far, speech and keys in order."""
+        return self.said.text
+
+    @property
+    def reading(self) -> Reading:
+        """The text, read as an answer to what was asked."""
+        return self._judgement().reading
+
+    @property
+    def why(self) -> str:
+        """The reason for which the turn would end next, in the journal's words."""
+        return self._plan().reason
+
+    @property
+    def waits_ms(self) -> int:
+        """The silence that is waited for, from the last speech or key."""
+        return max(0, self._plan().due_ms - self._last_ms)
+
+    @property
+    def due_ms(self) -> int | None:
+        """When the next event is due if nothing happens: a `tick()` at that time brings it. None: no turn is open."""
+        if not self.open:
+            return None
+        plan = self._plan()
+        return min(plan.due_ms, self._max_ms, NEVER_MS if self._told else plan.probable_ms)
+
+    # --- within -----------------------------------------------------------------------------------------------------
+
+    @property
+    def _last_ms(self) -> int:
+        """The end of the last speech, or the last key."""
+        return last(self._heard, self._sound.speech_end_ms, self._key_ms)
+
+    @property
+    def _max_ms(self) -> int:
+        return self._began_ms + self._settings.max_turn_ms
+
+    def _advance(self, media_ms: int) -> None:
+        self._now_ms = max(self._now_ms, media_ms)
+
+    def _open_turn(self) -> None:
+        self._reset()
+        self._keypad.clear()
+        self.said = TurnText()
+        self.open = True
+
+    def _loud(self, media_ms: int) -> Event | None:
+        if self._sound.pauses(media_ms):
+            self._lag.pause_over(self._sound.speech_end_ms)
+        pause_ms = self._sound.loud(media_ms)
+        if pause_ms is not None:
+            self._learn(pause_ms)
+        if self._key_open and self._key_ms is not None and media_ms - self._key_ms >= AFTER_KEY_MS:
+            self._key_open = False
+            self.said.resumed()
+            self._keypad.clear()
+        self._planned = None
+        return self._went_on()
+
+    def _key(self, key: str) -> Event | None:
+        if not self.open:
+            if key not in KEYS:
+                return None
+            self._open_turn()
+        full = self._keypad.press(key, self._now_ms)
+        if key == "#":
+            self._closing = True
+        elif key in KEYS:
+            self.said.keys(key)
+            self._key_ms, self._key_open = self._now_ms, True
+            self._rejudge()
+            if full is not None and self._judgement().waiting is not Waiting.END:
+                self._closing = True
+                self._entry = full if len(full) < MAX_KEYS else ""
+        self._planned = None
+        return self._went_on()
+
+    def _learn(self, pause_ms: int) -> None:
+        self._deadlines.went_on(self._judgement(), pause_ms)
+
+    def _rejudge(self) -> None:
+        was = self._judged
+        self._judged = None
+        if self._judgement().waiting is Waiting.END and (was is None or was.waiting is not Waiting.END):
+            self._whole_ms = self._now_ms
+        self._planned = None
+
+    def _judgement(self) -> Judgement:
+        if self._judged is None:
+            self._judged = judge(self._asks, self.said.text, self._lag.known)
+        return self._judged
+
+    # --- decisions --------------------------------------------------------------------------------------------------
+
+    def _plan(self) -> Deadline:
+        """When the turn ends, and for what reason, if nothing more happens."""
+        if self._planned is None:
+            if self._closing:
+                self._planned = Deadline(self._now_ms, NEVER_MS, "keys")
+            else:
+                turn = Turn(self._judgement(), self._heard, self.said.spoken, self._key_ms, self._whole_ms)
+                self._planned = self._deadlines.of(turn)
+        return self._planned
+
+    def _decide(self) -> Event | None:
+        plan, now_ms = self._planned or self._plan(), self._now_ms
+        if now_ms >= plan.due_ms:
+            return self._end(plan.reason)
+        if now_ms >= self._max_ms:
+            return self._end("max")
+        if now_ms >= plan.probable_ms and not self._told:
+            self._told = True
+            return ProbableEnd(self._last_ms, now_ms, plan.reason)
+        return None
+
+    def _went_on(self) -> Event | None:
+        """The caller has spoken or pressed a key: a pause that was told of is over."""
+        if not self._told:
+            return self._decide()
+        self._told = False
+        over = self._now_ms >= min(self._plan().due_ms, self._max_ms)
+        return self._decide() if over else WentOn(self._now_ms)
+
+    def _end(self, reason: str) -> EndOfTurn:
+        end = EndOfTurn(self._last_ms, self._now_ms, reason, self._accepted())
+        judged = self._judgement()
+        if self._heard:
+            self._lag.pause_over(self._sound.speech_end_ms)
+            if judged.waiting is Waiting.BY_WORDS and reason == judged.reason:
+                self._ended_ms = self._now_ms
+        self.close()
+        return end
+
+    def _accepted(self) -> str | None:
+        """The text that needs no final, if there is one."""
+        if self._entry:
+            return self._entry
+        if not self._heard:
+            return self.said.text
+        whole = self._judgement().waiting is Waiting.END
+        stands = not self.said.spoken or self._now_ms - self._lag.changed_ms >= STABLE_MS
+        return self.said.text if whole and stands else None

@@ -1,0 +1,113 @@
+"""Deadlines: when a turn ends if nothing more happens, from the words, the quiet and the recogniser's lag. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.definition import TurnSettings
+from agent.slots.base import Progress
+from agent.turns.judgement import Judgement, Waiting
+from agent.turns.lag import RecogniserLag
+from agent.turns.pauses import CallerPauses
+from agent.turns.sounding import Sounding
+
+#: A whole answer needs so much quiet: less is inside words (three VAD windows).
+QUIET_MS = 96
+#: Words stand when they have been the same for 100 ms: five frames of 20 ms, the one that brought them among them.
+STABLE_MS = 80
+#: So much quiet must have been heard, and not only nothing: where audio is missing, the caller may be speaking.
+SURE_QUIET_MS = 64
+NEVER_MS = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What counts of the open turn. `heard`: there is speech in it; `spoken`: with words; `key_ms`: its last key;
+    `whole_ms`: since when its words have been a whole answer."""
+
+    judged: Judgement
+    heard: bool
+    spoken: bool
+    key_ms: int | None
+    whole_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When the turn ends and why, and when that becomes probable (NEVER_MS: it does not)."""
+
+    due_ms: int
+    probable_ms: int
+    reason: str
+
+
+class Deadlines:
+    """One call's waits: by its settings, and by what it learns of its caller and its recogniser."""
+
+    def __init__(self, settings: TurnSettings, sound: Sounding, lag: RecogniserLag) -> None:
+        self._settings = settings
+        self._sound = sound
+        self._lag = lag
+        self._free = CallerPauses()
+        self._slots = CallerPauses()  # values are given in another rhythm than one speaks in
+
+    def went_on(self, judged: Judgement, pause_ms: int) -> None:
+        """After such words the caller paused for so long, and was not done."""
+        if judged.waiting is Waiting.BY_WORDS:
+            self._pauses(judged).inner(pause_ms)
+
+    def of(self, turn: Turn) -> Deadline:
+        """If nothing more happens."""
+        judged, key_ms, settings = turn.judged, turn.key_ms, self._settings
+        end_ms = self._sound.speech_end_ms
+        last_ms = last(turn.heard, end_ms, key_ms)
+        if judged.waiting is Waiting.END:
+            return Deadline(self._whole(turn, end_ms), end_ms + SURE_QUIET_MS, judged.reason)
+        if judged.waiting is Waiting.HOLD:
+            return Deadline(last_ms + settings.hold_ms, NEVER_MS, judged.reason)
+        due_ms, reason = 0, judged.reason
+        if turn.heard:
+            by_words = judged.waiting is Waiting.BY_WORDS
+            due_ms = self._by_words(turn, end_ms) if by_words else end_ms + settings.trailing_ms
+        if key_ms is not None:
+            due_ms = max(due_ms, key_ms + settings.key_pause_ms)
+            reason = "keys" if key_ms == last_ms else reason
+        stand_ms = self._lag.changed_ms + STABLE_MS if turn.spoken else 0
+        return Deadline(due_ms, max((last_ms + due_ms) // 2, stand_ms), reason)
+
+    def _whole(self, turn: Turn, end_ms: int) -> int:
+        """All that was asked for is there."""
+        key_ms = turn.key_ms or 0
+        if not turn.spoken:
+            return key_ms  # by keys alone; a sound without words beside them holds nothing up
+        trailing_ms = self._settings.trailing_ms
+        if self._sound.quiet_ms < SURE_QUIET_MS:
+            return max(end_ms + trailing_ms, key_ms)
+        due_ms = max(end_ms + QUIET_MS, self._words_stand(end_ms))
+        # Words that never stand still must not hold for ever what is there.
+        return max(key_ms, min(due_ms, max(end_ms, turn.whole_ms) + trailing_ms))
+
+    def _by_words(self, turn: Turn, end_ms: int) -> int:
+        """The words tell how long to wait; they must be up to date, within reason."""
+        judged, settings = turn.judged, self._settings
+        wait_ms = self._pauses(judged).wait_ms(judged.likelihood, settings)
+        most_ms = max(wait_ms, settings.trailing_ms)
+        if self._sound.quiet_ms < SURE_QUIET_MS:
+            return end_ms + most_ms
+        stand_ms = self._words_stand(end_ms) if turn.spoken else 0
+        return max(end_ms + wait_ms, min(stand_ms, end_ms + most_ms))
+
+    def _words_stand(self, end_ms: int) -> int:
+        """When the words of speech that ended at `end_ms` are all there, and have been the same for long enough."""
+        stand_ms = self._lag.changed_ms + STABLE_MS
+        return stand_ms if self._lag.up_to_date(end_ms) else max(stand_ms, end_ms + self._lag.lag_ms + STABLE_MS)
+
+    def _pauses(self, judged: Judgement) -> CallerPauses:
+        return self._slots if judged.reading.progress is Progress.ENOUGH else self._free
+
+
+def last(heard: bool, speech_end_ms: int, key_ms: int | None) -> int:
+    """The end of a turn's last speech, or its last key."""
+    if key_ms is None:
+        return speech_end_ms
+    return max(key_ms, speech_end_ms) if heard else key_ms

@@ -1,0 +1,39 @@
+"""The recogniser's lag: whether its words are up to date with what was heard, learnt over the call. Pure."""
+
+from __future__ import annotations
+
+#: Streaming recognisers give a word some 100 to 300 ms after its end: what is assumed until this one is known.
+FIRST_LAG_MS = 150
+#: A change of mind long afterwards is no lag.
+MOST_LAG_MS = 600
+#: No word is shorter. Speech that went on for less since the words that have come holds no further one.
+SHORTEST_WORD_MS = 96
+
+
+class RecogniserLag:
+    """When the words changed last, and by how much they come after the speech."""
+
+    def __init__(self) -> None:
+        self.known = False
+        """Whether the recogniser has ever given words before its final text: some never do."""
+        self.changed_ms = 0
+        self.lag_ms = FIRST_LAG_MS
+        self._came = False
+
+    def changed(self, media_ms: int) -> None:
+        """The words are others than before."""
+        self.changed_ms = media_ms
+        self._came = True
+
+    def up_to_date(self, speech_end_ms: int) -> bool:
+        """Whether no word can be missing of speech that ended then."""
+        return speech_end_ms + self.lag_ms <= self.changed_ms + SHORTEST_WORD_MS
+
+    def pause_over(self, speech_end_ms: int) -> None:
+        """The caller went on, or was done, after speech that ended then: no more of its words are taken to come."""
+        if not self._came:
+            return
+        self._came = False
+        lag_ms = min(MOST_LAG_MS, max(0, self.changed_ms - speech_end_ms))
+        # Taking a quick recogniser for a slow one costs a moment; the other way round costs words.
+        self.lag_ms = lag_ms if lag_ms >= self.lag_ms else (self.lag_ms + lag_ms) // 2
