@@ -39,14 +39,16 @@ def samples_of(pcm: bytes) -> Samples:
     return np.frombuffer(pcm, "<i2").astype(np.int16)
 
 
-def audible(pcm: bytes) -> Spans:
-    """Where something is to be heard: (start, end) in ms, to 10 ms."""
+def audible(pcm: bytes, room_dbfs: float | None = None) -> Spans:
+    """Where something is to be heard: (start, end) in ms, to 10 ms. `room_dbfs`: how loud the room
+    becomes, where that is known."""
     levels = levels_dbfs(pcm, RATE_HZ)
     if not len(levels):
         return ()
     loudest = float(levels.max())
-    room = min(float(np.percentile(levels, 10)), loudest - ROOM_BELOW_LOUDEST_DB)
-    loud = levels > max(FLOOR_DBFS, loudest - BELOW_LOUDEST_DB, room + ABOVE_ROOM_DB)
+    room = float(np.percentile(levels, 10)) + ABOVE_ROOM_DB if room_dbfs is None else room_dbfs
+    room = min(room, loudest - ROOM_BELOW_LOUDEST_DB)
+    loud = levels > max(FLOOR_DBFS, loudest - BELOW_LOUDEST_DB, room)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], loud, [False])))) * PIECE_MS
     end_ms = len(pcm) // (2 * PER_MS)
     spans: list[tuple[int, int]] = []
@@ -83,12 +85,14 @@ class Room:
     FAINT_DBFS = -68.0
     """Where a recording has no quiet at all: the noise of a quiet telephone line."""
     LOUDEST_DBFS = -45.0
-    """What is louder is no room but the end of a word."""
+    """What is louder is no room but the end of a word, unless the recording is known to be noisier."""
 
-    def __init__(self, quiet: Sequence[Samples], seed: str) -> None:
+    def __init__(self, quiet: Sequence[Samples], seed: str, loudest_dbfs: float = LOUDEST_DBFS) -> None:
         self._random = random.Random(seed)
         grain = GRAIN_MS * PER_MS
-        self._quiet = [piece.astype(np.float32) for piece in quiet if len(piece) >= grain and _soft(piece)]
+        self._quiet = [
+            piece.astype(np.float32) for piece in quiet if len(piece) >= grain and _peak_dbfs(piece) < loudest_dbfs
+        ]
         if not self._quiet:
             noise = np.random.default_rng(self._random.getrandbits(32)).standard_normal(RATE_HZ)
             self._quiet = [(noise * 32768 * 10 ** (self.FAINT_DBFS / 20)).astype(np.float32)]
@@ -107,9 +111,9 @@ class Room:
         return np.round(out[half : half + wanted]).clip(-32768, 32767).astype(np.int16)
 
 
-def _soft(piece: Samples) -> bool:
-    levels = levels_dbfs(piece.astype("<i2").tobytes(), RATE_HZ)
-    return bool(levels.max(initial=-120.0) < Room.LOUDEST_DBFS)
+def _peak_dbfs(piece: Samples) -> float:
+    """Of its loudest 10 ms."""
+    return float(levels_dbfs(piece.astype("<i2").tobytes(), RATE_HZ).max(initial=-120.0))
 
 
 def quiet_parts(pcm: bytes, spans: Spans) -> list[Samples]:
