@@ -14,6 +14,8 @@ LEAST_MS = 200
 _REMEMBERED = 8
 #: The usual pause counts as so many pauses: one pause alone hardly moves the factor.
 _PRIOR = 3.0
+#: So far from 0.5 a likelihood is taken as certain: words never say more.
+_SURE = 0.4
 #: However a caller pauses, the waits change by no more than this.
 LEAST_FACTOR, MOST_FACTOR = 0.75, 1.6
 
@@ -40,16 +42,13 @@ class CallerPauses:
     def wait_ms(self, likelihood: float, settings: TurnSettings) -> int:
         """The silence that ends the turn, where the words are complete with this `likelihood`.
 
-        `min_trailing_ms` at 1, `trailing_ms` at 0.5, `max_trailing_ms` at 0, evenly between them; for this caller more
-        or less, but never outside min and max.
+        `min_trailing_ms` from 0.9 on, `trailing_ms` at 0.5, `max_trailing_ms` up to 0.1, evenly between them; for this
+        caller more or less, but never outside min and max.
         """
         least, unsure, most = settings.min_trailing_ms, settings.trailing_ms, settings.max_trailing_ms
         least, most = min(least, unsure), max(most, unsure)
-        likelihood = min(1.0, max(0.0, likelihood))
-        if likelihood >= 0.5:
-            wait = least + (unsure - least) * (1.0 - likelihood) * 2.0
-        else:
-            wait = unsure + (most - unsure) * (1.0 - likelihood * 2.0)
+        lean = min(1.0, max(-1.0, (likelihood - 0.5) / _SURE))
+        wait = unsure - (unsure - least) * lean if lean >= 0.0 else unsure - (most - unsure) * lean
         return round(min(most, max(least, wait * self._factor)))
 
 

@@ -15,8 +15,8 @@ OPENERS = frozenset(
     "a an the my your his our their its every each "
     "and or but because cause since although though unless until whereas whether if while than as cos coz "
     "nor via per versus de la mr mrs ms dr "
-    "very really quite too's a's".split()
-) - {"too's", "a's"}
+    "very really quite".split()
+)
 
 #: Prepositions: open, unless a question or a relative clause took their noun to its front ("what is it for").
 PREPOSITIONS = frozenset(
@@ -27,11 +27,11 @@ PREPOSITIONS = frozenset(
 #: Prepositions that are also the second half of a verb ("log in", "hold on"): half open.
 PARTICLES = frozenset("in on off up out over down around along across".split())
 
-#: Auxiliaries and contractions: open, unless they stand for a whole answer ("yes i do", "where it is").
+#: Auxiliaries and contractions: open, unless they stand for a whole answer ("where it is").
 AUXILIARIES = frozenset(
     "is are was were am be been being has have had do does did will would can could should shall may might must "
     "isn't aren't wasn't weren't hasn't haven't hadn't don't doesn't didn't won't wouldn't can't couldn't shouldn't "
-    "cannot not ain't gonna wanna gotta dont cant didnt doesnt isnt wont".split()
+    "cannot ain't gonna wanna gotta dont cant didnt doesnt isnt wont".split()
 )
 
 #: Subjects that ask for their verb, alone or with their verb shortened into them ("it's", "i'd").
@@ -43,68 +43,54 @@ SUBJECTS = frozenset(
 )
 
 #: Adverbs and joints that lead into something ("so", "also"); now and then they trail off.
-LEADS = frozenset("so then's also just maybe perhaps actually basically like plus except well please's".split()) - {
-    "then's",
-    "please's",
-}
-
-#: Verbs that ask for an object or a clause.
-TRANSITIVE = frozenset(
-    "want wants wanted need needs needed get got getting give gave giving take took make made making "
-    "put tell telling told ask asking asked say says said send sent sending bring brought buy bought "
-    "find found finding have having hold keep kept let lets like liked love use using used see seen saw "
-    "lost lose receive received cancel cancelling change changing check checking confirm confirming update updating "
-    "book booking reserve order's report reporting track tracking return's contains includes includes means mean "
-    "think thought hope believe guess suppose wonder wondering try trying tried expect expecting expected "
-    "discuss enter cover mention include provide remove add set seem seems become became hear's".split()
-) - {"order's", "return's", "hear's"}
+LEADS = frozenset("so also just maybe perhaps actually basically like plus except well".split())
 
 #: Phrases that ask for more, whatever went before.
-_OPEN_PHRASES = (
-    "i'd like", "i would like", "we'd like", "i want you", "i need you", "i was wondering", "i am calling",
-    "i'm calling",
-    "calling because", "calling about", "can you", "could you", "would you", "will you", "can i", "could i", "may i",
-    "do you", "did you", "have you", "are you", "is it", "is there", "are there", "can you tell me",
-    "could you tell me",
-    "please tell me", "can you please", "could you please", "would you please", "i'd like you", "do you have",
-    "do you know", "let me", "let me see", "i mean", "you know", "i think", "i guess", "you see", "the thing is",
-    "number is", "name is", "address is", "code is", "date is", "birthday is", "problem is", "question is", "reason is",
-    "email is", "account is", "order number", "phone number is", "it was", "this is", "there is", "there are",
-    "how much", "how many", "how long", "what kind", "what kind of", "what time", "what about", "how about",
-    "one of", "some of", "a lot of", "kind of", "sort of", "a couple", "a few", "as soon", "as well as", "so that",
-    "such as", "in order", "instead of", "because of", "due to", "going to", "want to", "like to", "need to", "have to",
-    "trying to", "able to", "supposed to", "used to", "looking for", "looking to", "waiting for", "asking for",
-    "i have a", "i've got", "i have got", "i just", "i also", "if you", "if i", "when i", "that i", "that you",
-    "to be", "to get", "to have", "hold on let me", "one second let me",
-)  # fmt: skip
+_OPEN_PHRASES = """
+    i'd like, i would like, we'd like, i want you, i need you, i was wondering, i am calling, i'm calling, calling
+    because, calling about, can you, could you, would you, will you, can i, could i, may i, do you, did you, have
+    you, are you, is it, is there, are there, please tell me, can you please, could you please, would you please,
+    i'd like you, do you have, do you know, let me, i mean, you know, i think, i guess, you see, the thing is,
+    number is, name is, address is, code is, date is, birthday is, problem is, question is, reason is, email is,
+    account is, it was, this is, there is, there are, how much, how many, how long, what kind, what kind of, what
+    time, what about, how about, one of, some of, a lot of, kind of, sort of, a couple, a few, as soon, as well as,
+    so that, such as, in order, instead of, because of, due to, going to, want to, like to, need to, have to, trying
+    to, able to, supposed to, used to, looking for, looking to, waiting for, asking for, i have a, i've got, i have
+    got, i just, i also, if you, if i, when i, that i, that you, hello this is, to be, to get, to have, you please,
+    i please, tell me, let me see if
+"""
 
 #: Phrases that close what was said, whatever stands before them.
-_CLOSED_PHRASES = (
-    "thank you", "thanks", "thank you very much", "thanks a lot", "thank you so much", "please", "that's all",
-    "that's it",
-    "that is all", "that's everything", "that's right", "that's correct", "that's fine", "that's good", "that's okay",
-    "goodbye", "bye", "bye bye", "go ahead", "never mind", "all right", "no problem", "have a nice day", "i think so",
-    "i don't think so", "i hope so", "i guess so", "if possible", "if that's okay", "or not", "or something",
-    "and so on", "as well", "at all", "right now", "right away", "as soon as possible", "as possible", "of course",
-    "yes i do", "yes i am", "yes i have", "yes i can", "yes it is", "yes it was", "yes that is", "yes i did",
-    "yes we do",
-    "no i don't", "no i'm not", "no i haven't", "no it isn't", "no it's not", "no i didn't", "no i can't",
-    "where it is", "what it is", "who it is", "where they are", "what to do", "how to do it", "i don't know",
-    "i'm not sure", "help me with that", "do that", "do it", "like that", "like this", "what's that", "who's that",
-    "yes you can", "yes please do", "i do", "i did", "i am", "i don't", "it is", "it does", "it doesn't", "it isn't",
-    "they are", "they do", "they don't", "what is it", "where is it", "who is it", "is that it", "how are you",
-    "what's this", "what's this about", "how much is it", "how much is that", "tell me more", "call me back", "or so",
-)  # fmt: skip
+_CLOSED_PHRASES = """
+    thank you, thanks, thanks a lot, please, that's all, that's it, that is all, that's everything, that's right,
+    that's correct, that's fine, that's good, that's okay, goodbye, bye, bye bye, go ahead, never mind, all right,
+    no problem, have a nice day, i think so, i don't think so, i hope so, i guess so, if possible, if that's okay,
+    or not, or something, and so on, as well, at all, right now, right away, as soon as possible, as possible, of
+    course, what to do, how to do it, i don't know, i'm not sure, help me with that, do that, do it, like that, like
+    this, what's that, who's that, yes please do, what is it, where is it, who is it, is that it, how are you,
+    what's this, what's this about, how much is it, how much is that, not really, oh really, not yet, hi there,
+    hello there, me too, excuse me, good morning, good afternoon, good evening, good night, see you, maybe later,
+    just me, both of them, neither of them, all of them, none of them, thanks bye, tell me more, call me back, or
+    so, thanks so much, i'm good, i'm fine, i'm done, i'm here, you very much, you so much, it's not right, it's me,
+    i see, i understand, that's me
+"""
 
 #: Answers that are whole alone.
 ANSWERS = frozenset(
     "yes no yeah yep yup nope nah okay ok sure right correct exactly absolutely definitely certainly fine great good "
     "perfect thanks bye goodbye hello hi hey cheers mhm alright sorry pardon what why how when where who stop help "
-    "operator agent cancel repeat maybe always never today tomorrow tonight yesterday please ".split()
+    "operator agent cancel repeat maybe always never today tomorrow tonight yesterday please wow "
+    "really both neither none nothing everything nobody once twice english spanish speaking".split()
 )
 
-_OPEN = frozenset(tuple(phrase.split()) for phrase in _OPEN_PHRASES)
-_CLOSED = frozenset(tuple(phrase.split()) for phrase in _CLOSED_PHRASES)
+#: Answers that an echo of the question may follow ("yes i do", "no it isn't").
+_ECHOED = frozenset("yes no yeah yep nope sure okay".split())
+#: They take the noun of a preposition, or the end of a clause, to the front ("what is it for", "where it is").
+_FRONTED = frozenset("what who where which what's who's where's how".split())
+_ECHO_SUBJECTS = frozenset("i you he she it we they that there this".split())
+
+_OPEN = frozenset(tuple(phrase.split()) for phrase in _OPEN_PHRASES.split(","))
+_CLOSED = frozenset(tuple(phrase.split()) for phrase in _CLOSED_PHRASES.split(","))
 _LONGEST = 5
 
 
@@ -120,3 +106,17 @@ def longest_ending(said: Sequence[str]) -> int:
         if tail in _OPEN:
             return -length
     return 0
+
+
+def is_echo(said: Sequence[str]) -> bool:
+    """Whether an auxiliary at the end stands for all that it leaves out: "yes i do", "tell me where it is"."""
+    if len(said) < 3 or said[-1] not in AUXILIARIES or said[-2] not in _ECHO_SUBJECTS:
+        return False
+    return said[-3] in _ECHOED or said[-3] in _FRONTED
+
+
+def is_stranded(said: Sequence[str]) -> bool:
+    """Whether the preposition at the end has its noun at the front: "what is it for", "where are you calling from"."""
+    if len(said) < 3 or said[0] not in _FRONTED:
+        return False
+    return said[-1] == "like" or said[-1] in PREPOSITIONS
