@@ -69,7 +69,8 @@ CARRIER_WORDS = frozenset(
     "personal phone telephone mobile cell area zip postal post pin last first next starts start starting begins "
     "beginning ends ending let see look check find get read say says said give tell think believe guess have has had "
     "got will can could should do does did going go would like want reads shows goes written following follows "
-    "call called extension plus for to too thank thanks please".split()
+    "call called extension plus for to too thank thanks please name surname "
+    "spelled spelt spelling letter letters capital upper lower case".split()
 )
 
 #: Idioms with a number word that is no number, and requests for patience: the value is still to come.

@@ -6,11 +6,16 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from agent.language.words import MAX_CHARS
-from agent.slots import digits, yes_no
+from agent.slots import date, digits, email, money, name, spelled, yes_no
 from agent.slots.base import Asks, Progress, Reading
 
 _READERS: Mapping[str, Callable[[Asks, str], Reading]] = {
     "digits": digits.read,
+    "spelled": spelled.read,
+    "date": lambda asks, text: date.read(text),
+    "money": lambda asks, text: money.read(text),
+    "email": lambda asks, text: email.read(text),
+    "name": lambda asks, text: name.read(text),
     "yes_no": lambda asks, text: yes_no.read(text),
 }
 
