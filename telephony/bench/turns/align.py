@@ -43,7 +43,7 @@ LOOSE_MS = 60
 """And a sound on its own, so near, is: the burst of a "k" after its closure. Further off it is breath."""
 ROOM_PERCENTILE = 80
 ROOM_MARGIN_DB = 2.0
-"""Of what lies outside all words so much is the room's own ups and downs, with a margin; breath and clicks are above."""
+"""So much of what lies outside all words is the room's own ups and downs; breath and clicks are above."""
 LONGEST_SPELLED = 4
 """A word that no dictionary has and that is no longer is said letter by letter."""
 _NOT_WORDS = re.compile(r"<[^>]*>|\[[^\]]*\]|\([^)]*\)")
