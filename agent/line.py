@@ -69,6 +69,19 @@ class Heard:
     spans: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What was heard, and the rest that was not: pieces in order, fit for `play` again.
+
+    The rest begins where the last heard word ended, so that a word broken off is said again whole; and `run_in_ms`
+    before that, with sound that was heard already, for a fade-in to fall on. Empty when all was heard.
+    """
+
+    heard: Heard
+    rest: tuple[tuple[bytes, TextSpan], ...] = ()
+    run_in_ms: int = 0
+
+
 # --- the rare events ------------------------------------------------------------------------------------------------
 
 
@@ -183,6 +196,13 @@ class Line(Protocol):
 
     def stop_playing(self) -> Heard:
         """Drop everything unheard, at once (on Twilio: `clear`). Never awaits. Says what had been heard."""
+
+    def take_back(self) -> TakenBack:
+        """As `stop_playing`, but what was not heard is given back. No PlayoutDone comes for what was taken back."""
+
+    def playing(self, from_ms: int, to_ms: int) -> bytes:
+        """What the far end hears of us between two media times, as far as is known now: PCM16 at the line's rate, of
+        that exact length, silence where there is nothing. Kept for 1.5 s at least."""
 
     def heard(self) -> Heard:
         """What has been heard up to now."""

@@ -9,6 +9,9 @@ the best anchor: marks and media share one ordered socket, so the media time at 
 of playing, to one frame. Before the first mark of a run the head starts at the send, plus the lag that earlier marks
 taught. A mark proves playing only if it came back before the `clear` of its generation, because Twilio answers a clear
 by returning ALL pending marks (telephony-facts A5); names carry the generation, and late ones are ignored.
+
+What is taken back leaves the ledger as by a clear, and is queued again as new audio, at new offsets: a word counts once
+however often its sound was played, because characters of an utterance only grow.
 """
 
 from __future__ import annotations
@@ -16,8 +19,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
-from agent.line import Heard, MarksLost, PlayoutDone, PlayoutStarted, TextSpan
+from agent.audio.recent import RecentAudio, Stretch
+from agent.line import Heard, MarksLost, PlayoutDone, PlayoutStarted, TakenBack, TextSpan, WordEnd
 
 #: A mark overdue by this long will not come: a peer that is merely slow returns it within a network stall.
 MARK_GRACE_MS = 1000
@@ -29,6 +34,14 @@ SETTLE_MS = 500
 JOIN_MS = 60
 #: Words are remembered this far behind the head where no marks prove them heard.
 KEEP_WORDS_MS = 60_000
+#: Audio is kept this far behind the head: what `playing` tells, and where a word broken off begins.
+KEEP_AUDIO_MS = 2000
+#: Speech that was broken off goes back to the end of the last heard word; but where that lies further back than any
+#: word is long (a voice that tells no word times), only so little from where it was broken off:
+LONGEST_WORD_MS = 1500
+BACK_MS = 75
+#: So much of what was heard stands before what is taken back: a fade-in falls on it, not on the next word's onset.
+RUN_IN_MS = 25
 
 PlayoutEvent = PlayoutStarted | PlayoutDone | MarksLost
 
@@ -62,6 +75,7 @@ class PlayoutLedger:
         self._per_ms = rate_hz // 1000
         self._generation = 1
         self._unsent: deque[bytes] = deque()
+        self._recent = RecentAudio(rate_hz)
         self._queued = 0  # offset after everything queued
         self._sent = 0  # offset after everything sent
         self._confirmed = 0  # offset proved by a mark
@@ -75,6 +89,10 @@ class PlayoutLedger:
         self._marks_seen = False
         self._done = True
         self._words: deque[_Word] = deque()
+        self._last_word = 0  # where the last word ended of those that need no more looking at
+        self._cut = 0  # where the last clear left off: what was before it is not said again
+        self._stretch = 0  # from here on the present anchor holds
+        self._parts: deque[tuple[int, int]] = deque()  # (offset, utterance) wherever another utterance begins
         self._first_offset: dict[int, int] = {}
         self._chars: dict[int, int] = {}
         self._spans: dict[int, tuple[int, int]] = {}
@@ -87,6 +105,8 @@ class PlayoutLedger:
     def queue(self, pcm: bytes, span: TextSpan) -> None:
         """Take PCM16 behind what is queued; `span` says which words end where in it."""
         self._first_offset.setdefault(span.utterance, self._queued)
+        if not self._parts or self._parts[-1][1] != span.utterance:
+            self._begin_part(span.utterance)
         for word in span.words:
             self._words.append(_Word(self._queued + word.sample, span.utterance, word.chars))
         if not pcm:
@@ -130,9 +150,11 @@ class PlayoutLedger:
             room -= len(pcm)
         pcm = parts[0] if len(parts) == 1 else b"".join(parts)
         if pcm:
-            if self._head(media_ms) >= self._sent:
+            head = self._head(media_ms)
+            if head >= self._sent:
                 self._start_run(media_ms)
             self._on_the_way.append((self._sent, pcm))
+            self._recent.add(self._sent, pcm, head - KEEP_AUDIO_MS * self._per_ms)
             self._sent += len(pcm) // 2
         return pcm
 
@@ -145,6 +167,7 @@ class PlayoutLedger:
         """Everything unheard is gone, sent or not: the far end is being told so now."""
         heard = self.heard(media_ms)
         head = self._head(media_ms)
+        self._end_stretch(self._head(media_ms + self._lag_ms), media_ms)  # the far end plays on until it is told
         self._generation += 1
         self._unsent.clear()
         self._marks.clear()
@@ -154,9 +177,19 @@ class PlayoutLedger:
         self._on_the_way.clear()
         self._empty = True
         self._run.announced = True  # or never will be
-        self._queued = self._floor = self._confirmed = self._sent
+        self._queued = self._floor = self._confirmed = self._cut = self._last_word = self._sent
+        self._parts.clear()
+        # What nothing was heard of begins anew if it is queued again.
+        self._first_offset = {said: at for said, at in self._first_offset.items() if said in self._spans}
         self._done = True
         return heard
+
+    def take_back(self, media_ms: int) -> TakenBack:
+        """As `clear`; and everything unheard, from the end of the last heard word on, to be queued again perhaps."""
+        self._prove_words(head := self._head(media_ms))
+        start, run_in = self._broken_off(head)
+        rest = tuple(self._pieces(start - run_in, head)) if head < self._queued else ()
+        return TakenBack(self.clear(media_ms), rest, run_in // self._per_ms if rest else 0)
 
     # --- the far side -----------------------------------------------------------------------------------------------
 
@@ -174,6 +207,8 @@ class PlayoutLedger:
         late_ms = media_ms - self._time_of(offset)
         if self._confirmed <= self._run.start < offset:  # the first mark of its run teaches the lag
             self._lag_ms = min(max(0.0, self._lag_ms + late_ms), MAX_LAG_MS)
+        elif late_ms > JOIN_MS:  # there was a hole: what was proved before it stays where it was
+            self._end_stretch(self._confirmed, media_ms)
         if offset > self._run.start or late_ms > 0:  # a mark of the run before can only put the next one off
             self._anchor = _Anchor(float(media_ms), offset)
         self._confirmed = offset
@@ -219,6 +254,14 @@ class PlayoutLedger:
             spans=spans,
         )
 
+    def playing(self, from_ms: int, to_ms: int) -> bytes:
+        """What the far end hears between two media times, as the marks say now: PCM16, silence where there is nothing.
+
+        Of what was cleared, the part counts that was played until the far end was told. Kept for KEEP_AUDIO_MS.
+        """
+        present = None if self._empty else Stretch(self._stretch, self._sent, self._time_of(self._stretch))
+        return self._recent.between(from_ms, to_ms, present)
+
     def settle(self, media_ms: int, *, all_of_it: bool = False) -> Iterator[tuple[int, bytes]]:
         """Audio whose place is settled, as (media time, PCM16): ascending, never overlapping, in whole milliseconds.
 
@@ -245,10 +288,47 @@ class PlayoutLedger:
 
     def _start_run(self, media_ms: int) -> None:
         self._settle_until(self._sent)  # by the old anchor: it has all been played
+        self._end_stretch(self._sent, media_ms)
+        self._stretch = self._sent
         self._empty = False
         self._floor = self._sent
         self._run = _Run(self._sent, media_ms)
         self._anchor = _Anchor(media_ms + self._lag_ms, self._sent)
+
+    def _end_stretch(self, end: int, media_ms: int) -> None:
+        """The anchor that held until now placed what is before offset `end`; behind it, another will."""
+        if not self._empty and end > self._stretch:
+            stretch = Stretch(self._stretch, end, self._time_of(self._stretch))
+            self._recent.heard(stretch, media_ms - KEEP_AUDIO_MS)
+            self._stretch = end
+
+    def _begin_part(self, utterance: int) -> None:
+        kept = self._sent - KEEP_AUDIO_MS * self._per_ms
+        while len(self._parts) > 1 and self._parts[1][0] <= kept:
+            self._parts.popleft()
+        self._parts.append((self._queued, utterance))
+
+    def _broken_off(self, head: int) -> tuple[int, int]:
+        """Where what is broken off at `head` is taken up again, and how many samples of run-in there are before it."""
+        part = max((offset for offset, _ in self._parts if offset <= head), default=self._cut)
+        heard = [word.offset for word in self._words if word.offset <= head]
+        start = max(self._cut, part, self._last_word, *heard[-1:])
+        if head - start > LONGEST_WORD_MS * self._per_ms:
+            start = head - BACK_MS * self._per_ms
+        run_in = min(RUN_IN_MS * self._per_ms, start - max(part, self._cut))
+        return start, run_in - run_in % self._per_ms
+
+    def _pieces(self, start: int, head: int) -> Iterator[tuple[bytes, TextSpan]]:
+        """Everything from offset `start` on, by utterance, with the words that end behind `head`."""
+        pcm = self._recent.cut(start, self._sent) + b"".join(self._unsent)
+        words = [word for word in self._words if word.offset > head]
+        begun = [part for part in self._parts if part[0] <= start]
+        parts = [(start, begun[-1][1] if begun else 0), *(part for part in self._parts if part[0] > start)]
+        for (first, utterance), (end, _) in pairwise([*parts, (self._queued, 0)]):
+            mine = [word for word in words if word.utterance == utterance and word.offset <= end]
+            words = [word for word in words if word.utterance != utterance or word.offset > end]
+            ends = tuple(WordEnd(word.offset - first, word.chars) for word in mine)
+            yield pcm[2 * (first - start) : 2 * (end - start)], TextSpan(utterance, ends)
 
     def _finished(self, media_ms: int) -> bool:
         if self._done or self._unsent:
@@ -261,7 +341,9 @@ class PlayoutLedger:
         """Words behind the proof (or long behind the head) need no more looking at."""
         limit = max(self._confirmed, head - KEEP_WORDS_MS * self._per_ms)
         while self._words and self._words[0].offset <= limit:
-            self._count(self._words.popleft(), self._chars, self._spans)
+            word = self._words.popleft()
+            self._last_word = word.offset
+            self._count(word, self._chars, self._spans)
 
     def _count(self, word: _Word, chars: dict[int, int], spans: dict[int, tuple[int, int]]) -> None:
         chars[word.utterance] = max(word.chars, chars.get(word.utterance, 0))

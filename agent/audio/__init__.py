@@ -1,1 +1,1 @@
-"""PCM: resampling, levels."""
+"""PCM: resampling, levels, fades, what was heard lately."""

@@ -1,4 +1,9 @@
-"""The mouth: clauses through the voice to the line, in order, a bounded distance ahead of what is heard."""
+"""The mouth: clauses through the voice to the line, in order, a bounded distance ahead of what is heard.
+
+It can be HELD, when the caller may be interrupting: it is silent at once, and what had not been heard is kept, with
+what the voice still gives behind it. Then either it was nothing, and the mouth takes up where it broke off; or it was
+meant, and what is held is dropped.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
+from agent.audio.fade import faded_in
 from agent.audio.resample import StreamResampler
 from agent.context import CallContext
 from agent.engines.deadlines import bounded
 from agent.engines.requests import EngineRequest
-from agent.line import Line, TextSpan, WordEnd
+from agent.line import Heard, Line, TextSpan, WordEnd
 from agent.record import input_hash
 from agent.speech.cache import PhraseCache
 from agent.speech.clauses import Clause
@@ -20,10 +26,18 @@ from agent.tts.base import SpeechChunk, TtsEngine
 AHEAD_MS = 2500
 FIRST_AUDIO_S = 4.0
 BETWEEN_AUDIO_S = 4.0
+#: Held, the voice that has run far enough ahead looks again so often whether it may go on.
+HELD_WAIT_MS = 50
+#: Speech that is taken up again begins with so much silence: a start, not a splice. Not with the sound of what was
+#: heard already: in a row of digits, the end of one would be heard as one more.
+LEAD_IN_MS = 80
 
 
 class Mouth:
-    """Speaks for one call. One clause at a time; cancelling `say` leaves nothing behind but what is queued already."""
+    """Speaks for one call. One clause at a time; cancelling `say` leaves nothing behind but what is queued already.
+
+    `on_first_audio` is called when the voice has given audio, held or not; never for audio that is played again.
+    """
 
     def __init__(
         self,
@@ -40,13 +54,63 @@ class Mouth:
         self._ctx = ctx
         self._journal = journal
         self._on_first_audio = on_first_audio
+        self._held: list[tuple[bytes, TextSpan]] | None = None
+        self._held_samples = 0
+        self._run_in_ms = 0
+        self._broken_off = False
+        self._heard: Heard | None = None  # at the hold
+
+    @property
+    def held(self) -> bool:
+        """Whether it is silent until `take_up`, `drop` or `stop`."""
+        return self._held is not None
+
+    @property
+    def pending_ms(self) -> int:
+        """How much of what was said the caller has not yet heard: on the line, and held."""
+        return self._line.pending_ms - (-self._held_samples * 1000 // self._line.info.sample_rate_hz)
+
+    def hold(self) -> Heard:
+        """Silent at once; what was not heard is kept, and what the voice still gives goes behind it. Says what had
+        been heard. Held already: nothing changes."""
+        if self._held is None or self._heard is None:
+            taken = self._line.take_back()
+            self._held = list(taken.rest)
+            self._held_samples = sum(len(pcm) // 2 for pcm, _ in taken.rest)
+            self._run_in_ms = taken.run_in_ms
+            self._broken_off = bool(taken.rest)
+            self._heard = taken.heard
+        return self._heard
+
+    def take_up(self) -> bool:
+        """Go on where `hold` broke off, from the last heard word. False if nothing was held: then all had been heard,
+        and the line will not say so again."""
+        held, broken_off = self._held, self._broken_off
+        self.drop()
+        if not held:
+            return False
+        if broken_off:
+            held[0] = self._led_in(*held[0])
+        for pcm, span in held:
+            self._line.play(pcm, span)
+        return True
+
+    def drop(self) -> None:
+        """What is held will not be said. End what still speaks first: what it gives from now on goes to the line."""
+        self._held, self._heard, self._held_samples, self._broken_off = None, None, 0, False
+
+    def stop(self) -> Heard:
+        """Silent for good: nothing of what was queued or held will be said. Says what had been heard."""
+        heard = self._heard
+        self.drop()
+        return heard or self._line.stop_playing()
 
     async def say(self, utterance: int, clause: Clause) -> None:
         """Speak one clause behind what is queued. Raises EngineError when the voice fails or misses a deadline."""
-        ahead_ms = self._line.pending_ms - AHEAD_MS
+        ahead_ms = self.pending_ms - AHEAD_MS
         while ahead_ms > 0:
-            await asyncio.sleep(ahead_ms / 1000)
-            ahead_ms = self._line.pending_ms - AHEAD_MS
+            await asyncio.sleep((max(ahead_ms, HELD_WAIT_MS) if self.held else ahead_ms) / 1000)
+            ahead_ms = self.pending_ms - AHEAD_MS
         resampler = self._resampler()
         async with aclosing(self._speech(clause.text)) as chunks:
             async for chunk in chunks:
@@ -84,8 +148,22 @@ class Mouth:
     def _play(self, pcm: bytes, span: TextSpan) -> None:
         if pcm:
             self._on_first_audio()
-        if pcm or span.words:
+        if not pcm and not span.words:
+            return
+        if self._held is None:
             self._line.play(pcm, span)
+        else:
+            self._held.append((pcm, span))
+            self._held_samples += len(pcm) // 2
+
+    def _led_in(self, pcm: bytes, span: TextSpan) -> tuple[bytes, TextSpan]:
+        """A piece broken off, fit to begin with: silence before it, its run-in faded in, its word ends where they are
+        now. What it has of silence already (it was led in before, and not heard) counts."""
+        per_ms = self._line.info.sample_rate_hz // 1000
+        silent = (len(pcm) - len(pcm.lstrip(b"\0"))) // 2
+        lead_in = max(0, LEAD_IN_MS * per_ms - silent)
+        words = tuple(WordEnd(word.sample + lead_in, word.chars) for word in span.words)
+        return bytes(2 * lead_in) + faded_in(pcm, self._run_in_ms * per_ms), TextSpan(span.utterance, words)
 
     def _journal_phrase(self, text: str, chunks: tuple[SpeechChunk, ...]) -> None:
         """A phrase from memory asks no engine; that the call can be run again, the journal needs its speech all the

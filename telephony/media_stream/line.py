@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from agent.errors import RemoteError
-from agent.line import AudioSink, Decision, Heard, HungUp, KeyPressed, LineEvent, LineInfo, TextSpan
+from agent.line import AudioSink, Decision, Heard, HungUp, KeyPressed, LineEvent, LineInfo, TakenBack, TextSpan
 from agent.playout import PlayoutLedger
 from telephony.media_stream.formats import line_format
 from telephony.media_stream.messages import (
@@ -179,9 +179,16 @@ class MediaStreamLine:
 
     def stop_playing(self) -> Heard:
         heard = self._ledger.clear(self._proof_ms())
-        self._unmarked_ms = 0
-        self._write(encode(Clear(self._stream_sid)))
+        self._cleared()
         return heard
+
+    def take_back(self) -> TakenBack:
+        taken = self._ledger.take_back(self._proof_ms())
+        self._cleared()
+        return taken
+
+    def playing(self, from_ms: int, to_ms: int) -> bytes:
+        return self._ledger.playing(from_ms, to_ms)
 
     def heard(self) -> Heard:
         return self._ledger.heard(self._proof_ms())
@@ -300,6 +307,10 @@ class MediaStreamLine:
             if first or self._unmarked_ms >= MARK_EVERY_MS or not ledger.unsent_ms():
                 self._write(encode(SendMark(self._stream_sid, ledger.mark())))
                 self._unmarked_ms = 0
+
+    def _cleared(self) -> None:
+        self._unmarked_ms = 0
+        self._write(encode(Clear(self._stream_sid)))
 
     def _hand_over_heard(self, *, all_of_it: bool = False) -> None:
         if self._sink is not None:

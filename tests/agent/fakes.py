@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from agent.context import CallContext
 from agent.errors import EngineError
-from agent.line import AudioSink, Decision, Heard, HungUp, LineEvent, LineInfo, TextSpan, WordEnd
+from agent.line import AudioSink, Decision, Heard, HungUp, LineEvent, LineInfo, TakenBack, TextSpan, WordEnd
 from agent.llm.base import LlmEvent, LlmRequest, TextDelta, ToolCall
 from agent.slots.base import NOTHING_ASKED, Asks
 from agent.stt.base import Partial, Transcript
@@ -180,6 +180,7 @@ class FakeLine:
         self.media_ms = 0
         self.pending_ms = 0
         self.played: list[tuple[bytes, TextSpan]] = []
+        self.cleared = 0
 
     def attach(self, sink: AudioSink) -> None: ...
 
@@ -191,7 +192,16 @@ class FakeLine:
         self.pending_ms += len(pcm) * 500 // self.info.sample_rate_hz
 
     def stop_playing(self) -> Heard:
+        self.take_back()
         return self.heard()
+
+    def take_back(self) -> TakenBack:
+        self.cleared += 1
+        rest, self.played, self.pending_ms = tuple(self.played), [], 0
+        return TakenBack(self.heard(), rest)
+
+    def playing(self, from_ms: int, to_ms: int) -> bytes:
+        return bytes(2 * (to_ms - from_ms) * self.info.sample_rate_hz // 1000)
 
     def heard(self) -> Heard:
         return Heard(self.media_ms, 0, 0, 0, "mark", {})

@@ -199,6 +199,54 @@ class LineContract(ABC):
 
         run_virtual(case())
 
+    def test_what_is_taken_back_is_not_heard_until_it_is_played_again(self) -> None:
+        async def case() -> None:
+            async with self.joined() as call:
+                call.play(3000)
+                await asyncio.sleep(1.05)
+                before = call.far.heard_ms
+                taken = call.line.take_back()
+                words = taken.heard.chars[1] // 5
+                assert call.line.pending_ms == 0
+                assert [word.chars for _, span in taken.rest for word in span.words] == list(
+                    range(5 * words + 5, 151, 5)
+                )
+                rest_ms = sum(len(pcm) for pcm, _ in taken.rest) * 500 / call.line.info.sample_rate_hz
+                assert rest_ms == 3000 - 100 * words + taken.run_in_ms
+                await asyncio.sleep(1)
+                assert before <= call.far.heard_ms <= before + self.way_ms
+                assert call.of(PlayoutDone) == []  # it was not heard to its end
+                stopped_at = call.far.heard_ms
+                for pcm, span in taken.rest:
+                    call.line.play(pcm, span)
+                await call.until(PlayoutDone)
+                assert call.far.heard_ms == stopped_at + rest_ms
+                done = call.of(PlayoutDone)[0]
+                assert isinstance(done, PlayoutDone)
+                assert done.heard.chars == {1: 150}
+                assert len(call.of(PlayoutStarted)) == 2
+                assert call.line.take_back().rest == ()
+
+        run_virtual(case())
+
+    def test_what_is_playing_is_told_of_the_last_second_and_a_half(self) -> None:
+        async def case() -> None:
+            async with self.joined() as call:
+                per_ms = 2 * call.line.info.sample_rate_hz // 1000
+                await asyncio.sleep(0.4)
+                began = call.line.media_ms
+                call.play(400)
+                await asyncio.sleep(0.4 + 2 * self.way_ms / 1000)
+                now = call.line.media_ms
+                told = call.line.playing(began - 200, now)
+                assert len(told) == (now - began + 200) * per_ms
+                assert told[: 200 * per_ms] == bytes(200 * per_ms)
+                assert told.strip(b"\0")[: 300 * per_ms] in square(400 * per_ms), "what was played, without a hole"
+                heard = [pcm for ms in range(0, now - began, 10) if any(pcm := told[ms * per_ms : (ms + 10) * per_ms])]
+                assert 20 <= len(heard) <= 42
+
+        run_virtual(case())
+
     def test_stopping_silence_does_no_harm(self) -> None:
         async def case() -> None:
             async with self.joined() as call:

@@ -10,8 +10,10 @@ from agent.errors import EngineError
 from agent.line import Line
 from agent.speech.cache import PhraseCache
 from agent.speech.clauses import Clause
-from agent.speech.mouth import AHEAD_MS, BETWEEN_AUDIO_S, FIRST_AUDIO_S, Mouth
+from agent.speech.mouth import AHEAD_MS, BETWEEN_AUDIO_S, FIRST_AUDIO_S, LEAD_IN_MS, Mouth
+from telephony.media_stream.line import MediaStreamLine, accept_stream
 from tests.agent.fakes import FakeLine, ScriptedTts
+from tests.support.phone import Phone
 from tests.support.virtual_loop import VirtualContext, run_virtual
 
 
@@ -179,5 +181,161 @@ def test_the_journal_holds_what_the_voice_gave() -> None:
         assert [(r["offset_ms"], r["final"]) for r in results] == [(100.0, False), (150.0, False), (200.0, True)]
         assert results[0]["result"] == {"samples": 240, "words": [[240, 3]]}
         assert {r["id"] for r in results} == {request["id"]}
+
+    play(case())
+
+
+# --- held -----------------------------------------------------------------------------------------------------------
+
+
+def test_held_it_is_silent_and_takes_up_in_order_what_was_queued_and_what_came_since() -> None:
+    async def case() -> None:
+        case = Case(ScriptedTts())
+        await case.mouth.say(1, Clause("one two", 0))
+        queued = b"".join(pcm for pcm, _ in case.line.played)
+        case.mouth.hold()
+        assert case.mouth.held
+        assert (case.line.cleared, case.line.pending_ms, case.mouth.pending_ms) == (1, 0, 70)
+        await case.mouth.say(1, Clause("three", 8))
+        await case.phrases.warm(["Four."], case.ctx)
+        assert case.mouth.play_phrase(2, "Four.")
+        assert case.line.played == []
+        assert case.mouth.pending_ms == 170
+        first_audio = case.first_audio
+        assert case.mouth.take_up()
+        assert not case.mouth.held
+        assert case.first_audio == first_audio, "only what the voice gives is first audio"
+        lead_in = bytes(16 * LEAD_IN_MS)
+        sound = b"".join(pcm for pcm, _ in case.line.played)
+        assert sound[: len(lead_in) + len(queued)] == lead_in + queued
+        assert case.mouth.pending_ms == case.line.pending_ms == LEAD_IN_MS + 170
+        assert [(u, at - LEAD_IN_MS, c) for u, at, c in case.words()] == [
+            (1, 30, 3), (1, 70, 7), (1, 70, 7), (1, 120, 13), (1, 120, 13), (2, 170, 5), (2, 170, 5)
+        ]  # fmt: skip
+        await case.mouth.say(3, Clause("five", 0))
+        assert case.words()[-1] == (3, LEAD_IN_MS + 210, 4), "and goes on as before"
+
+    play(case())
+
+
+def test_holding_twice_taking_up_and_dropping_without_a_hold_do_no_harm() -> None:
+    async def case() -> None:
+        case = Case(ScriptedTts())
+        case.mouth.drop()
+        assert case.mouth.take_up() is False
+        assert case.line.played == []
+        await case.mouth.say(1, Clause("one", 0))
+        heard = case.mouth.hold()
+        assert case.mouth.hold() == heard
+        assert (case.line.cleared, case.mouth.pending_ms) == (1, 30)
+        assert case.mouth.take_up() is True
+        assert case.mouth.take_up() is False
+        assert case.line.pending_ms == 30 + LEAD_IN_MS
+        case.mouth.hold()
+        case.mouth.drop()
+        assert (case.mouth.held, case.mouth.pending_ms, case.mouth.take_up()) == (False, 0, False)
+        await case.mouth.say(2, Clause("two", 0))
+        assert [said.utterance for _, said in case.line.played] == [2, 2], "it speaks again"
+        case.mouth.hold()
+        case.mouth.stop()
+        assert (case.mouth.held, case.mouth.pending_ms, case.line.cleared) == (False, 0, 3), (
+            "cleared by the hold already"
+        )
+        await case.mouth.say(3, Clause("three", 0))
+        case.mouth.stop()
+        assert (case.mouth.pending_ms, case.line.cleared) == (0, 4)
+
+    play(case())
+
+
+def test_taken_up_again_and_again_before_it_was_heard_the_lead_in_does_not_grow() -> None:
+    async def case() -> None:
+        case = Case(ScriptedTts())
+        await case.mouth.say(1, Clause("one", 0))
+        for _ in range(5):
+            case.mouth.hold()
+            case.mouth.take_up()
+        assert case.line.pending_ms == 30 + LEAD_IN_MS
+
+    play(case())
+
+
+def test_what_is_held_before_anything_was_queued_begins_at_once_when_taken_up() -> None:
+    async def case() -> None:
+        case = Case(ScriptedTts(first_s=0.5))
+        saying = asyncio.create_task(case.mouth.say(1, Clause("one two", 0)))
+        await asyncio.sleep(0.1)
+        case.mouth.hold()
+        await saying
+        assert (case.line.played, case.mouth.pending_ms) == ([], 70)
+        assert case.first_audio > 0
+        assert case.mouth.take_up()
+        assert case.words() == [(1, 30, 3), (1, 70, 7), (1, 70, 7)], "nothing was broken off: no lead-in"
+
+    play(case())
+
+
+def test_held_it_gathers_no_more_than_it_would_queue_and_goes_on_when_taken_up() -> None:
+    async def case() -> None:
+        case = Case(ScriptedTts(char_ms=100))
+        case.mouth.hold()
+
+        async def speak() -> None:
+            for number in range(9):
+                await case.mouth.say(1, Clause("abcdefghij", 11 * number))
+
+        speaking = asyncio.create_task(speak())
+        await asyncio.sleep(60)
+        assert AHEAD_MS < case.mouth.pending_ms <= AHEAD_MS + 1000
+        case.mouth.take_up()
+        case.line.pending_ms = 0
+        await asyncio.sleep(1)
+        assert case.line.pending_ms > AHEAD_MS
+        case.mouth.hold()
+        speaking.cancel()
+        await asyncio.wait([speaking])
+        assert speaking.cancelled()
+        held_ms = case.mouth.pending_ms
+        await asyncio.sleep(1)
+        assert case.mouth.pending_ms == held_ms
+        assert case.tts.open == 0
+        case.mouth.drop()
+
+    play(case())
+
+
+def test_over_a_line_the_caller_hears_each_word_whole_and_what_counts_is_what_was_heard() -> None:
+    """Two seconds of one long clause, held every 600 ms for 150 ms: the carrier's record against the ledger's."""
+
+    async def case() -> None:
+        phone = Phone()
+        phone.ring()
+        line = MediaStreamLine(
+            phone.socket,
+            await accept_stream(phone.socket),
+            on_leave=lambda decision: None,
+            now_s=asyncio.get_running_loop().time,
+        )
+        serving = asyncio.create_task(line.run())
+        tts = ScriptedTts(char_ms=40)
+        text = "abc defg hij klm nop qrst uvw xyz abcd efg hij klm nop"
+        mouth = Mouth(line, tts, PhraseCache(tts), VirtualContext(), lambda kind, **data: None, lambda: None)
+        await mouth.say(1, Clause(text, 0))
+        chars = 0
+        while mouth.pending_ms > 0:
+            await asyncio.sleep(0.6)
+            heard = mouth.hold().chars.get(1, 0)
+            assert heard >= chars
+            chars = heard
+            before = phone.heard_ms
+            await asyncio.sleep(0.15)
+            assert phone.heard_ms - before <= 60
+            mouth.take_up()
+        await asyncio.sleep(0.5)
+        assert line.heard().chars == {1: len(text)}
+        assert phone.heard_ms > 40 * len(text)
+        assert len(phone.carrier.heard) >= 4, "it was silent in between"
+        phone.drop()
+        await serving
 
     play(case())
