@@ -4,8 +4,8 @@
 
 Nothing else needs that model for it: what this writes is committed. The same model gives the same bytes each time.
 Of each frequent word: how likely a sentence ends after it (anywhere, as a noun, as a verb), and how much likelier it is
-after a subject, and after "to", than after "the". Of pairs of words: how likely a sentence ends after them, where
-the last word alone tells something else. The model's licence: docs/licences.md.
+after a subject, after "to" and after "very" than after "the". Of pairs of words: how likely a sentence ends after
+them, where the last word alone tells something else. The model's licence: docs/licences.md.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import pocketsphinx
 
 OUT = Path(__file__).resolve().parents[1] / "agent" / "turns" / "sentence_ends.txt"
 #: Looked at: so many of the model's most frequent words; rarer ones change next to nothing.
-WORDS = 16000
+WORDS = 15000
 #: Of those after the first COMMON ones, only what is no plain noun is written: verbs, mostly ("slid", "swam").
 COMMON = 3000
-PLAIN_END, PLAIN_VERB = (-2.25, -1.25), -1.5
+PLAIN_END, PLAIN_VERB = (-2.25, -1.0), -0.5
 #: So many pairs are kept: those that tell most.
-PAIRS = 5000
+PAIRS = 4500
 #: Pairs are sought among so many words.
 PAIR_WORDS = 2500
 #: Figures are written as letters: steps of so many nats, "a" lowest, "z" highest.
@@ -34,13 +34,14 @@ VERB_LEAST, VERB_STEP = -6.25, 0.5
 SUBJECTS = "i he she they we you it who".split()
 BEFORE_VERB = "to can will would could please don't".split()
 BEFORE_NOUN = "the a my your his this some".split()
+BEFORE_QUALITY = "very so too more is are".split()
 PREPOSITIONS = "of in on at for with from by".split()
 WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
 
 HEADER = """\
 # Distilled by scripts/distil_sentence_ends.py from the US English language model of CMUSphinx (see docs/licences.md).
-# word, five letters: end of sentence after it; the same, within "the" or "of" and it; the same, within "they" or "to"
-# and it; verb after a subject; verb after "to". word word, one letter: end of sentence after the two.
+# word, six letters: end of sentence after it; the same, within "the" or "of" and it; the same, within "they" or "to"
+# and it; after a subject; after "to"; after "very". word word, one letter: end of sentence after the two.
 """
 
 
@@ -67,10 +68,11 @@ def main() -> None:
         noun = _mean(log_p(word, before) for before in BEFORE_NOUN)
         finite = _mean(log_p(word, before) for before in SUBJECTS) - noun
         bare = _mean(log_p(word, before) for before in BEFORE_VERB) - noun
-        if rank < COMMON or max(finite, bare) > PLAIN_VERB or not PLAIN_END[0] <= end <= PLAIN_END[1]:
+        quality = _mean(log_p(word, before) for before in BEFORE_QUALITY) - noun
+        if rank < COMMON or max(finite, bare, quality) > PLAIN_VERB or not PLAIN_END[0] <= end <= PLAIN_END[1]:
             ends = (end, end_after(word, BEFORE_NOUN + PREPOSITIONS), end_after(word, SUBJECTS + BEFORE_VERB))
             letters = [_letter(odds, END_LEAST, END_STEP) for odds in ends]
-            letters += [_letter(odds, VERB_LEAST, VERB_STEP) for odds in (finite, bare)]
+            letters += [_letter(odds, VERB_LEAST, VERB_STEP) for odds in (finite, bare, quality)]
             lines.append(f"{word} {''.join(letters)}")
     lines.sort()
     known = len(lines)

@@ -25,6 +25,10 @@ _QUESTIONS = frozenset(
     "what where who when why how which what's where's who's how's when's is are was were do does did have has "
     "can could will would should may please".split()
 )
+#: What they begin, a participle goes on with ("has been saved"): it is no new verb.
+_BEING = frozenset("is are was were be been being it's that's i'm we're you're they're he's she's get got".split())
+#: A word is an adjective from this much likelier after "very" than after "the".
+_QUALITY_FROM = 0.0
 #: Whole objects in one word.
 _OBJECTS = frozenset("it them everything nothing".split())
 _PRONOUNS = frozenset("i you he she it we they who that which there".split())
@@ -59,13 +63,15 @@ class Clause(NamedTuple):
     hanging: float
     """A clause was opened ("because", "who") and has no verb yet."""
     condition: float
-    """It began as a condition ("if", "when"), and no main clause has come."""
+    """It began as a condition ("if", "when") and lacks its own verb (1), or the main clause's (0.5)."""
     asks: float
     """It began as a question or with "please"."""
     preposition: float
     """It ends on a preposition."""
     auxiliary: float
     """It ends on an auxiliary ("he said he would")."""
+    bare_quality: float
+    """It ends on an adjective whose noun must follow ("on the smooth")."""
     rare: float
     """The table does not have the last word."""
 
@@ -83,17 +89,19 @@ def read_clause(said: Sequence[str], table: SentenceEnds) -> Clause:
         hanging_verb = max(hanging_verb, likely)
         if likely > 0.5:
             verbs += 1
-            last_verb = at
+            if before not in _BEING or at == 0:
+                last_verb = at
         before = word
     return Clause(
         end=_end(said, likely, table) + 2.0,
         beyond=min(len(said) - 1 - last_verb + (said[-1] in _OBJECTS), 4) / 4 if last_verb >= 0 else 0.0,
         length=min(len(said), 5) / 5,
         hanging=1.0 - hanging_verb if opened else 0.0,
-        condition=float(said[0] in _CONDITIONS and verbs < 2),
+        condition=max(0.0, 1.0 - verbs / 2) if said[0] in _CONDITIONS else 0.0,
         asks=float(said[0] in _QUESTIONS),
         preposition=float(said[-1] in PREPOSITIONS),
         auxiliary=float(said[-1] in AUXILIARIES),
+        bare_quality=_bare_quality(said, table),
         rare=float(said[-1] not in table),
     )
 
@@ -111,6 +119,13 @@ def _end(said: Sequence[str], verb: float, table: SentenceEnds) -> float:
     if _noun_follows(before) or (len(said) > 2 and before not in _NO_VERBS and said[-3] in _DETERMINERS):
         return use.end_as_noun
     return use.end_as_verb if verb > 0.5 else use.end
+
+
+def _bare_quality(said: Sequence[str], table: SentenceEnds) -> float:
+    last, before, first = said[-1], said[-2] if len(said) > 1 else "", said[-3] if len(said) > 2 else ""
+    if not _noun_follows(before) and not (_noun_follows(first) and before not in _NO_VERBS):
+        return 0.0
+    return 1.0 / (1.0 + exp(-2.0 * (table.use(last).quality - _QUALITY_FROM)))
 
 
 def _noun_follows(word: str) -> bool:

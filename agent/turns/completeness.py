@@ -10,7 +10,18 @@ from operator import mul
 from agent.language.numbers import NUMBER_WORDS
 from agent.turns.clause import Clause, read_clause
 from agent.turns.sentence_ends import load
-from agent.turns.unfinished import ANSWERS, HESITATIONS, LEADS, OPENERS, SUBJECTS, is_echo, is_stranded, longest_ending
+from agent.turns.unfinished import (
+    ANSWERS,
+    AUXILIARIES,
+    HESITATIONS,
+    LEADS,
+    OPENERS,
+    PREPOSITIONS,
+    SUBJECTS,
+    is_echo,
+    is_stranded,
+    longest_ending,
+)
 
 #: Only the end of what was said counts: junk costs bounded time.
 _MAX_CHARS = 400
@@ -21,25 +32,26 @@ COMPLETE_FROM = 0.6
 
 _MARKS = ".,?!;:…\"()[]-–—'"
 #: Log odds where a rule decides alone.
-_CLOSED, _STRANDED, _LEADS_ON, _OPEN, _THINKING = 2.5, 1.0, -2.0, -3.5, -4.0
+_CLOSED, _STRANDED, _ALONE, _LEADS_ON, _OPEN, _THINKING = 2.5, 1.0, -0.2, -2.0, -3.5, -4.0
 #: Words alone never say more than this.
 _MOST = 4.0
 
-#: The weights of the evidence, and where it starts from. By logistic regression on one half of the Harvard sentences
+#: The weights of the evidence, and where it starts from: by logistic regression on one half of the Harvard sentences
 #: and of the telephone turns in tests/agent/turns/spoken_turns.txt (inner gaps against ends), rounded. By hand, since
-#: that material says little of them: `length` (sentences read aloud are all of one length; a fitted weight would learn
-#: that), `hanging`, `condition`, `asks`; and the start is 0.3 higher, because people rarely pause just anywhere.
-_START = -1.6
+#: that material says little of them: `length` (sentences read aloud are all of one length, which a fitted weight
+#: learns), `hanging`, `condition`, `asks`, `rare`; and the start is 0.3 higher: few people pause just anywhere.
+_START = -1.1
 _WEIGHTS = Clause(
     end=0.95,
     beyond=1.9,
-    length=2.0,
+    length=1.5,
     hanging=-0.8,
-    condition=-0.8,
+    condition=-1.6,
     asks=0.3,
-    preposition=-1.0,
+    preposition=-0.9,
     auxiliary=-0.2,
-    rare=-0.7,
+    bare_quality=-1.0,
+    rare=-0.2,
 )
 
 
@@ -93,8 +105,8 @@ def _rules(said: Sequence[str]) -> float:
     last = said[-1]
     if last in HESITATIONS:
         return _THINKING
-    if len(said) == 1 and last in ANSWERS:
-        return _CLOSED
+    if len(said) == 1:
+        return _of_one(last)
     known = longest_ending(said)
     if known:
         return _CLOSED if known > 0 else _OPEN
@@ -110,6 +122,15 @@ def _rules(said: Sequence[str]) -> float:
     if _is_number(last):  # more of it may come: nobody knows how long it is
         return min(odds, 0.0)
     return odds
+
+
+def _of_one(word: str) -> float:
+    """One word alone: an answer, a beginning, or a name or command that nobody here knows."""
+    if word in ANSWERS:
+        return _CLOSED
+    if word in OPENERS or word in SUBJECTS or word in PREPOSITIONS or word in AUXILIARIES:
+        return _OPEN
+    return _LEADS_ON if word in LEADS else _ALONE
 
 
 def _is_number(word: str) -> bool:

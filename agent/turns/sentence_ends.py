@@ -28,11 +28,13 @@ class WordUse(NamedTuple):
     """How much likelier it is after a subject than after "the"."""
     bare: float
     """How much likelier it is after "to" or "please" than after "the"."""
+    quality: float
+    """How much likelier it is after "very" or "is" than after "the"."""
 
 
 #: A word that the table does not have is most likely a noun; with this ending, a verb's past.
-RARE = WordUse(-1.7, -1.7, -1.7, -2.0, -3.0)
-RARE_PAST = WordUse(-2.2, -2.2, -2.2, 1.0, -3.0)
+RARE = WordUse(-1.7, -1.7, -1.7, -2.0, -3.0, -3.0)
+RARE_PAST = WordUse(-2.2, -2.2, -2.2, 1.0, -3.0, 0.0)
 
 
 class SentenceEnds:
@@ -56,8 +58,8 @@ class SentenceEnds:
         if letters is None or " " in word:
             return RARE_PAST if word.endswith("ed") else RARE
         end, as_noun, as_verb = (_END_LEAST + _END_STEP * _step(letter) for letter in letters[:3])
-        finite, bare = (_VERB_LEAST + _VERB_STEP * _step(letter) for letter in letters[3:])
-        return self._uses.setdefault(word, WordUse(end, as_noun, as_verb, finite, bare))
+        finite, bare, quality = (_VERB_LEAST + _VERB_STEP * _step(letter) for letter in letters[3:])
+        return self._uses.setdefault(word, WordUse(end, as_noun, as_verb, finite, bare, quality))
 
     def pair(self, before: str, last: str) -> float | None:
         """The log odds of an end after the two words; None where the last one alone tells the same."""

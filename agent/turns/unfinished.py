@@ -43,7 +43,7 @@ SUBJECTS = frozenset(
 )
 
 #: Adverbs and joints that lead into something ("so", "also"); now and then they trail off.
-LEADS = frozenset("so also just maybe perhaps actually basically like plus except well".split())
+LEADS = frozenset("so also just basically like plus except".split())
 
 #: Phrases that ask for more, whatever went before.
 _OPEN_PHRASES = """
@@ -78,15 +78,15 @@ _CLOSED_PHRASES = """
 #: Answers that are whole alone.
 ANSWERS = frozenset(
     "yes no yeah yep yup nope nah okay ok sure right correct exactly absolutely definitely certainly fine great good "
-    "perfect thanks bye goodbye hello hi hey cheers mhm alright sorry pardon what why how when where who stop help "
-    "operator agent cancel repeat maybe always never today tomorrow tonight yesterday please wow "
+    "perfect thanks bye goodbye hello hi hey cheers mhm alright sorry pardon stop help "
+    "operator agent cancel repeat maybe always never today tomorrow tonight yesterday wow "
     "really both neither none nothing everything nobody once twice english spanish speaking".split()
 )
 
 #: Answers that an echo of the question may follow ("yes i do", "no it isn't").
 _ECHOED = frozenset("yes no yeah yep nope sure okay".split())
 #: They take the noun of a preposition, or the end of a clause, to the front ("what is it for", "where it is").
-_FRONTED = frozenset("what who where which what's who's where's how".split())
+_FRONTED = frozenset("what who where which what's who's where's how than as".split())
 _ECHO_SUBJECTS = frozenset("i you he she it we they that there this".split())
 
 _OPEN = frozenset(tuple(phrase.split()) for phrase in _OPEN_PHRASES.split(","))
