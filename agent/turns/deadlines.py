@@ -23,13 +23,14 @@ NEVER_MS = 1 << 62
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What counts of the open turn. `heard`: there is speech in it; `spoken`: with words; `key_ms`: its last key;
-    `whole_ms`: since when its words have been a whole answer."""
+    `whole_ms`: since when its words have been a whole answer; `anew`: its keys may be that answer's beginning again."""
 
     judged: Judgement
     heard: bool
     spoken: bool
     key_ms: int | None
     whole_ms: int
+    anew: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,10 @@ class Deadlines:
         end_ms = self._sound.speech_end_ms
         last_ms = last(turn.heard, end_ms, key_ms)
         if judged.waiting is Waiting.END:
-            return Deadline(self._whole(turn, end_ms), end_ms + SURE_QUIET_MS, judged.reason)
+            due_ms = self._whole(turn, end_ms)
+            if turn.anew and key_ms is not None:
+                due_ms = max(due_ms, key_ms + settings.key_pause_ms)
+            return Deadline(due_ms, end_ms + SURE_QUIET_MS, judged.reason)
         if judged.waiting is Waiting.HOLD:
             return Deadline(last_ms + settings.hold_ms, NEVER_MS, judged.reason)
         due_ms, reason = 0, judged.reason

@@ -113,6 +113,7 @@ class Endpointer:
         self._key_open = False  # keys after which no speech was heard
         self._closing = False  # a key has ended the turn
         self._entry = ""  # keys that are a full answer alone, whatever was said before them
+        self._anew = False  # the keys may repeat what was spoken
         self._told = False
         self._judged: Judgement | None = None
         self._whole_ms = 0
@@ -142,8 +143,8 @@ class Endpointer:
 
     def window(self, event: SpeechWindow) -> Event | None:
         """One more VAD window of the open gate."""
-        if not self.open:
-            return None
+        if not (self.open and self._heard):
+            return self.tick(event.media_ms)
         self._advance(event.media_ms)
         if event.speech and not event.quiet:
             return self._loud(event.media_ms)
@@ -156,8 +157,8 @@ class Endpointer:
     def partial(self, text: str, media_ms: int) -> Event | None:
         """The recogniser's text of the hearing so far, all of it."""
         self._lag.known = self._lag.known or bool(text.strip())
-        if not self.open:
-            return None
+        if not (self.open and self._heard):  # it came late: of the turn before
+            return self.tick(media_ms)
         self._advance(media_ms)
         before = self.said.text
         if self.said.words(text):
@@ -176,10 +177,8 @@ class Endpointer:
 
     def tick(self, media_ms: int) -> Event | None:
         """Media time went on."""
-        if not self.open:
-            return None
         self._advance(media_ms)
-        return self._decide()
+        return self._decide() if self.open else None
 
     def close(self) -> None:
         """The turn is given up without an end: it was a noise, or the line is being left."""
@@ -244,6 +243,7 @@ class Endpointer:
             self._learn(pause_ms)
         if self._key_open and self._key_ms is not None and media_ms - self._key_ms >= AFTER_KEY_MS:
             self._key_open = False
+            self._anew = False
             self.said.resumed()
             self._keypad.clear()
         self._planned = None
@@ -264,8 +264,15 @@ class Endpointer:
             if full is not None and self._judgement().waiting is not Waiting.END:
                 self._closing = True
                 self._entry = full if len(full) < MAX_KEYS else ""
+            self._anew = full is None and self._begins_anew()
         self._planned = None
         return self._went_on()
+
+    def _begins_anew(self) -> bool:
+        """Whether the keys begin as the words did: who was not understood types all of it."""
+        spoken = judge(self._asks, self.said.spoken, self._lag.known).reading.value
+        keys = self._keypad.keys
+        return bool(spoken) and (keys.startswith(spoken) or spoken.startswith(keys))
 
     def _learn(self, pause_ms: int) -> None:
         self._deadlines.went_on(self._judgement(), pause_ms)
@@ -290,7 +297,9 @@ class Endpointer:
             if self._closing:
                 self._planned = Deadline(self._now_ms, NEVER_MS, "keys")
             else:
-                turn = Turn(self._judgement(), self._heard, self.said.spoken, self._key_ms, self._whole_ms)
+                turn = Turn(
+                    self._judgement(), self._heard, bool(self.said.spoken), self._key_ms, self._whole_ms, self._anew
+                )
                 self._planned = self._deadlines.of(turn)
         return self._planned
 

@@ -43,6 +43,11 @@ class Keypad:
     def pending(self) -> bool:
         return bool(self._keys)
 
+    @property
+    def keys(self) -> str:
+        """The entry so far."""
+        return self._keys
+
     def clear(self) -> None:
         """Forget what has been pressed: the next key begins an entry."""
         self._keys = ""

@@ -33,9 +33,9 @@ class TurnText:
         return changed
 
     @property
-    def spoken(self) -> bool:
-        """Whether the hearing has words."""
-        return bool(self._words)
+    def spoken(self) -> str:
+        """The words of the hearing, without keys."""
+        return " ".join(self._words)
 
     def keys(self, keys: str) -> None:
         """Keys were pressed."""

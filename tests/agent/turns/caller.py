@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agent.slots.base import Asks, Progress, Reading
-from agent.turns.endpointing import Endpointer, EndOfTurn, Event
+from agent.turns.endpointing import EndOfTurn, Endpointer, Event
 from agent.turns.gate import SpeechBegan, SpeechWindow
 
 WORD_MS = 300
@@ -21,7 +21,7 @@ SOME = Asks(slot="number", kind="digits", length=4, longest=6)
 def read(asks: Asks, text: str) -> Reading:
     """A small reader of digits: fillers are nothing, "no" begins anew, anything else is beside."""
     value = ""
-    for word in text.split():
+    for word in text.lower().replace(".", "").split():
         if word in DIGITS:
             value += str(DIGITS.index(word))
         elif word.isdigit():

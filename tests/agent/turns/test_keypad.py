@@ -40,6 +40,34 @@ def test_a_pause_ends_an_entry_once() -> None:
     assert not keypad.pending
 
 
+@pytest.mark.parametrize(
+    ("length", "longest", "keys", "entries"),
+    [
+        (4, 0, "47123", ["4712"]),
+        (4, 6, "471234", ["471234"]),
+        (4, 6, "4712#", ["4712"]),
+        (0, 3, "471", ["471"]),
+        (0, 0, "471", []),
+        (10**6, 0, "1" * MAX_KEYS, ["1" * MAX_KEYS]),
+        (-1, 0, "1" * (MAX_KEYS - 1), []),
+    ],
+)
+def test_the_full_length_of_what_was_asked_ends_an_entry(
+    length: int, longest: int, keys: str, entries: list[str]
+) -> None:
+    keypad = Keypad(key_pause_ms=1000)
+    keypad.asked(length, longest)
+    assert [entry for key in keys if (entry := keypad.press(key, 0)) is not None] == entries
+
+
+def test_an_entry_given_up_leaves_nothing() -> None:
+    keypad = Keypad()
+    keypad.press("4", 0)
+    keypad.clear()
+    assert not keypad.pending
+    assert keypad.tick(100_000) is None
+
+
 @pytest.mark.parametrize("junk", ["", "12", "x", "٣", "#*"])
 def test_what_is_no_key_is_no_key(junk: str) -> None:
     keypad = Keypad()

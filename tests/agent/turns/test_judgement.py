@@ -1,0 +1,50 @@
+"""What the words say about the end, by table."""
+
+import pytest
+
+from agent.slots.base import Asks, Progress, Reading
+from agent.turns import judgement
+from agent.turns.completeness import ending, ending_likelihood
+from agent.turns.judgement import Waiting, judge
+
+DIGITS = Asks(kind="digits", length=4)
+
+
+@pytest.mark.parametrize(
+    ("progress", "waiting", "reason"),
+    [
+        (Progress.NOTHING, Waiting.HOLD, "slot unfinished"),
+        (Progress.PART, Waiting.HOLD, "slot unfinished"),
+        (Progress.ENOUGH, Waiting.BY_WORDS, "slot enough"),
+        (Progress.WHOLE, Waiting.END, "slot complete"),
+    ],
+)
+def test_by_how_far_the_answer_has_come(
+    progress: Progress, waiting: Waiting, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judgement, "read_answer", lambda asks, text: Reading(progress, "4"))
+    judged = judge(DIGITS, "four", gives_words=True)
+    assert (judged.waiting, judged.reason, judged.reading) == (waiting, reason, Reading(progress, "4"))
+    assert judged.likelihood == 0.5
+
+
+@pytest.mark.parametrize("asks", [Asks(), Asks(kind="free"), DIGITS])
+@pytest.mark.parametrize("text", ["i don't have it", "well and", "my order"])
+def test_free_speech_by_its_words(asks: Asks, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judgement, "read_answer", lambda asks, text: Reading(Progress.BESIDE))
+    judged = judge(asks, text, gives_words=True)
+    assert (judged.waiting, judged.reason) == (Waiting.BY_WORDS, ending(text).name.lower())
+    assert judged.likelihood == ending_likelihood(text)
+
+
+@pytest.mark.parametrize(
+    ("asks", "gives_words", "waiting"),
+    [
+        (DIGITS, True, Waiting.HOLD),
+        (DIGITS, False, Waiting.SILENCE),
+        (Asks(), True, Waiting.SILENCE),
+        (Asks(kind="free"), True, Waiting.SILENCE),
+    ],
+)
+def test_without_words(asks: Asks, gives_words: bool, waiting: Waiting) -> None:
+    assert judge(asks, "", gives_words).waiting is waiting
