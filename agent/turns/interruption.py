@@ -55,7 +55,7 @@ STRONG = 0.8
 #: From a recogniser that gives no partials there are no words to wait for: so much sure speech of the last so much.
 LONG_SPEECH_MS, LONG_SPEECH_OF_MS = 600, 800
 #: A window of which so much is the agent's own sound is not the caller's (agent/audio/echo.py has the measured rates).
-ECHO_SCORE = 0.5
+ECHO_SCORE = 0.3
 #: An echo is heard to be one in this share of the latest windows.
 ECHO_SHARE = 0.6
 #: So many windows must have been looked at before their share tells.
