@@ -18,7 +18,9 @@ _DETERMINERS = frozenset(
     "one two three four five six seven eight nine ten".split()
 )
 #: They open a clause that wants a verb of its own. ("before", "since" are prepositions as often.)
-_SUBORDINATORS = frozenset("because cause if when while who whose although though unless until whether whereas".split())
+_SUBORDINATORS = frozenset(
+    "because cause if when while who whose what where how although though unless until whether whereas".split()
+)
 #: With one of these at the start, a clause is to follow that wants its own verb.
 _CONDITIONS = frozenset("if when unless although though while once as whenever".split())
 _QUESTIONS = frozenset(
@@ -63,7 +65,7 @@ class Clause(NamedTuple):
     hanging: float
     """A clause was opened ("because", "who") and has no verb yet."""
     condition: float
-    """It began as a condition ("if", "when") and lacks its own verb (1), or the main clause's (0.5)."""
+    """It began as a condition ("if", "when", "to hear it") and lacks its own verb (1), or the main clause's (0.5)."""
     asks: float
     """It began as a question or with "please"."""
     preposition: float
@@ -83,8 +85,9 @@ def read_clause(said: Sequence[str], table: SentenceEnds) -> Clause:
     before = ""
     likely = 0.0
     for at, word in enumerate(said):
+        relative = word == "that" and likely < 0.5 and before not in _NO_VERBS  # "a platform that"
         likely = _verb(word, before, table)
-        if word in _SUBORDINATORS and at:
+        if at and (relative or word in _SUBORDINATORS):
             opened, hanging_verb = True, 0.0
         hanging_verb = max(hanging_verb, likely)
         if likely > 0.5:
@@ -97,13 +100,20 @@ def read_clause(said: Sequence[str], table: SentenceEnds) -> Clause:
         beyond=min(len(said) - 1 - last_verb + (said[-1] in _OBJECTS), 4) / 4 if last_verb >= 0 else 0.0,
         length=min(len(said), 5) / 5,
         hanging=1.0 - hanging_verb if opened else 0.0,
-        condition=max(0.0, 1.0 - verbs / 2) if said[0] in _CONDITIONS else 0.0,
+        condition=_condition(said[0], verbs),
         asks=float(said[0] in _QUESTIONS),
         preposition=float(said[-1] in PREPOSITIONS),
         auxiliary=float(said[-1] in AUXILIARIES),
         bare_quality=_bare_quality(said, table),
         rare=float(said[-1] not in table),
     )
+
+
+def _condition(first: str, verbs: int) -> float:
+    """How much is missing of what such a first word promises: two verbs, or "to" with its own and another."""
+    if first in _CONDITIONS or (first == "to" and verbs):
+        return max(0.0, 1.0 - verbs / 2)
+    return 0.0
 
 
 def _end(said: Sequence[str], verb: float, table: SentenceEnds) -> float:

@@ -45,12 +45,12 @@ _WEIGHTS = Clause(
     end=0.95,
     beyond=1.9,
     length=1.5,
-    hanging=-0.8,
+    hanging=-1.8,
     condition=-1.6,
     asks=0.3,
     preposition=-0.9,
     auxiliary=-0.2,
-    bare_quality=-1.0,
+    bare_quality=-1.2,
     rare=-0.2,
 )
 
