@@ -58,6 +58,8 @@ def sentence_items(recordings: Sequence[Recording], seed: int) -> Sentences:
     """Turns of all recordings that have a transcript: natural ones, and paused ones. Raises MissingExtra."""
     items: list[Item] = []
     dropped: Counter[str] = Counter()
+    if not recordings:
+        return Sentences((), dropped)
     aligner = Aligner()
     for recording in recordings:
         pcm = recording.pcm()
