@@ -114,6 +114,7 @@ class Endpointer:
         self._closing = False  # a key has ended the turn
         self._entry = ""  # keys that are a full answer alone, whatever was said before them
         self._anew = False  # the keys may repeat what was spoken
+        self._partial = ""
         self._told = False
         self._judged: Judgement | None = None
         self._whole_ms = 0
@@ -137,6 +138,7 @@ class Endpointer:
             self._open_turn()
             self._began_ms = min(event.speech_ms, event.media_ms)
         self.said.hear()
+        self._partial = ""
         self._heard = True
         self._sound.began(event.media_ms)
         self._planned = None
@@ -160,6 +162,9 @@ class Endpointer:
         if not (self.open and self._heard):  # it came late: of the turn before
             return self.tick(media_ms)
         self._advance(media_ms)
+        if text == self._partial:
+            return self._decide()
+        self._partial = text
         before = self.said.text
         if self.said.words(text):
             self._lag.changed(self._now_ms)
