@@ -48,6 +48,8 @@ def number_at(said: Sequence[str], at: int, *, after_month: bool) -> tuple[Numbe
     digits, after = digit_piece(said, at)
     if after == at or len(digits) > 8:
         return None, at
+    if len(digits) > 4 and word in _TENS:  # "ten twenty, two thousand six" is no twenty two thousand
+        return Number(int(digit_piece((word,), 0)[0]), digit_piece((word,), 0)[0], True), at + 1
     piece = said[at:after]
     is_open = piece[-1] in _TENS or piece[-1] in ("thousand", "hundred", "and")
     return Number(int(digits), digits, is_open), after

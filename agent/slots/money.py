@@ -23,6 +23,8 @@ _FIGURES = re.compile(r"(\d{1,3})((?:,\d{3})+)(?!\d)")
 _DECIMAL = re.compile(r"(\d)\.(\d)")
 #: No amount said on a telephone is larger.
 _MOST = 10**12
+#: "Two million" "three hundred" "thousand" "five hundred" "six": scales within one number.
+_DEPTH = 4
 
 
 @dataclass(slots=True)
@@ -108,7 +110,7 @@ def _add(amount: _Amount, number: int, piece: Sequence[str], is_open: bool) -> N
         amount.before.append(number)
 
 
-def _number(said: Sequence[str], at: int) -> tuple[int, int, bool]:
+def _number(said: Sequence[str], at: int, depth: int = 0) -> tuple[int, int, bool]:
     """The number that begins at word `at`, the word after it, and whether it may go on; "a hundred" is one too."""
     word = said[at]
     if word == "a" and at + 1 < len(said) and said[at + 1] in (*_SCALES, *_UNITS, "penny"):
@@ -122,11 +124,13 @@ def _number(said: Sequence[str], at: int) -> tuple[int, int, bool]:
             rest, end = digit_piece(said, end)
             return int(rest[:12]), end, False
     while end < len(said) and said[end] in _SCALES and total < _MOST:
-        total, end, is_open = total * _SCALES[said[end]], end + 1, True
+        scale = _SCALES[said[end]]
+        total, end, is_open = total * scale, end + 1, True
         start = end + 1 if end < len(said) and said[end] == "and" else end
-        rest, after = digit_piece(said, start)
-        if rest and len(rest) <= 9 and int(rest) < 1000 and total >= 100 and int(rest) < total:
-            total, end, is_open = total + int(rest), after, may_go_on(said[start:after])
+        if depth < _DEPTH and start < len(said) and said[start] != "a":
+            more, after, more_open = _number(said, start, depth + 1)
+            if after > start and 0 < more < scale:
+                return total + more, after, more_open
     return total, end, is_open
 
 
@@ -146,7 +150,8 @@ def _judged(amounts: Sequence[_Amount], text: str, said: Sequence[str]) -> Readi
     value = f"{units}.{cents:02d}"
     if any(word not in _AROUND and word != "double" for word in amount.tail) or len(amount.before) > 4 or units > _MOST:
         return Reading(Progress.BESIDE, value)
-    if amount.joined or (amount.point and not amount.behind) or amount.tail[-1:] in (["double"], ["oh"]):
+    oh = len(amount.before) == 2 and not amount.before[1] and not amount.unit  # "twelve oh" five
+    if oh or amount.joined or (amount.point and not amount.behind) or amount.tail[-1:] in (["double"], ["oh"]):
         return Reading(Progress.PART, value)
     whole = fixed and not amount.open and not hesitates(text)
     return Reading(Progress.WHOLE if whole else Progress.ENOUGH, value)

@@ -44,8 +44,9 @@ def _counted_at(said: Sequence[str], at: int, part: Part) -> tuple[str, int, boo
     beside = bool(part.signs) and not part.tail
     if word == "oh":
         following = said[at + 1] if at + 1 < len(said) else ""
+        introduces = looks_like_letter(said, at + 1) or following in ("double", "triple", "a", "i")
         digit = (part.signs[-1:].isdecimal() and beside) or (is_digit_word(following) and following not in ("o", "oh"))
-        return ("0" if digit else "o", at + 1, False) if beside or looks_like_letter(said, at + 1) else ("", at, False)
+        return ("0" if digit else "o", at + 1, False) if beside or introduces else ("", at, False)
     letters, after, is_open = letter_at(said, at, beside=beside)
     if letters:
         return letters, after, is_open
