@@ -42,14 +42,14 @@ class CallerPauses:
     def wait_ms(self, likelihood: float, settings: TurnSettings) -> int:
         """The silence that ends the turn, where the words are complete with this `likelihood`.
 
-        `min_trailing_ms` from 0.9 on, `trailing_ms` at 0.5, `max_trailing_ms` up to 0.1, evenly between them; for this
-        caller more or less, but never outside min and max.
+        `min_trailing_ms` from 0.9 on, `trailing_ms` at 0.5, `max_trailing_ms` up to 0.1, evenly between them. What
+        lies above the least is longer or shorter for this caller, up to `max_trailing_ms`.
         """
         least, unsure, most = settings.min_trailing_ms, settings.trailing_ms, settings.max_trailing_ms
         least, most = min(least, unsure), max(most, unsure)
         lean = min(1.0, max(-1.0, (likelihood - 0.5) / _SURE))
         wait = unsure - (unsure - least) * lean if lean >= 0.0 else unsure - (most - unsure) * lean
-        return round(min(most, max(least, wait * self._factor)))
+        return round(min(most, least + (wait - least) * self._factor))
 
 
 def _factor(pauses: list[int]) -> float:
