@@ -34,8 +34,8 @@ class TurnSettings:
     """Where the words are not complete, or this caller pauses for long: no more silence than this is waited for."""
     hold_ms: int = 5000
     """Where what was asked for has come in part (two digits of four): so long a silence is waited for the rest."""
-    min_speech_ms: int = 96
-    """Speech shorter than this opens no turn: clicks, breath."""
+    min_speech_ms: int = 64
+    """Speech shorter than this opens no turn: clicks, breath. A window of which the detector is sure counts twice."""
     barge_in_ms: int = 160
     """Speech this long, over the agent, stops the agent."""
     protect_ms: int = 0

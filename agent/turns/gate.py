@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
-#: Silero's own advice: enter at 0.5, leave 0.15 lower, so that a syllable's dip is no pause.
+from agent.audio.noise import NoiseFloor
+
+#: Within a stretch: Silero's own advice: enter at 0.5, leave 0.15 lower, so that a syllable's dip is no pause.
 ENTER = 0.5
 LEAVE = 0.35
 #: A window this far (30 dB) below the loudest of its stretch is quiet, whatever the detector says: Silero's
 #: probability stays high for some 130 ms after the last sound, and that would be added to every answer.
 QUIET_SHARE = 10 ** (-30 / 20)
+#: On a noisy line no window is: there one is quiet that is no louder than the line (give or take what noise strays),
+#: if the stretch was clearly louder.
+_NEAR_FLOOR_DB = 3.0
+_CLEAR_DB = 15.0
+#: Below this a window is certainly no speech, and the line's floor may rise to it.
+_NO_SPEECH = 0.15
+#: What a window says for speech before the gate is open: its log odds, a little in favour. So one window of 0.85 opens
+#: as soon as two of 0.7 or three of 0.6: half the false openings of counting windows over 0.5, and 50 ms earlier.
+_FAVOUR = 0.3
+_MOST = 2.0
+_LEAST = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,40 +51,59 @@ GateEvent = SpeechBegan | SpeechWindow
 
 
 class SpeechGate:
-    """Opens after `min_speech_ms` of speech (short dropouts forgiven); `close()` is called when the turn is over."""
+    """Opens after about `min_speech_ms` of speech; `close()` is called when the turn is over.
+
+    A window of which the detector is sure counts twice: it had to hear the one before to become so.
+    """
 
     def __init__(self, min_speech_ms: int, window_ms: int = 32) -> None:
-        self._need = max(1, round(min_speech_ms / window_ms))
+        self._need = max(1, round(min_speech_ms / window_ms)) - 1e-6
         self._window_ms = window_ms
-        self._score = 0
+        self._evidence = 0.0
         self._began_ms = 0
         self._in_speech = False
         self._loudest = 0
+        self._floor = NoiseFloor(window_ms)
         self.open = False
 
     def window(self, probability: float, end_ms: int, level: int = 0) -> GateEvent | None:
         """One window's probability; `end_ms` is the media time of its end, `level` its RMS on the 16-bit scale."""
+        level_dbfs = _dbfs(level)
+        self._floor.follow(level_dbfs, probability >= _NO_SPEECH)
         self._in_speech = probability >= (LEAVE if self._in_speech else ENTER)
         if self._in_speech:
             self._loudest = max(self._loudest, level)
         if self.open:
-            quiet = level < self._loudest * QUIET_SHARE
-            return SpeechWindow(self._in_speech, end_ms, quiet, probability)
-        if self._in_speech:
-            if not self._score:
-                self._began_ms = end_ms - self._window_ms
-            self._score += 1
-            if self._score >= self._need:
-                self.open = True
-                return SpeechBegan(self._began_ms, end_ms, probability)
-        elif self._score:
-            self._score -= 1
-            if not self._score:
-                self._loudest = 0
-        return None
+            return SpeechWindow(self._in_speech, end_ms, self._quiet(level, level_dbfs), probability)
+        before = self._evidence
+        self._evidence = max(0.0, before + _evidence(probability))
+        if self._evidence <= 0:
+            self._loudest = 0
+        elif before <= 0:
+            self._began_ms = end_ms - self._window_ms
+        if self._evidence < self._need:
+            return None
+        self.open = self._in_speech = True
+        return SpeechBegan(self._began_ms, end_ms, probability)
+
+    def _quiet(self, level: int, level_dbfs: float) -> bool:
+        if level < self._loudest * QUIET_SHARE:
+            return True
+        near = level_dbfs < self._floor.dbfs + _NEAR_FLOOR_DB
+        return near and not self._floor.probing and _dbfs(self._loudest) >= self._floor.dbfs + _CLEAR_DB
 
     def close(self) -> None:
-        """The stretch is over; the next one must earn its opening again."""
+        """The stretch is over; the next one must earn its opening again. The line's floor stays known."""
         self.open = False
-        self._score = self._loudest = 0
+        self._evidence = 0.0
+        self._loudest = 0
         self._in_speech = False
+
+
+def _evidence(probability: float) -> float:
+    odds = max(1e-3, probability) / max(1e-3, 1 - probability)
+    return min(_MOST, max(_LEAST, math.log(odds) + _FAVOUR))
+
+
+def _dbfs(level: int) -> float:
+    return 20 * math.log10(max(level, 1) / 32768)

@@ -61,7 +61,7 @@ class Listener:
         self.ear = Ear(
             rate_hz=RATE_HZ,
             vad=LoudnessVad(),
-            gate=SpeechGate(96),
+            gate=SpeechGate(160),  # three windows of this detector, which is always sure
             stt=self.stt,
             stt_name="fake",
             stt_rate_hz=RATE_HZ,
