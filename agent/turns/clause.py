@@ -10,7 +10,7 @@ from math import exp
 from typing import NamedTuple
 
 from agent.turns.sentence_ends import SentenceEnds
-from agent.turns.unfinished import AUXILIARIES, PARTICLES, PREPOSITIONS
+from agent.turns.unfinished import AUXILIARIES, FRONTED, PARTICLES, PREPOSITIONS
 
 #: A noun or its adjective follows.
 _DETERMINERS = frozenset(
@@ -74,6 +74,8 @@ class Clause(NamedTuple):
     """It ends on an auxiliary ("he said he would")."""
     bare_quality: float
     """It ends on an adjective whose noun must follow ("on the smooth")."""
+    fronted: float
+    """It ends on a verb whose object may stand before ("what do i need to bring")."""
     rare: float
     """The table does not have the last word."""
 
@@ -81,7 +83,7 @@ class Clause(NamedTuple):
 def read_clause(said: Sequence[str], table: SentenceEnds) -> Clause:
     """The evidence in these words; at least one."""
     hanging_verb = 0.0
-    last_verb, verbs, opened = -1, 0, False
+    last_verb, verbs, opened, front = -1, 0, False, False
     before = ""
     likely = 0.0
     for at, word in enumerate(said):
@@ -94,6 +96,7 @@ def read_clause(said: Sequence[str], table: SentenceEnds) -> Clause:
             verbs += 1
             if before not in _BEING or at == 0:
                 last_verb = at
+        front = front or (at < len(said) - 2 and word in FRONTED)
         before = word
     return Clause(
         end=_end(said, likely, table) + 2.0,
@@ -105,6 +108,7 @@ def read_clause(said: Sequence[str], table: SentenceEnds) -> Clause:
         preposition=float(said[-1] in PREPOSITIONS),
         auxiliary=float(said[-1] in AUXILIARIES),
         bare_quality=_bare_quality(said, table),
+        fronted=likely if front and said[-1] not in AUXILIARIES else 0.0,
         rare=float(said[-1] not in table),
     )
 

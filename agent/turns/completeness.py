@@ -13,10 +13,12 @@ from agent.turns.sentence_ends import load
 from agent.turns.unfinished import (
     ANSWERS,
     AUXILIARIES,
+    GREETINGS,
     HESITATIONS,
     LEADS,
     OPENERS,
     PREPOSITIONS,
+    REPLIES,
     SUBJECTS,
     is_echo,
     is_stranded,
@@ -25,21 +27,21 @@ from agent.turns.unfinished import (
 
 #: Only the end of what was said counts: junk costs bounded time.
 _MAX_CHARS = 400
-_MAX_WORDS = 24
+_MAX_WORDS = 16
 #: Up to this likelihood the words are unfinished; from COMPLETE_FROM on, complete.
 UNFINISHED_UP_TO = 0.3
 COMPLETE_FROM = 0.6
 
 _MARKS = ".,?!;:…\"()[]-–—'"
 #: Log odds where a rule decides alone.
-_CLOSED, _STRANDED, _ALONE, _LEADS_ON, _OPEN, _THINKING = 2.5, 1.0, -0.2, -2.0, -3.5, -4.0
+_CLOSED, _REPLY, _STRANDED, _ALONE, _LEADS_ON, _OPEN, _THINKING = 2.5, 1.2, 1.0, -0.2, -2.0, -3.5, -4.0
 #: Words alone never say more than this.
 _MOST = 4.0
 
 #: The weights of the evidence, and where it starts from: by logistic regression on one half of the Harvard sentences
 #: and of the telephone turns in tests/agent/turns/spoken_turns.txt (inner gaps against ends), rounded. By hand, since
 #: that material says little of them: `length` (sentences read aloud are all of one length, which a fitted weight
-#: learns), `hanging`, `condition`, `asks`, `rare`; and the start is 0.3 higher: few people pause just anywhere.
+#: learns), `hanging`, `condition`, `asks`, `fronted`, `rare`; and the start, higher: few people pause just anywhere.
 _START = -1.1
 _WEIGHTS = Clause(
     end=0.95,
@@ -51,6 +53,7 @@ _WEIGHTS = Clause(
     preposition=-0.9,
     auxiliary=-0.2,
     bare_quality=-1.2,
+    fronted=1.5,
     rare=-0.2,
 )
 
@@ -128,6 +131,10 @@ def _of_one(word: str) -> float:
     """One word alone: an answer, a beginning, or a name or command that nobody here knows."""
     if word in ANSWERS:
         return _CLOSED
+    if word in REPLIES:
+        return _REPLY
+    if word in GREETINGS:
+        return 0.0
     if word in OPENERS or word in SUBJECTS or word in PREPOSITIONS or word in AUXILIARIES:
         return _OPEN
     return _LEADS_ON if word in LEADS else _ALONE

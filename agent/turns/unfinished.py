@@ -68,25 +68,29 @@ _CLOSED_PHRASES = """
     or not, or something, and so on, as well, at all, right now, right away, as soon as possible, as possible, of
     course, what to do, how to do it, i don't know, i'm not sure, help me with that, do that, do it, like that, like
     this, what's that, who's that, yes please do, what is it, where is it, who is it, is that it, how are you,
-    what's this, what's this about, how much is it, how much is that, not really, oh really, not yet, hi there,
-    hello there, me too, excuse me, good morning, good afternoon, good evening, good night, see you, maybe later,
-    just me, both of them, neither of them, all of them, none of them, thanks bye, tell me more, call me back, or
-    so, thanks so much, i'm good, i'm fine, i'm done, i'm here, you very much, you so much, it's not right, it's me,
-    i see, i understand, that's me
+    what's this, what's this about, how much is it, how much is that, not really, oh really, not yet, me too, excuse
+    me, good night, see you, maybe later, just me, both of them, neither of them, all of them, none of them, thanks
+    bye, tell me more, call me back, or so, thanks so much, i'm good, i'm fine, i'm done, i'm here, you very much,
+    you so much, it's not right, it's me, i see, i understand, that's me
 """
 
-#: Answers that are whole alone.
+#: Words that are whole alone.
 ANSWERS = frozenset(
-    "yes no yeah yep yup nope nah okay ok sure right correct exactly absolutely definitely certainly fine great good "
-    "perfect thanks bye goodbye hello hi hey cheers mhm alright sorry pardon stop help "
-    "operator agent cancel repeat maybe always never today tomorrow tonight yesterday wow "
-    "really both neither none nothing everything nobody once twice english spanish speaking".split()
+    "nope nah exactly absolutely definitely certainly great perfect thanks bye goodbye cheers pardon stop help "
+    "operator agent cancel repeat never today tomorrow tonight yesterday wow none nothing everything nobody "
+    "twice english spanish speaking".split()
 )
+#: They are often all, and often more follows ("yes ... that's right").
+REPLIES = frozenset(
+    "yes no yeah yep yup sure right correct fine good alright sorry mhm maybe always really both".split()
+)
+#: They open as much as they answer: nothing is known after them.
+GREETINGS = frozenset("hello hi hey okay ok well".split())
 
 #: Answers that an echo of the question may follow ("yes i do", "no it isn't").
 _ECHOED = frozenset("yes no yeah yep nope sure okay".split())
 #: They take the noun of a preposition, or the end of a clause, to the front ("what is it for", "where it is").
-_FRONTED = frozenset("what who where which what's who's where's how than as".split())
+FRONTED = frozenset("what who where which what's who's where's how than as".split())
 _ECHO_SUBJECTS = frozenset("i you he she it we they that there this".split())
 
 _OPEN = frozenset(tuple(phrase.split()) for phrase in _OPEN_PHRASES.split(","))
@@ -109,14 +113,16 @@ def longest_ending(said: Sequence[str]) -> int:
 
 
 def is_echo(said: Sequence[str]) -> bool:
-    """Whether an auxiliary at the end stands for all that it leaves out: "yes i do", "tell me where it is"."""
+    """Whether an auxiliary at the end stands for all that it leaves out: "i do", "yes it is", "tell me where it is"."""
+    if len(said) == 2 and said[-1] in ("do", "did", "does") and said[0] in _ECHO_SUBJECTS:
+        return True
     if len(said) < 3 or said[-1] not in AUXILIARIES or said[-2] not in _ECHO_SUBJECTS:
         return False
-    return said[-3] in _ECHOED or said[-3] in _FRONTED
+    return said[-3] in _ECHOED or said[-3] in FRONTED
 
 
 def is_stranded(said: Sequence[str]) -> bool:
     """Whether the preposition at the end has its noun at the front: "what is it for", "where are you calling from"."""
-    if len(said) < 3 or said[0] not in _FRONTED:
+    if len(said) < 3 or said[0] not in FRONTED:
         return False
     return said[-1] == "like" or said[-1] in PREPOSITIONS

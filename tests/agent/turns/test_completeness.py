@@ -19,7 +19,8 @@ COMPLETE = """
     yes, no, no thanks, goodbye, that's all, that's all thank you, where is my parcel, Where is my parcel?,
     please cancel it, i want to cancel my order, can i speak to a person, thank you very much, yes it is, Yes. I would.,
     could you repeat that please, i don't know, i think so, i'd like to track my order please, what is it for,
-    where are you calling from, tell me where it is, my internet is down, it was delivered yesterday, not really
+    where are you calling from, tell me where it is, my internet is down, it was delivered yesterday, not really, i do,
+    what do i need to bring, it was closed when i got there
 """
 UNFINISHED = """
     i, and, um, my number is, it's, yes and, i'd like to, i was wondering if, can you tell me, do you have, My order,
@@ -43,7 +44,7 @@ def test_what_must_go_on_is_unfinished(text: str) -> None:
     assert ending(text) is Ending.UNFINISHED
 
 
-@pytest.mark.parametrize("text", ["", " ... ", "my number is four seven", "it's 4 7"])
+@pytest.mark.parametrize("text", ["", " ... ", "my number is four seven", "it's 4 7", "hello", "okay", "jarvis"])
 def test_where_words_do_not_tell_nobody_is_sure(text: str) -> None:
     assert ending(text) is not Ending.COMPLETE
 
