@@ -8,7 +8,7 @@ from agent.definition import TurnSettings
 from agent.slots.base import Progress
 from agent.turns.judgement import Judgement, Waiting
 from agent.turns.lag import RecogniserLag
-from agent.turns.pauses import CallerPauses
+from agent.turns.pauses import USUAL_MS, CallerPauses
 from agent.turns.sounding import Sounding
 
 #: A whole answer needs so much quiet: less is inside words (three VAD windows).
@@ -54,8 +54,11 @@ class Deadlines:
 
     def went_on(self, judged: Judgement, pause_ms: int) -> None:
         """After such words the caller paused for so long, and was not done."""
-        if judged.waiting is Waiting.BY_WORDS:
-            self._pauses(judged).inner(pause_ms)
+        if judged.waiting is not Waiting.BY_WORDS:
+            return
+        if judged.reading.progress is Progress.ENOUGH and pause_ms < USUAL_MS:
+            return  # letters that follow each other quickly do not make a last one likelier
+        self._pauses(judged).inner(pause_ms)
 
     def of(self, turn: Turn) -> Deadline:
         """If nothing more happens."""

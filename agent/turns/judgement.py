@@ -34,8 +34,12 @@ class Judgement:
 
 
 NOTHING = Reading(Progress.NOTHING)
-#: An answer that may be all, or go on, tells as much about its end as words that do not tell.
-_ENOUGH_LIKELIHOOD = 0.5
+#: Given piece by piece, with pauses between the pieces, which say nothing about the end.
+_PIECES = ("digits", "spelled")
+#: Where nobody knows how many pieces there are, the next is likelier than the end after each of them.
+_MORE_PIECES = 0.3
+#: A value that may be all, or go on ("june the third"): no more than words that do not tell.
+_MAY_BE_ALL = 0.5
 
 
 def expects(asks: Asks) -> bool:
@@ -56,5 +60,11 @@ def judge(asks: Asks, text: str, gives_words: bool) -> Judgement:
         case Progress.NOTHING | Progress.PART:
             return Judgement(Waiting.HOLD, "slot unfinished", reading)
         case Progress.ENOUGH:
-            return Judgement(Waiting.BY_WORDS, "slot enough", reading, _ENOUGH_LIKELIHOOD)
+            return Judgement(Waiting.BY_WORDS, "slot enough", reading, _enough(asks, text))
     return Judgement(Waiting.BY_WORDS, ending(text).name.lower(), reading, ending_likelihood(text))
+
+
+def _enough(asks: Asks, text: str) -> float:
+    if asks.kind in _PIECES:
+        return _MAY_BE_ALL if asks.length else _MORE_PIECES
+    return min(_MAY_BE_ALL, ending_likelihood(text))

@@ -34,7 +34,7 @@ def read(asks: Asks, text: str) -> Reading:
         return Reading(Progress.NOTHING)
     if len(value) < asks.length:
         return Reading(Progress.PART, value)
-    most = max(asks.length, asks.longest)
+    most = max(asks.length, asks.longest) or len(value) + 1
     return Reading(
         Progress.WHOLE if len(value) == most else Progress.ENOUGH if len(value) < most else Progress.BESIDE, value
     )

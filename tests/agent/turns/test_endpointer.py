@@ -187,6 +187,19 @@ def test_a_callers_pauses_are_learnt() -> None:
     assert wait_after("<4> (1400) <7>", FREE) == usual
 
 
+def test_only_long_pauses_of_who_gives_a_value_piece_by_piece_tell_anything() -> None:
+    def wait_after(script: str) -> int:
+        made = endpointer(Asks(kind="digits"))
+        told = Line(made).play(script)
+        assert [end.reason for end in told.ends] == ["slot enough"]
+        return told.ends[0].media_ms - told.last_ms
+
+    usual = wait_after("four seven one")
+    assert usual > SETTINGS.trailing_ms + 300
+    assert abs(wait_after("four (300) seven (300) one (300) two") - usual) <= 30
+    assert wait_after("four (900) seven (900) one (900) two") > usual + 100
+
+
 def test_who_goes_on_at_once_after_an_end_was_cut_off_and_that_is_learnt() -> None:
     made = endpointer()
     line = Line(made)

@@ -28,6 +28,24 @@ def test_by_how_far_the_answer_has_come(
     assert judged.likelihood == 0.5
 
 
+@pytest.mark.parametrize(
+    ("asks", "text", "likelihood"),
+    [
+        (DIGITS, "four", 0.5),
+        (Asks(kind="digits"), "four", 0.3),
+        (Asks(kind="spelled"), "j e", 0.3),
+        (Asks(kind="date"), "done", 0.5),
+        (Asks(kind="money"), "two thousand and", 0.1),
+    ],
+)
+def test_what_may_be_all_is_likelier_to_go_on_where_it_comes_in_pieces(
+    asks: Asks, text: str, likelihood: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judgement, "read_answer", lambda asks, text: Reading(Progress.ENOUGH, "4"))
+    monkeypatch.setattr(judgement, "ending_likelihood", lambda text: 0.1 if text.endswith("and") else 0.9)
+    assert judge(asks, text, gives_words=True).likelihood == likelihood
+
+
 @pytest.mark.parametrize("asks", [Asks(), Asks(kind="free"), DIGITS])
 @pytest.mark.parametrize("text", ["i don't have it", "well and", "my order"])
 def test_free_speech_by_its_words(asks: Asks, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
