@@ -20,7 +20,7 @@ COMPLETE = """
     please cancel it, i want to cancel my order, can i speak to a person, thank you very much, yes it is, Yes. I would.,
     could you repeat that please, i don't know, i think so, i'd like to track my order please, what is it for,
     where are you calling from, tell me where it is, my internet is down, it was delivered yesterday, not really, i do,
-    what do i need to bring, it was closed when i got there
+    how long will it take, it was closed when i got there
 """
 UNFINISHED = """
     i, and, um, my number is, it's, yes and, i'd like to, i was wondering if, can you tell me, do you have, My order,
