@@ -17,14 +17,19 @@ _TENS = {
     word: value * 10
     for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
 }
-_REPEATS = {"double": 2, "triple": 3, "treble": 3}
+_REPEATS = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
+#: "Two fives", "three zeros"; seldom more of them.
+_PLURALS = {"zeros": 0, "zeroes": 0} | {
+    word: value for value, word in enumerate("ones twos threes fours fives sixes sevens eights nines".split(), start=1)
+}
+_COUNTS = {"two": 2, "three": 3, "four": 4}
 #: Words a recogniser writes for digits; taken as digits only among digits.
 _SOUND_ALIKES = {"to": "two", "too": "two", "for": "four", "fore": "four", "ate": "eight", "won": "one"}
 #: Words that may stand between digits without ending the number.
 _JOINTS = frozenset({"dash", "hyphen", "then", "space"})
 
 #: Every word that stands for digits; and those that do so only beside such words.
-NUMBER_WORDS = frozenset({*_ONES, *_TEENS, *_TENS, *_REPEATS, "hundred", "thousand"})
+NUMBER_WORDS = frozenset({*_ONES, *_TEENS, *_TENS, *_REPEATS, *_PLURALS, "hundred", "thousand"})
 SOUND_ALIKES: Mapping[str, str] = _SOUND_ALIKES
 
 
@@ -97,6 +102,8 @@ def _piece(said: Sequence[str], at: int) -> tuple[str, int]:
     word = said[at]
     if word.isdecimal():
         return word, at + 1
+    if word in _COUNTS and at + 1 < len(said) and said[at + 1] in _PLURALS:
+        return str(_PLURALS[said[at + 1]]) * _COUNTS[word], at + 2
     if word in _REPEATS and at + 1 < len(said):
         nxt = said[at + 1]
         if nxt in _ONES:
@@ -139,7 +146,10 @@ def _cardinal(said: Sequence[str], value: int, at: int) -> tuple[str, int]:
 
 
 def _with_rest(said: Sequence[str], total: int, at: int) -> tuple[str, int]:
-    """What stands behind "hundred" or "thousand": [and] 1 to 99."""
+    """What stands behind "hundred" or "thousand": [and] 1 to 99. Not a digit that others follow: "one eight hundred
+    five five five" is 1 800 555."""
     start = at + 1 if at < len(said) and said[at] == "and" else at
     rest, end = _below_hundred(said, start)
+    if start == at and end == start + 1 < len(said) and said[start] in _ONES and said[end] in _ONES:
+        return str(total), at
     return (str(total + rest), end) if rest and end > start else (str(total), at)

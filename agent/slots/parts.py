@@ -11,7 +11,17 @@ from dataclasses import dataclass, field
 
 from agent.language.words import words
 from agent.slots.base import Asks, Progress, Reading
-from agent.slots.phrases import CARRIER_WORDS, CLOSINGS, CORRECTIONS, OBJECTIONS, PATIENCE, hesitates, match, phrases
+from agent.slots.phrases import (
+    CARRIER_WORDS,
+    CLOSINGS,
+    CORRECTIONS,
+    OBJECTIONS,
+    PATIENCE,
+    begins,
+    hesitates,
+    match,
+    phrases,
+)
 
 #: What stands between signs and is no word of its own.
 _JOINTS = frozenset(
@@ -19,8 +29,13 @@ _JOINTS = frozenset(
     "in is it for capital upper lower case uppercase lowercase small letter letters spelled spelt spelling".split()
 )
 #: "One" and "two" in these are no digits.
-_IDIOMS = phrases("one of, one thing, one time, one more, that one, this one, no one, which one, any one")
+_IDIOMS = phrases(
+    "one of, one thing, one time, one more, that one, this one, no one, which one, any one, one that, one with, one "
+    "from"
+)
 _REPEATS = frozenset(("double", "triple", "treble", "quadruple"))
+#: Said last instead of a value: a refusal, "sorry?", "say that again".
+_ALONE = frozenset("no nope sorry pardon again thanks bye goodbye".split())
 _AROUND = CARRIER_WORDS | _REPEATS | _JOINTS
 #: More than anybody is asked for: whatever follows is not looked at.
 _MOST = 64
@@ -135,11 +150,13 @@ def _without_signs(part: Part, earlier: Sequence[Part], said: Sequence[str]) -> 
     """No sign since the last correction, if there was one."""
     if earlier:
         return Reading(Progress.PART) if not part.objects else Reading(Progress.BESIDE)
+    if not part.objects and any(begins(PATIENCE, said, at) for at in range(max(0, len(said) - 4), len(said))):
+        return Reading(Progress.NOTHING)
     if part.objects or any(word not in _AROUND for word in part.tail):
         return Reading(Progress.BESIDE)
     if part.tail and part.tail[-1] in _REPEATS:
         return Reading(Progress.PART)
-    return Reading(Progress.BESIDE if said[-1] in ("no", "nope") else Progress.NOTHING)
+    return Reading(Progress.BESIDE if said[-1] in _ALONE else Progress.NOTHING)
 
 
 def _strange_tail(part: Part) -> bool:
@@ -164,7 +181,7 @@ def _parts(said: Sequence[str], take: Take) -> list[Part]:
     while at < len(said) and len(parts[-1].signs) <= _MOST and len(parts) <= _MOST:
         part = parts[-1]
         size = match(PATIENCE, said, at)
-        if not size and (part.signs or said[at] != "is"):
+        if not size and part.signs:
             size = match(CLOSINGS, said, at)
         if size:
             at += size

@@ -18,7 +18,7 @@ _YES = phrases(
     "lovely, that works, works for me, that is fine, that is good, that is okay, that is great, that is perfect, "
     "sounds good, sounds great, sounds right, i confirm, confirmed, no problem, no worries, why not, by all means, "
     "for sure, yes sir, yes ma am, you bet, true, it is correct, it is right, let us do it, let us do that, i agree, "
-    "agreed, you can, you may, you got it, i want that"
+    "agreed, you can, you may, you got it, that is me, speaking, this is he, this is she, i want that"
 )
 #: These open sentences too ("okay, where is my parcel"), or leave room: a moment is waited for more.
 _WEAK_YES = phrases(
@@ -26,15 +26,15 @@ _WEAK_YES = phrases(
     "suppose so, i suppose, i guess, i hope so, probably, probably yes, sure thing, if you like, confirm, i think"
 )
 _NO = phrases(
-    "no, nope, nah, never, negative, not now, not yet, not today, not really, not at all, not that i know of, do not, "
-    "stop, rather not, i would rather not, i do not, i did not, i am not, i have not, i would not, i can not, i will "
-    "not, leave it, forget it, never mind, nevermind, i am good, i am fine, that is wrong, that is not right, it is "
-    "not, that is not correct, that is incorrect, that is not it, that is not true, incorrect, it does not, it was "
-    "not, no way, absolutely not, definitely not, certainly not, of course not, do not do that, do not do it, i do "
-    "not think so, i do not believe so, i do not want that, i do not want to, i guess not, i think not, i suppose "
-    "not, not necessary, no need, that is not necessary, that will not be necessary, that is all, nothing else, "
-    "nothing, none, no sir, no ma am, wrong, false, not quite, not exactly, that is no, i hope not, probably not, not "
-    "sure"
+    "no, that is not me, nope, nah, never, negative, not now, not yet, not today, not really, not at all, not that i "
+    "know of, do not, stop, rather not, i would rather not, i do not, i did not, i am not, i have not, i would not, i "
+    "can not, i will not, leave it, forget it, never mind, nevermind, i am good, i am fine, that is wrong, that is "
+    "not right, it is not, that is not correct, that is incorrect, that is not it, that is not true, incorrect, it "
+    "does not, it was not, no way, absolutely not, definitely not, certainly not, of course not, do not do that, do "
+    "not do it, i do not think so, i do not believe so, i do not want that, i do not want to, i guess not, i think "
+    "not, i suppose not, not necessary, no need, that is not necessary, that will not be necessary, that is all, "
+    "nothing else, nothing, none, no sir, no ma am, wrong, false, not quite, not exactly, that is no, i hope not, "
+    "probably not, not sure"
 )
 _POLITE = phrases(
     "thanks, thank you, very much, so much, a lot, then, oh, and, so, nice, lovely, sir, madam, indeed, it is fine, "
@@ -53,6 +53,10 @@ _SOUNDS = (
 )
 #: "I think so", "do so": no beginning of another clause.
 _BEFORE_SO = frozenset("guess think believe suppose hope do".split())
+#: A yes of their own, but after a no the beginning of its reason: "no, it is ...".
+_OPENINGS = frozenset(
+    (("it", "is"), ("i", "am"), ("i", "do"), ("i", "have"), ("i", "can"), ("i", "would"), ("i", "will"))
+)
 _START = frozenset("oh well and so ah um now hello hi then but i".split())
 #: Said instead of an answer.
 _DOUBTFUL = phrases(
@@ -67,6 +71,8 @@ def read(text: str) -> Reading:
     for sound, meant in _SOUNDS:
         text = text.replace(sound, meant)
     said = words(text)
+    if not said and "please" in text:  # which agent.language.words leaves out
+        return Reading(Progress.ENOUGH, "yes")
     at, answer, strong = 0, "", False
     while at < len(said) and (size := match(_PATIENCE, said, at) or (said[at] in _START - {"i"} and 1)):
         at += size
@@ -78,6 +84,8 @@ def read(text: str) -> Reading:
             return Reading(Progress.BESIDE)
         no, yes, weak = (match(table, said, at) for table in (_NO, _YES, _WEAK_YES))
         size = max(no, yes, weak)
+        if answer == "no" and no < size and said[at : at + size] in _OPENINGS:
+            return _with_more(text, answer, said, last, at)
         if size:
             # Both in one answer ("yes - no"): the last one counts.
             last, answer, strong = at, "no" if no == size else "yes", size in (no, yes)

@@ -66,6 +66,8 @@ def asked(length: int = 4, longest: int = 0) -> Asks:
         ("what do you mean", BESIDE, ""),
         ("where is my parcel", BESIDE, ""),
         ("no", BESIDE, ""),
+        ("sorry", BESIDE, ""),
+        ("can you say that again", BESIDE, ""),
         ("i have two parcels", BESIDE, "2"),
         ("four seven one two and my parcel is late", BESIDE, "4712"),
         ("four seven one two five six seven", BESIDE, "4712567"),
@@ -86,6 +88,8 @@ def test_four_digits(text: str, progress: Progress, value: str) -> None:
     [
         (asked(10), "area code five five five and then one two three dash four five six", PART, "555123456"),
         (asked(10), "area code five five five and then one two three dash four five six seven", WHOLE, "5551234567"),
+        (asked(11), "one eight hundred five five five one two three four", WHOLE, "18005551234"),
+        (asked(5), "four seven three zeros", WHOLE, "47000"),
         (asked(4, 6), "four seven one", PART, "471"),
         (asked(4, 6), "four seven one two", ENOUGH, "4712"),
         (asked(4, 6), "four seven one two five six", WHOLE, "471256"),

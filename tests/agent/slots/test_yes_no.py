@@ -33,6 +33,8 @@ def test_a_plain_no_is_whole(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "progress", "value"),
     [
+        ("please", ENOUGH, "yes"), ("no it's", PART, "no"),
+        ("no it's forty two", BESIDE, "no"),
         ("okay", ENOUGH, "yes"), ("right", ENOUGH, "yes"), ("i guess so", ENOUGH, "yes"), ("i do", ENOUGH, "yes"),
         ("of course", ENOUGH, "yes"), ("i don't", ENOUGH, "no"),
         ("yes but", PART, "yes"), ("yes and", PART, "yes"), ("no wait", PART, "no"), ("yes but wait", PART, "yes"),
