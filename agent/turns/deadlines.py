@@ -49,8 +49,13 @@ class Deadlines:
         self._settings = settings
         self._sound = sound
         self._lag = lag
+        self.hold_ms = settings.hold_ms
         self._free = CallerPauses()
         self._slots = CallerPauses()  # values are given in another rhythm than one speaks in
+
+    def words_are_kept_back(self) -> None:
+        """The recogniser gives last words in its final text only: a beginning may be all, and is not held for long."""
+        self.hold_ms = min(self.hold_ms, max(self._settings.max_trailing_ms, self._settings.trailing_ms))
 
     def went_on(self, judged: Judgement, pause_ms: int) -> None:
         """After such words the caller paused for so long, and was not done."""
@@ -71,7 +76,7 @@ class Deadlines:
                 due_ms = max(due_ms, key_ms + settings.key_pause_ms)
             return Deadline(due_ms, end_ms + SURE_QUIET_MS, judged.reason)
         if judged.waiting is Waiting.HOLD:
-            return Deadline(last_ms + settings.hold_ms, NEVER_MS, judged.reason)
+            return Deadline(last_ms + self.hold_ms, NEVER_MS, judged.reason)
         due_ms, reason = 0, judged.reason
         if turn.heard:
             by_words = judged.waiting is Waiting.BY_WORDS

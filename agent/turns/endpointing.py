@@ -100,6 +100,7 @@ class Endpointer:
         self._deadlines = Deadlines(settings, self._sound, self._lag)
         self._now_ms = 0
         self._ended_ms = -NEVER_MS
+        self._held: tuple[Asks, TurnText] | None = None  # the last turn, if it ended unfinished
         self.open = False
         """Whether a turn is open."""
         self.said = TurnText()
@@ -171,6 +172,13 @@ class Endpointer:
         if self.said.text != before:
             self._rejudge()
         return self._decide()
+
+    def final(self, text: str) -> None:
+        """The recogniser's final text of the turn that ended last. If that had been held in vain, because the last
+        words come with the final only, turns of this call are held for `max_trailing_ms` from now on."""
+        held, self._held = self._held, None
+        if held is not None and judge(held[0], held[1].final(text), gives_words=True).waiting is Waiting.END:
+            self._deadlines.words_are_kept_back()
 
     def keys(self, entry: str, media_ms: int) -> Event | None:
         """A key was pressed (or several at one moment). Where no turn is open, it opens one; `#` alone does not."""
@@ -334,6 +342,7 @@ class Endpointer:
             self._lag.pause_over(self._sound.speech_end_ms)
             if judged.waiting is Waiting.BY_WORDS and reason == judged.reason:
                 self._ended_ms = self._now_ms
+        self._held = (self._asks, self.said) if reason == "slot unfinished" else None
         self.close()
         return end
 

@@ -149,6 +149,19 @@ def test_a_recogniser_that_gives_words_and_has_none_yet_is_waited_for() -> None:
     assert [end.reason for end in told.ends] == ["slot complete"]
 
 
+@pytest.mark.parametrize(("final", "held_ms"), [("four seven one two", 1800), ("four seven one", 5000), ("", 5000)])
+def test_a_recogniser_that_keeps_its_last_word_back_is_not_waited_for_twice(final: str, held_ms: int) -> None:
+    made = endpointer(FOUR)
+    line = Line(made)
+    assert line.play("four seven one").ends[0].reason == "slot unfinished"
+    made.asked(FREE)
+    made.final(final)
+    made.final("four seven one two")  # of no turn
+    made.asked(FOUR)
+    told = line.play("four seven one")
+    assert held_ms <= told.ends[0].media_ms - told.last_ms <= held_ms + 30
+
+
 def test_a_probable_end_comes_once_in_a_pause_and_is_taken_back() -> None:
     told = Line(endpointer()).play("my name (450) is peter order")
     assert told.kinds == ["ProbableEnd", "WentOn", "ProbableEnd", "EndOfTurn"]

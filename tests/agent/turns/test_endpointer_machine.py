@@ -39,6 +39,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.keys = ""
         self.words = ""
         self.changed_ms = 0
+        self.finals = False  # a final text has come: turns may be held for less
 
     def teardown(self) -> None:
         """However it stands: time alone ends the turn, once."""
@@ -91,7 +92,8 @@ class AnyOrder(RuleBasedStateMachine):
         if end.reason == "max":
             assert over_ms >= TURNS.max_turn_ms
         elif end.reason == "slot unfinished":
-            assert since_ms >= TURNS.hold_ms
+            assert since_ms >= TURNS.max_trailing_ms
+            assert since_ms >= TURNS.hold_ms or self.finals
         elif end.reason == "keys":
             assert keyed or since_ms >= TURNS.key_pause_ms
         elif end.reason == "slot complete":
@@ -184,6 +186,11 @@ class AnyOrder(RuleBasedStateMachine):
         event = self.endpointer.tick(self.now_ms)
         assert event is not None
         self._look(event)
+
+    @rule(text=PARTIALS)
+    def final(self, text: str) -> None:
+        self.finals = True
+        self.endpointer.final(text)
 
     @rule()
     def close(self) -> None:
