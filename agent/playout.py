@@ -34,8 +34,9 @@ SETTLE_MS = 500
 JOIN_MS = 60
 #: Words are remembered this far behind the head where no marks prove them heard.
 KEEP_WORDS_MS = 60_000
-#: Audio is kept this far behind the head: what `playing` tells, and where a word broken off begins.
-KEEP_AUDIO_MS = 2000
+#: Audio is kept this far behind the head: what `playing` tells, and where a word broken off begins. Twice what is
+#: needed, because the head leaps over what is cleared.
+KEEP_AUDIO_MS = 3000
 #: Speech that was broken off goes back to the end of the last heard word; but where that lies further back than any
 #: word is long (a voice that tells no word times), only so little from where it was broken off:
 LONGEST_WORD_MS = 1500

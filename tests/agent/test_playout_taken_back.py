@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.line import PlayoutDone, TakenBack, TextSpan, WordEnd
+from agent.line import Heard, PlayoutDone, TakenBack, TextSpan, WordEnd
 from agent.playout import BACK_MS, LONGEST_WORD_MS, RUN_IN_MS, PlayoutLedger
 from telephony.media_stream.messages import Clear
 from tests.agent.test_playout import FRAME_MS, NETWORKS, PER_MS, RATE_HZ, SID, Network, Sim, span
@@ -57,7 +57,8 @@ class Retelling(Sim):
 
     def take_back(self) -> TakenBack:
         self.settle()
-        before = self.ledger.heard(self.media_ms)
+        before = self.check_words()
+        self.heard_chars = dict(before.chars)
         queued, pending_ms = self.queued, self.ledger.pending_ms(self.media_ms)
         taken = self.ledger.take_back(self.media_ms)
         self.settle()
@@ -100,11 +101,12 @@ class Retelling(Sim):
     def _unheard(word: Copy, taken: TakenBack) -> bool:
         return word.chars > taken.heard.chars.get(word.utterance, 0)
 
-    def check_words(self) -> None:
-        heard = self.ledger.heard(self.media_ms).chars
-        for utterance, chars in heard.items():
-            assert chars >= self.heard_chars.get(utterance, 0), "what was heard does not become unheard"
-        self.heard_chars = dict(heard)
+    def check_words(self) -> Heard:
+        """What counted at a clear counts for good; what the ledger reckoned in between, a late mark may correct."""
+        heard = self.ledger.heard(self.media_ms)
+        for utterance, chars in self.heard_chars.items():
+            assert heard.chars[utterance] >= chars, "what was heard does not become unheard"
+        return heard
 
     def played_spans(self) -> list[tuple[int, int]]:
         merged: list[tuple[int, int]] = []
@@ -209,7 +211,7 @@ def check_record(sim: Retelling) -> None:
 def test_whatever_the_network_does_words_count_once_and_the_record_is_in_order(seed: int, network: Network) -> None:
     sim = Retelling(seed, network)
     converse(sim, 5000)
-    sim.run(10_000)
+    sim.run(16_000)
     sim.check_words()
     sim.settle(all_of_it=True)
     check_record(sim)
@@ -218,46 +220,68 @@ def test_whatever_the_network_does_words_count_once_and_the_record_is_in_order(s
         assert chars <= max(word.chars for word in sim.copies if word.utterance == utterance)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 150), st.integers(0, 150))
 def test_what_is_playing_is_known_to_two_frames(seed: int, up_ms: int, down_ms: int) -> None:
+    ask_what_is_playing(seed, up_ms, down_ms)
+
+
+def test_and_most_of_the_time_that_is_asked_about_is_no_edge() -> None:
+    assert sum(ask_what_is_playing(seed, 50, 50) for seed in range(3)) > 3 * 6 * 600 / 3
+
+
+def ask_what_is_playing(seed: int, up_ms: int, down_ms: int) -> int:
+    """How many milliseconds could be checked, and were right, of 6 times 600."""
     sim = Retelling(seed, Network((up_ms, up_ms), (down_ms, down_ms)))
     chance = random.Random(seed)
+    sim.run(500)
     converse(sim, 2500)  # it has learned the way
+    checked = 0
     for _ in range(6):
         converse(sim, 400)
-        to_ms = sim.media_ms - chance.randint(0, 1100)
-        from_ms = to_ms - chance.choice((1, 32, 400))
+        to_ms = sim.media_ms - chance.randint(0, 900)
+        from_ms = to_ms - 600
         told = sim.ledger.playing(from_ms, to_ms)
         assert len(told) == 2 * PER_MS * (to_ms - from_ms)
         sim.run(up_ms + down_ms + 500)  # what the far end plays within that time has come to light
-        check_playing(sim, from_ms, told, 2 * FRAME_MS + longest_hole_ms(sim))
+        holes = [gap.gap_ms for gap in sim.carrier.underruns(600)]
+        checked += check_playing(sim, from_ms, told, 2 * FRAME_MS + max(holes, default=0.0))
+    return checked
 
 
-def longest_hole_ms(sim: Retelling) -> float:
-    return max((gap.gap_ms for gap in sim.carrier.underruns(600)), default=0.0)
+def check_playing(sim: Retelling, from_ms: int, told: bytes, within_ms: float) -> int:
+    """What was told to be in the midst of speech (or of silence) is what the far end played (or not) within `within_ms`
+    of it, unless that was an edge there, or a clear was on its way. Returns how many milliseconds that was."""
+    slack, samples, checked = round(within_ms * PER_MS), array("H", told), 0
+    for at in range(slack, len(samples) - slack, 5 * PER_MS):
+        here = samples[at - slack : at + slack]
+        played = played_around(sim, from_ms + at / PER_MS, slack)
+        if not near_a_clear(sim, from_ms + at / PER_MS, within_ms) and in_the_midst(here) and in_the_midst(played):
+            assert abs(samples[at] - played[slack]) <= slack
+            checked += 5
+    return checked
 
 
-def check_playing(sim: Retelling, from_ms: int, told: bytes, within_ms: float) -> None:
-    """What was told is what the far end played within `within_ms` of it; at the edges of speech it may be neither."""
-    slack = round(within_ms * PER_MS)
-    for ms in range(0, len(told) // (2 * PER_MS), 7):
-        near = played_around(sim, from_ms + ms, slack)
-        edge = 0 < sum(map(len, near)) < 2 * slack
-        sample = array("H", told[2 * PER_MS * ms :][:2])[0]
-        assert edge or (any(sample in samples for samples in near) if sample else not near)
+def near_a_clear(sim: Retelling, at_ms: float, within_ms: float) -> bool:
+    up_ms, down_ms = sim.network.up_ms[0], sim.network.down_ms[0]
+    return any(when - up_ms - within_ms < at_ms < when + down_ms + within_ms for when, _ in sim.cuts)
 
 
-def played_around(sim: Retelling, at_ms: float, slack: int) -> list[array[int]]:
-    found = []
+def in_the_midst(samples: array[int]) -> bool:
+    return samples[-1] - samples[0] == len(samples) - 1 if samples[0] else not any(samples)
+
+
+def played_around(sim: Retelling, at_ms: float, slack: int) -> array[int]:
+    """What the far end played from `slack` samples before `at_ms` to as many behind."""
+    out = array("H", bytes(4 * slack))
     for start_ms, offset, samples in reversed(sim.played):
-        first = offset + round((at_ms - start_ms) * PER_MS)
-        start, end = max(offset, first - slack), min(offset + samples, first + slack + 1)
-        if start < end:
-            found.append(array("H", sim.stream[2 * start : 2 * end]))
-        elif first > offset + samples + slack:
+        first = round((start_ms - at_ms) * PER_MS) + slack  # where the piece begins in `out`
+        if first + samples < 0:
             break
-    return found
+        start, end = max(0, first), min(2 * slack, first + samples)
+        if start < end:
+            out[start:end] = array("H", sim.stream[2 * (offset + start - first) : 2 * (offset + end - first)])
+    return out
 
 
 # --- by table -------------------------------------------------------------------------------------------------------
@@ -367,4 +391,4 @@ def test_what_is_kept_for_it_is_bounded() -> None:
         while ledger.send(20, 30 * number):
             pass
         kept.append(len(ledger._recent) + len(ledger._parts))
-    assert max(kept[1000:]) <= max(kept[:1000]) <= 400
+    assert max(kept[1000:]) <= max(kept[:1000]) <= 500
