@@ -123,7 +123,7 @@ class _State(Enum):
     FREE = auto()
     #: It was stopped, and nothing is decided.
     YIELDED = auto()
-    #: Taken up again: only words stop it now, in this stretch.
+    #: Taken up again: only words stop it now, in this stretch; or any voice, if it was the agent's own that did.
     TAKEN_UP = auto()
     #: The stretch interrupted: nothing more is decided of it.
     INTERRUPTED = auto()
@@ -162,6 +162,7 @@ class BargeIn:
         self._last_speech_ms = 0
         self._echoes.clear()
         self._weight = Weight.NOTHING
+        self._over_agent = False  # the agent spoke, or owed an answer, while the stretch was open
         self._recent.clear()
 
     @property
@@ -178,19 +179,27 @@ class BargeIn:
             self._began()
         self._open = True
         span_ms = event.media_ms - event.speech_ms
+        self._look(at)
         self._hear(event.media_ms, span_ms, True, event.probability, echo)
         return self._decide(event.media_ms, at)
 
     def window(self, event: SpeechWindow, at: AtEar, echo: float | None = None) -> tuple[Decision, ...]:
         """One more window of the stretch. `echo` where the agent could be heard in it, and the detector says speech."""
+        self._look(at)
         speech = event.speech and not event.quiet
         self._hear(event.media_ms, self._window_ms, speech, event.probability, echo)
         return self._decide(event.media_ms, at) if speech else self._wait(event.media_ms)
 
     def words(self, text: str, at: AtEar, media_ms: int) -> tuple[Decision, ...]:
-        """All that the stretch has said so far (a partial while it is open, the final text behind `over`)."""
-        if self._open and text:
-            self.has_partials = True
+        """All that the stretch has said so far (a partial while it is open, the final text behind `over`).
+
+        The final text of a turn that did not concern the agent changes nothing: the reply that follows answers it.
+        """
+        if self._open:
+            self._look(at)
+            self.has_partials = self.has_partials or bool(text)
+        elif not self._over_agent:
+            return _NOTHING
         heard = weight(text, at.answering)
         if heard is Weight.NOTHING:
             return self._take_up(media_ms, "noise") if self.yielded and not self._open else _NOTHING
@@ -219,6 +228,14 @@ class BargeIn:
 
     # --- rules ------------------------------------------------------------------------------------------------------
 
+    def _look(self, at: AtEar) -> None:
+        """What the agent does while the stretch is open."""
+        if at.speaking or at.owing:
+            self._over_agent = True
+        elif self._state is _State.INTERRUPTED:  # the reply is gone; whatever the agent begins next is another matter
+            self._state = _State.FREE
+            self._over_agent = False
+
     def _hear(self, media_ms: int, span_ms: int, speech: bool, probability: float, echo: float | None) -> None:
         is_echo = False
         if echo is not None:
@@ -230,6 +247,9 @@ class BargeIn:
             self._last_speech_ms = media_ms
         elif is_echo and not self.yielded:  # the few windows of a long echo that were not known must not add up
             self._speech_ms = max(0, self._speech_ms - span_ms)
+        if self._state is _State.TAKEN_UP and self._sounds_like_echo():
+            self._state = _State.FREE  # it was our own voice: the caller has not been heard yet
+            self._speech_ms = 0
         if self._wary and media_ms - self._forgiven_ms >= FORGIVE_MS:
             self._wary -= 1
             self._forgiven_ms = media_ms

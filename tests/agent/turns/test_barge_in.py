@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from agent.turns.gate import SpeechBegan, SpeechWindow
 from agent.turns.interruption import (
     BACKCHANNEL_TAKE_UP_MS,
+    ECHO_SCORE,
     FORGIVE_MS,
     TAKE_UP_MS,
     UNSURE_TAKE_UP_MS,
@@ -318,6 +319,43 @@ def test_noise_after_noise_needs_more_each_time_until_only_words_stop_it() -> No
     assert [type(decision) for decision in caller.decided[before:]] == [Yield]
 
 
+def test_the_late_text_of_an_ordinary_turn_does_not_cancel_its_own_answer() -> None:
+    caller = Caller(at=AtEar())
+    caller.begins()
+    caller.says("where is")
+    caller.is_over()
+    caller.at = SPEAKING
+    caller.says("where is my order")
+    assert caller.decided == []
+
+
+def test_an_answer_that_begins_into_the_speech_that_interrupted_gives_way_too() -> None:
+    caller = Caller()
+    caller.begins()
+    caller.says("wait")
+    caller.at = AtEar()
+    caller.sounds(320)
+    caller.at = SPEAKING
+    caller.sounds(32)
+    assert caller.kinds == [("Yield", "speech"), ("Meant", "words"), ("Yield", "words"), ("Meant", "words")]
+    caller.at = AtEar()
+    caller.sounds(64)
+    caller.is_over()
+    caller.at = SPEAKING
+    caller.says("wait a moment please")  # that turn has been answered, this is its late text
+    assert len(caller.decided) == 4
+
+
+def test_a_caller_over_an_echo_that_stopped_it_once_stops_it_by_voice_again() -> None:
+    caller = Caller()
+    caller.begins(echo=0.1)
+    caller.sounds(256, echo=0.9)
+    assert caller.kinds == [("Yield", "speech"), ("TakeUp", "echo")]
+    caller.sounds(960, echo=0.9)
+    caller.sounds(320, echo=0.0)
+    assert caller.kinds[2:] == [("Yield", "speech")]
+
+
 def test_what_a_key_has_settled_is_settled() -> None:
     caller = Caller()
     caller.begins()
@@ -345,6 +383,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.yielded_ms: int | None = None
         self.heard_words = False
         self.taken_up_in_stretch = False
+        self.heard_echo = False
 
     def take(self, decisions: tuple[Decision, ...], words: bool = False) -> None:
         for decision in decisions:
@@ -354,13 +393,14 @@ class AnyOrder(RuleBasedStateMachine):
                     assert self.yielded_ms is None
                     assert self.at.speaking or self.at.owing
                     assert not self.at.protected
-                    assert reason == "words" or not self.taken_up_in_stretch
+                    assert reason == "words" or not self.taken_up_in_stretch or self.heard_echo
                     self.yielded_ms = self.media_ms
                     self.heard_words = words
                 case Meant() | TakeUp():
                     assert self.yielded_ms is not None
                     self.yielded_ms = None
                     self.taken_up_in_stretch |= isinstance(decision, TakeUp)
+                    self.heard_echo = False
             self.decided.append(decision)
 
     @rule(ms=st.integers(0, 200))
@@ -379,6 +419,7 @@ class AnyOrder(RuleBasedStateMachine):
     def sounds(self, count: int, speech: bool, quiet: bool, p: float, echo: float | None) -> None:
         for _ in range(count):
             self.media_ms += WINDOW_MS
+            self.heard_echo |= (echo or 0) >= ECHO_SCORE
             self.take(self.machine.window(SpeechWindow(speech, self.media_ms, quiet, p), self.at, echo))
 
     @rule(text=_TEXTS)
