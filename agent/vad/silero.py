@@ -58,9 +58,16 @@ class SileroVad:
 
     def stream(self) -> SileroStream:
         """A detector with zeroed state."""
+        return SileroStream(self._started())
+
+    def every_window(self) -> SileroStream:
+        """The same without the gate and without doubts: the model's own word for each window, to measure against."""
+        return EveryWindow(self._started())
+
+    def _started(self) -> Any:
         if self._session is None:
             raise LocalError("the silero detector has not been started: await start() first")
-        return SileroStream(self._session)
+        return self._session
 
     async def close(self) -> None:
         """Let go of the session; the last engine's close frees it."""
@@ -82,6 +89,8 @@ class SileroStream:
         self._input: NDArray[np.float32] = np.zeros((1, _CONTEXT_SAMPLES + WINDOW_SAMPLES), np.float32)
         self._output: NDArray[np.float32] = np.zeros((1, 1), np.float32)
         self._bindings = _bind(session, self._input, self._output)
+        self.runs = 0
+        """So many windows the model was run on."""
 
     def push(self, pcm: bytes) -> list[float]:
         """PCM16 at 8 kHz; one score per 256 samples: 0 for one that was not worth the model, or is a tone."""
@@ -103,9 +112,9 @@ class SileroStream:
             self._take(self._unheard.popleft())
         elif self._unheard:
             self._catch_up()
-        probability = self._probability = self._run(window)
+        probability = self._doubt.check(self._run(window), self._heard, self._gate.quiet, self._gate.noise_power)
         self._steady_windows = self._steady_windows + 1 if probability >= _STEADY else 0
-        probability = self._doubt.check(probability, self._heard, self._gate.quiet, self._gate.noise_power)
+        self._probability = probability
         self._gate.heard(probability)
         return probability
 
@@ -128,7 +137,15 @@ class SileroStream:
         # Each run reads the state that the last one wrote: the two arrays change places.
         self._session.run_with_iobinding(self._bindings[0])
         self._bindings.reverse()
+        self.runs += 1
         return float(self._output[0, 0])
+
+
+class EveryWindow(SileroStream):
+    """Each window through the model."""
+
+    def _window(self, window: bytes) -> float:
+        return self._run(window)
 
 
 def _bind(session: Any, heard: NDArray[np.float32], output: NDArray[np.float32]) -> list[Any]:

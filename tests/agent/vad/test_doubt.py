@@ -28,18 +28,31 @@ def test_a_tone_is_not_believed_nor_its_edge_but_a_voice_after_it_is() -> None:
     assert [doubt.check(0.9, VOICE, False, 0.0) for _ in range(3)] == [0.0, 0.9, 0.9]
 
 
+def test_the_edge_of_the_next_beep_is_not_believed_either() -> None:
+    doubt = Doubt()
+    doubt.check(0.9, TONE, False, 0.0)
+    doubt.check(0.9, VOICE, False, 0.0)  # its end
+    doubt.check(0.9, VOICE, True, 0.0)  # the pause
+    assert doubt.check(0.9, VOICE, False, 0.0) == 0
+    assert doubt.check(0.9, TONE, False, 0.0) == 0
+
+
 def test_long_after_a_tone_there_is_no_edge() -> None:
     doubt = Doubt()
     doubt.check(0.9, TONE, False, 0.0)
-    for _ in range(6):
+    for _ in range(31):
         doubt.silence()
     assert doubt.check(0.9, VOICE, False, 0.0) == 0.9
 
 
-def test_within_speech_nothing_is_doubted_until_it_ends() -> None:
+def test_within_speech_and_a_second_after_nothing_is_doubted() -> None:
     doubt = Doubt()
     for _ in range(3):
         doubt.check(0.9, VOICE, False, 0.0)
     assert doubt.check(0.9, TONE, False, 0.0) == 0.9  # a long vowel
-    doubt.check(0.1, TONE, False, 0.0)
+    for _ in range(30):
+        doubt.silence()
+    assert doubt.check(0.9, TONE, False, 0.0) == 0.9
+    for _ in range(31):
+        doubt.check(0.1, TONE, False, 0.0)
     assert doubt.check(0.9, TONE, False, 0.0) == 0
