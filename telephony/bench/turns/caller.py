@@ -23,8 +23,11 @@ FRAME_BYTES = BYTES_PER_MS * FRAME_MS
 LOST_MS = 8000
 #: After an item that the agent spoke into, wait for so much quiet: it may stop, weigh, and speak again.
 SETTLED_MS = 2500
-#: How long the end of a call is waited for.
+#: When the acts are over: a caller hangs up once the agent has been quiet for so long; in any case after END_MS.
 LAST_MS = 2500
+END_MS = 30_000
+#: An agent that is stopped again and again is not listened to for ever.
+LISTEN_TIMES = 3
 ASK_KEYS = ("1", "#")
 
 
@@ -161,7 +164,8 @@ class BenchCaller:
         course = self.course
         quiet_ms = self.ear.quiet_ms(now_ms)
         if course.over:
-            if quiet_ms >= LAST_MS and now_ms - self._act_since_ms >= LAST_MS:
+            over_ms = now_ms - self._act_since_ms
+            if over_ms >= LAST_MS and (quiet_ms >= LAST_MS or over_ms >= END_MS):
                 self.ended = "hang up"
             return
         act = course.acts[course.current]
@@ -185,7 +189,8 @@ class BenchCaller:
 
     def _due(self, act: Act, now_ms: float, quiet_ms: float) -> bool:
         if act.when == "listen":
-            return self._audible_ms >= act.wait_ms
+            enough = self._audible_ms >= act.wait_ms
+            return enough or now_ms - self._act_since_ms >= LISTEN_TIMES * act.wait_ms + LOST_MS
         if act.when == "over":
             return quiet_ms <= FRAME_MS and self._audible_ms >= act.wait_ms
         heard_since = (self.ear.last_audible_ms or 0.0) > max(self._act_since_ms, self._asked_ms)

@@ -138,9 +138,11 @@ def _false_stops(runs: Sequence[CallRun]) -> Figures:
 
 
 def _abandoned(run: CallRun) -> int:
-    """Replies that the caller did not hear to their end, of marked words; else the times it had to ask anew."""
+    """Replies that the caller did not hear to their end: of marked words by the carrier's record, else as the journal
+    has it."""
     if not run.replies:
-        return len(run.heard.asked_anew)
+        complete = {event["turn"]: bool(event.get("complete")) for event in run.of("agent.heard")}
+        return sum(not heard for turn, heard in complete.items() if turn)
     played = set(words_played(run.heard.pieces))
     return sum(reply[-1] not in played for reply in run.replies)
 

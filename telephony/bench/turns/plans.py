@@ -19,6 +19,7 @@ from telephony.bench.turns.sounds import active_dbfs
 from telephony.bench.turns.voice import CHAR_MS
 
 ITEMS_PER_CALL = 20
+_PIECE = RATE_HZ // 50
 #: A person begins to answer so long after the question's end.
 ANSWER_MS = (300, 600)
 #: Where an interruption begins, after the agent became audible.
@@ -36,15 +37,19 @@ SPEECH_DBFS = -22.0
 
 
 def bed(background: Background | None, dbfs: float) -> bytes:
-    """A background at this RMS level, as PCM16 to be played over and over; b"" for none."""
+    """A background at this level, as PCM16 to be played over and over; b"" for none. The level is that of its sounding
+    parts: a knock now and then is as loud as a steady noise."""
     if background is None:
         return b""
     samples = np.frombuffer(background.pcm, "<i2").astype(np.float64)
-    level = np.sqrt(np.mean(samples**2)) if len(samples) else 0.0
-    if not level:
+    pieces = samples[: len(samples) // _PIECE * _PIECE].reshape(-1, _PIECE)
+    powers = np.mean(pieces**2, axis=1)
+    if not len(powers) or not powers.max():
         return b""
+    level = np.sqrt(np.mean(powers[powers > powers.max() / 100]))
     scaled = samples * (32768 * 10 ** (dbfs / 20) / level)
-    return np.clip(scaled, -32768, 32767).astype("<i2").tobytes()
+    pcm: bytes = np.clip(scaled, -32768, 32767).astype("<i2").tobytes()
+    return pcm
 
 
 def speech_dbfs(items: Iterable[Item]) -> float:
@@ -57,21 +62,25 @@ def answer_plans(
     items: Sequence[Item],
     *,
     tag: str,
-    background: Background | None = None,
+    backgrounds: Sequence[Background] = (),
     snr_db: float = 0.0,
     stt: Stt = "released",
     settings: tuple[tuple[str, int], ...] = (),
     seed: int = 1,
 ) -> list[CallPlan]:
-    """Calls in which the agent asks for each item, and the caller answers with it. `background`: on the line all the
-    time, `snr_db` below the call's speech."""
+    """Calls in which the agent asks for each item, and the caller answers with it. `backgrounds`: one of them is on
+    each call's line, all the time, `snr_db` below the call's speech; with none the line is quiet."""
     plans = []
     for number, group in enumerate(_calls(items)):
         chance = random.Random(f"{seed}/{group[0].name}")
         acts = tuple(Act(item, asks=item.asks, wait_ms=chance.randint(*ANSWER_MS)) for item in group)
-        noise = bed(background, speech_dbfs(group) - snr_db)
+        noise = bed(_turn(backgrounds, number), speech_dbfs(group) - snr_db)
         plans.append(CallPlan(f"{tag} {number}", acts, noise, stt, settings, seed=seed + number, tag=tag))
     return plans
+
+
+def _turn(backgrounds: Sequence[Background], number: int) -> Background | None:
+    return backgrounds[number % len(backgrounds)] if backgrounds else None
 
 
 def _calls(items: Sequence[Item]) -> list[list[Item]]:
@@ -88,7 +97,7 @@ def interruption_plans(
     count: int,
     *,
     tag: str,
-    background: Background | None = None,
+    backgrounds: Sequence[Background] = (),
     snr_db: float = 20.0,
     delay_s: float = 0.0,
     keep: bool = False,
@@ -98,13 +107,13 @@ def interruption_plans(
     chance = random.Random(f"{seed}/{tag}")
     chosen = [items[at % len(items)] for at in range(count)]
     plans = []
-    for number in range(0, count, ITEMS_PER_CALL):
-        group = chosen[number : number + ITEMS_PER_CALL]
+    for number, at in enumerate(range(0, count, ITEMS_PER_CALL)):
+        group = chosen[at : at + ITEMS_PER_CALL]
         acts = tuple(
             Act(item, words=INTERRUPTED_WORDS, when="over", wait_ms=moment)
             for item, moment in ((item, chance.randint(*INTERRUPT_MS)) for item in group)
         )
-        noise = bed(background, speech_dbfs(group) - snr_db)
+        noise = bed(_turn(backgrounds, number), speech_dbfs(group) - snr_db)
         plans.append(CallPlan(f"{tag} {number}", acts, noise, delay_s=delay_s, keep=keep, seed=seed + number, tag=tag))
     return plans
 
@@ -114,7 +123,7 @@ def backchannel_plans(
     count: int,
     *,
     tag: str,
-    background: Background | None = None,
+    backgrounds: Sequence[Background] = (),
     snr_db: float = 20.0,
     seed: int = 1,
 ) -> list[CallPlan]:
@@ -122,15 +131,15 @@ def backchannel_plans(
     chance = random.Random(f"{seed}/{tag}")
     chosen = [items[at % len(items)] for at in range(count)]
     plans = []
-    for number in range(0, count, BACKCHANNELS_PER_REPLY):
-        group = chosen[number : number + BACKCHANNELS_PER_REPLY]
+    for number, first in enumerate(range(0, count, BACKCHANNELS_PER_REPLY)):
+        group = chosen[first : first + BACKCHANNELS_PER_REPLY]
         waits = [chance.randint(*BACKCHANNEL_MS) for _ in group]
         words = (sum(waits) + sum(item.duration_ms for item in group) + 6000) // WORD_MS
         acts = [
             Act(item, words=min(words, LONGEST_WORDS), when="over", wait_ms=wait, same_reply=at > 0)
             for at, (item, wait) in enumerate(zip(group, waits, strict=True))
         ]
-        noise = bed(background, speech_dbfs(group) - snr_db)
+        noise = bed(_turn(backgrounds, number), speech_dbfs(group) - snr_db)
         plans.append(CallPlan(f"{tag} {number}", tuple(acts), noise, keep=True, seed=seed + number, tag=tag))
     return plans
 
@@ -187,5 +196,3 @@ def echo_plans(
 ECHO_SETTINGS = ((80, 10.0), (80, 20.0), (150, 15.0), (250, 10.0), (250, 30.0), (400, 10.0), (400, 20.0), (160, 30.0))
 """Speakerphones are loud and near, hybrids late and soft."""
 SENTENCE_MS = 2500
-RESPONSE_SAMPLES = RATE_HZ // 4
-"""Of a room's response so much counts: what comes later lies below the line's noise."""

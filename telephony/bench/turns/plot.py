@@ -9,7 +9,7 @@ from telephony.bench.turns.tallies import Point
 from telephony.replay.picture.typeset import FONT, ROOM, escaped, width_px
 
 WIDTH_PX, HEIGHT_PX = 880, 560
-LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 76, 840, 96, 480
+LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 76, 840, 116, 490
 TEXT_PX = 13
 LABEL_GAP_PX = 17
 LEAST_MS = 600
@@ -52,12 +52,10 @@ class _Label:
     ideal_px: float
     text: str
     css: str
-    anchor: str = "start"
 
     def box(self) -> tuple[float, float]:
         """Its left and right."""
-        width = width_px(self.text, TEXT_PX) * ROOM
-        return (self.x_px, self.x_px + width) if self.anchor == "start" else (self.x_px - width, self.x_px)
+        return self.x_px, self.x_px + width_px(self.text, TEXT_PX) * ROOM
 
 
 def plot_svg(curves: Sequence[Curve], marks: Sequence[Mark] = (), subtitle: str = "") -> str:
@@ -71,16 +69,12 @@ def plot_svg(curves: Sequence[Curve], marks: Sequence[Mark] = (), subtitle: str 
         path = " ".join(f"{axes.x(point.mean_ms):.1f},{axes.y(point.cut_share):.1f}" for point in ranked)
         lines.append(f'<polyline class="line l{number % 4}" points="{path}"/>')
         dots += [_dot(axes, point, number) for point in ranked]
-        if ranked:
-            last = ranked[-1]
-            labels.append(
-                _Label(axes.x(last.mean_ms), axes.y(last.cut_share) - 10, curve.name, f"d{number % 4}", "end")
-            )
     for mark in marks:
         x, y = axes.x(mark.mean_ms), axes.y(mark.cut_share)
         dots.append(f'<path class="muted" d="M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z"/>')
-        labels.append(_Label(x + 9, y + 4, f"{mark.name}, {mark.cut_share:.0%} at {mark.mean_ms:.0f} ms", "muted"))
-    parts = [axes.svg(), *lines, *dots, *(_text(label, y) for label, y in _placed(labels))]
+        share = f"{mark.cut_share:.1%}".replace(".0%", "%")
+        labels.append(_Label(x + 9, y + 4, f"{mark.name}, {share} at {mark.mean_ms:.0f} ms", "muted"))
+    parts = [*_legend(curves), axes.svg(), *lines, *dots, *(_text(label, y) for label, y in _placed(labels))]
     return _document(parts, subtitle)
 
 
@@ -97,6 +91,15 @@ def plot_html(svg: str, rows: Sequence[Sequence[str]]) -> str:
         "th,td{text-align:right;padding:3px 14px 3px 0}th:first-child,td:first-child{text-align:left}</style>"
         f"{svg}<table><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table></html>\n"
     )
+
+
+def _legend(curves: Sequence[Curve]) -> list[str]:
+    parts, x = [], LEFT_PX * 1.0
+    for number, curve in enumerate(curves):
+        parts.append(f'<path class="line l{number % 4}" d="M{x:.1f} 88h22"/>')
+        parts.append(_line(x + 30, 92, curve.name, "start", f"d{number % 4}"))
+        x += 30 + width_px(curve.name, TEXT_PX) * ROOM + 28
+    return parts
 
 
 def _top(value: float, step: int) -> float:
@@ -158,7 +161,7 @@ def _placed(labels: Sequence[_Label]) -> list[tuple[_Label, float]]:
 
 
 def _text(label: _Label, y_px: float) -> str:
-    return _line(label.x_px, y_px, label.text, label.anchor, f"{label.css} halo")
+    return _line(label.x_px, y_px, label.text, "start", f"{label.css} halo")
 
 
 def _line(x: float, y: float, text: str, anchor: str, css: str = "muted", size_px: float = TEXT_PX) -> str:

@@ -1,0 +1,81 @@
+"""What a bench run is made of: items, backgrounds and rooms, taken in equal shares."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from telephony.bench.turns.corpora import corpora
+from telephony.bench.turns.items import RATE_HZ, Background, Item
+
+RESPONSE_SAMPLES = RATE_HZ // 4
+"""Of a room's response so much counts: what comes later lies below the line's noise."""
+MIXED_IN = ("noise", "white", "pink", "hum", "comfort")
+"""Kinds of background that lie under a caller's speech."""
+DISTURBING = ("noise", "music", "tones", "dtmf", "bursts", "white", "pink", "hum")
+"""What must not stop the agent for good. Babble is speech: whether it is meant is beyond any detector's knowledge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Items by what they measure. `noise`: to be mixed into callers' speech; `disturbing`: what sounds while the agent
+    speaks; `responses`: rooms (samples at 8 kHz, of unit energy); `notes`: what could not be made, and
+    why."""
+
+    slots: tuple[Item, ...] = ()
+    free: tuple[Item, ...] = ()
+    interruptions: tuple[Item, ...] = ()
+    backchannels: tuple[Item, ...] = ()
+    noise: tuple[Background, ...] = ()
+    disturbing: tuple[Background, ...] = ()
+    responses: tuple[tuple[float, ...], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def load_stock(folder: Path | None) -> Stock:
+    """All that `folder` has and what is made up beside it; made-up callers alone without a folder. Some ten seconds,
+    more with a folder. Raises LocalError for a folder that cannot be read."""
+    found = corpora(folder)
+    return Stock(
+        slots=found.slots,
+        free=found.free,
+        interruptions=found.interruptions,
+        backchannels=found.backchannels,
+        noise=tuple(each for each in found.backgrounds if each.kind in MIXED_IN),
+        disturbing=tuple(each for each in found.backgrounds if each.kind in DISTURBING),
+        responses=tuple(response[:RESPONSE_SAMPLES] for response in found.rooms),
+        notes=found.notes,
+    )
+
+
+def spread(items: Sequence[Item], count: int, seed: int = 1) -> list[Item]:
+    """`count` of the items, all kinds, corpora and speakers taken in turn; the same ones in every run."""
+    groups: dict[tuple[str, str, str], list[Item]] = {}
+    for item in items:
+        groups.setdefault((item.kind, item.corpus, item.speaker), []).append(item)
+    queues = []
+    for key in sorted(groups):
+        group = list(groups[key])
+        random.Random(f"{seed}/{key}").shuffle(group)
+        queues.append(group)
+    chosen: list[Item] = []
+    while len(chosen) < count and any(queues):
+        for queue in queues:
+            if queue and len(chosen) < count:
+                chosen.append(queue.pop())
+    return chosen
+
+
+def some(backgrounds: Sequence[Background], count: int) -> list[Background]:
+    """`count` of the backgrounds, the kinds in turn."""
+    kinds: dict[str, list[Background]] = {}
+    for background in backgrounds:
+        kinds.setdefault(background.kind, []).append(background)
+    chosen: list[Background] = []
+    while len(chosen) < count and any(kinds.values()):
+        for queue in kinds.values():
+            if queue and len(chosen) < count:
+                chosen.append(queue.pop(0))
+    return chosen

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from rich.console import Console
+
+from telephony.bench.turns.measures import figures_of
+from telephony.bench.turns.report import print_report, problems
+from telephony.bench.turns.tallies import tally
+from telephony.bench.turns.targets import targets
+from telephony.bench.turns.turn_ends import turn_end
+
+from .made import event, item
+
+
+def answers(*ended_ms: int) -> dict[str, Any]:
+    ends = [
+        turn_end(
+            item(("four", 0, 300), value="4"), 0, 9000, [event("turn.ended", at, speech_end_ms=300, reason="complete")]
+        )
+        for at in ended_ms
+    ]
+    row = figures_of(tally(ends))
+    return {"all": row, "kinds": {"digits": row}, "shapes": {"digits 4": row}, "examples": [], "broken": []}
+
+
+def point(label: str, mean_ms: float, cut_share: float) -> dict[str, Any]:
+    return {"label": label, "mean_ms": mean_ms, "cut_share": cut_share, "pauses": 9, "items": 4, "ended": 4}
+
+
+def curve(*points: tuple[float, float]) -> dict[str, Any]:
+    return {str(at): point(str(at), *each) for at, each in enumerate(points)}
+
+
+RESULT: dict[str, Any] = {
+    "slots": {"clean": answers(500, 520, 100)},
+    "curves": {"words": curve((200, 0.2), (400, 0.1)), "silence": curve((200, 0.8), (400, 0.2))},
+    "stops": {
+        "interruptions": 3,
+        "missed": 0,
+        "stop_p50_ms": 120,
+        "stop_p95_ms": 220,
+        "errors": ["a line"],
+        "broken": ["stops 1: it stood still"],
+    },
+}
+
+
+def test_targets_are_met_or_not_or_not_measured() -> None:
+    rows = {row.measure: (row.figure, row.met) for row in targets(RESULT)}
+    assert rows["slots, true words: false cutoffs"] == ("33.33% (of 3)", False)
+    assert rows["slots, true words: end of turn, p50"] == ("200", True)
+    assert rows["free speech: pauses cut at 300 ms mean delay"] == ("15.0%", True)
+    assert rows["free speech: pauses cut at 300 ms mean delay, against silence alone"] == ("15.0% against 50.0%", True)
+    assert rows["free speech: pauses cut at 600 ms mean delay, against silence alone"] == ("-", None)
+    assert rows["stop time, p50"] == ("120", True)
+    assert rows["stop time, p95"] == ("220", False)
+    assert rows["missed stops"] == ("0 (of 3)", True)
+    assert rows["words heard: most by which the history is off"] == ("-", None)
+
+
+def test_nothing_measured_meets_nothing() -> None:
+    assert {row.met for row in targets({})} == {None}
+
+
+def test_what_went_wrong_is_told_wherever_it_happened() -> None:
+    assert problems(RESULT) == ["a line", "stops 1: it stood still"]
+    console = Console(file=io.StringIO(), width=160)
+    print_report(console, RESULT)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "stops 1: it stood still" in text
+    assert "33.33% (of 3)" in text
+    assert "pauses cut at 300 ms mean delay: words 15.0%, silence 50.0%" in text
