@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from telephony.bench.turns.recordings import Recording
-from telephony.bench.turns.sounds import Room, Samples, Voiced, audible, quiet_parts, trimmed
+from telephony.bench.turns.sounds import Room, Voiced, trimmed
 from telephony.bench.turns.strings import DIGITS, LETTERS, Bank
 
 LONGEST_MS = 1500
@@ -24,18 +24,16 @@ def single_word(recording: Recording) -> str:
 def banks(recordings: Sequence[Recording]) -> list[Bank]:
     """One for each (set, speaker) that has single words; in order of set and speaker."""
     clips: dict[tuple[str, str], dict[str, list[Voiced]]] = defaultdict(lambda: defaultdict(list))
-    quiet: dict[tuple[str, str], list[Samples]] = defaultdict(list)
     for recording in recordings:
         word = single_word(recording)
         if not word or recording.sound:
             continue
-        pcm, who = recording.pcm(), (recording.set, recording.speaker)
-        clip = trimmed(pcm, word)
+        clip = trimmed(recording.pcm(), word)
         if clip is None or clip.words[-1].end_ms > LONGEST_MS:
             continue
-        clips[who][word].append(clip)
-        quiet[who] += quiet_parts(pcm, audible(pcm))
+        clips[recording.set, recording.speaker][word].append(clip)
     return [
-        Bank(corpus, speaker, clips[corpus, speaker], Room(quiet[corpus, speaker], f"{corpus} {speaker}"))
+        # Clips of one word are cut close: what is quiet in them is the word's own soft end, not the room.
+        Bank(corpus, speaker, clips[corpus, speaker], Room((), f"{corpus} {speaker}"))
         for corpus, speaker in sorted(clips)
     ]

@@ -16,13 +16,26 @@ from agent.slots.base import Asks
 from telephony.bench.turns.align import LOOSE_MS, Aligned, Aligner, Dropped, words_of
 from telephony.bench.turns.items import RATE_HZ, Item, Word
 from telephony.bench.turns.recordings import Recording
-from telephony.bench.turns.sounds import LEAD_MS, PER_MS, TAIL_MS, Room, Spans, faded, moved, quiet_parts, samples_of
+from telephony.bench.turns.sounds import (
+    LEAD_MS,
+    PER_MS,
+    TAIL_MS,
+    Room,
+    Spans,
+    active_dbfs,
+    faded,
+    moved,
+    quiet_parts,
+    samples_of,
+)
 from telephony.bench.turns.strings import DIGITS
 
 BETWEEN_SENTENCES_MS = 250
 """Less quiet than this between two sentences: they were said in one breath, and are one turn."""
 LONGEST_PAUSE_MS = 1500
 """A longer one inside a read sentence: a word is not where the alignment has it, and the sentence is dropped."""
+UNTOLD_MS = 60
+"""A sound so long, and as loud as speech, in a pause: the sentence is dropped."""
 UNMARKED_WORDS = 20
 UNMARKED_MS = 600
 """A longer text without full stops is several sentences: it is cut where the speaker pauses for so long."""
@@ -72,16 +85,26 @@ def sentence_items(recordings: Sequence[Recording], seed: int) -> Sentences:
 
 
 def _turns(recording: Recording, pcm: bytes, found: Aligned, seed: int) -> list[Item]:
-    room = Room(quiet_parts(pcm, found.speech), recording.name, loudest_dbfs=-30.0)
+    room = Room(quiet_parts(pcm, found.speech), recording.name, loudest_dbfs=-30.0, softest=0.5)
     out: list[Item] = []
     for at, (first, last) in enumerate(_sentences(recording.transcript, found)):
         item = _item(recording, pcm, found, (first, last), at, room)
-        if item.kind == "free" and item.inner_pauses(LONGEST_PAUSE_MS):
+        if item.kind == "free" and (item.inner_pauses(LONGEST_PAUSE_MS) or _untold(item)):
             continue
         out.append(item)
         if len(item.words) >= LEAST_WORDS and item.kind == "free":
             out += [paused(item, room, seed, time) for time in range(PAUSED_TIMES)]
     return out
+
+
+def _untold(item: Item) -> bool:
+    """Whether something is said in a pause that the transcript does not tell of: an "uh"."""
+    levels = levels_dbfs(item.pcm, RATE_HZ)
+    floor = active_dbfs(item.pcm, item.speech) - QUIET_BELOW_DB
+    return any(
+        np.count_nonzero(levels[start // PIECE_MS + 1 : end // PIECE_MS - 1] > floor) * PIECE_MS >= UNTOLD_MS
+        for start, end in item.inner_pauses()
+    )
 
 
 def _sentences(transcript: str, found: Aligned) -> list[tuple[int, int]]:

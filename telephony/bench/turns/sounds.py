@@ -31,6 +31,21 @@ CLICK_MS = 30
 FADE_MS = 4
 """At each cut; without it a step clicks, and a click is audible where nobody spoke."""
 GRAIN_MS = 40
+GRAINS = 100
+SMOOTH_BINS = 9
+"""Of 25 Hz: wider than a voice's pitch."""
+FAINT_DBFS = -68.0
+"""Where a recording has no quiet at all: the noise of a quiet telephone line."""
+SAME_DB = 3.0
+"""Two grains of one room differ by no more than this."""
+DECAY_MS = 60
+"""So long after a word its end may still be heard."""
+ROOM_MS = 120
+"""Quiet that is shorter lies between two words, and belongs to them."""
+CREST_DB = 14.0
+"""Noise has no peaks further above its level than this."""
+DIGITAL = 2
+"""Samples no larger: silence that was put there, and no room."""
 LEAD_MS = TAIL_MS = 300
 """Of the room, before and after each turn."""
 
@@ -80,22 +95,27 @@ def faded(samples: Samples) -> Samples:
 
 
 class Room:
-    """A recording's room, as long as it is wanted: grains of its quiet, overlapped, each from another place."""
+    """A recording's room, as long as it is wanted: noise of the colour and level of its quiet.
 
-    FAINT_DBFS = -68.0
-    """Where a recording has no quiet at all: the noise of a quiet telephone line."""
+    Its quiet itself, repeated, would not do: what is left of words and breath in it sounds like a voice.
+    """
+
     LOUDEST_DBFS = -45.0
     """What is louder is no room but the end of a word, unless the recording is known to be noisier."""
 
-    def __init__(self, quiet: Sequence[Samples], seed: str, loudest_dbfs: float = LOUDEST_DBFS) -> None:
+    def __init__(
+        self, quiet: Sequence[Samples], seed: str, loudest_dbfs: float = LOUDEST_DBFS, softest: float = 0.25
+    ) -> None:
+        """`softest`: the share of the grains that is certainly room; what is louder than these may be a word's end, or
+        breath."""
         self._random = random.Random(seed)
-        grain = GRAIN_MS * PER_MS
-        self._quiet = [
-            piece.astype(np.float32) for piece in quiet if len(piece) >= grain and _peak_dbfs(piece) < loudest_dbfs
-        ]
-        if not self._quiet:
-            noise = np.random.default_rng(self._random.getrandbits(32)).standard_normal(RATE_HZ)
-            self._quiet = [(noise * 32768 * 10 ** (self.FAINT_DBFS / 20)).astype(np.float32)]
+        size = GRAIN_MS * PER_MS
+        grains = [piece[at : at + size] for piece in quiet for at in range(0, len(piece) - size + 1, size // 2)]
+        grains = [grain for grain in grains if np.abs(grain).max() > DIGITAL]
+        levels = [_peak_dbfs(grain) for grain in grains]
+        loudest_dbfs = min(loudest_dbfs, float(np.quantile(levels, softest)) + SAME_DB) if levels else loudest_dbfs
+        room = [grain for grain, level in zip(grains, levels, strict=True) if level <= loudest_dbfs]
+        self._grains = _noise_like(room, np.random.default_rng(self._random.getrandbits(32)))
 
     def ms(self, length_ms: int) -> Samples:
         """So much of the room."""
@@ -105,23 +125,36 @@ class Room:
         window = np.sin(np.pi * (np.arange(grain) + 0.5) / grain).astype(np.float32)
         out = np.zeros(wanted + 2 * grain, np.float32)
         for at in range(0, wanted + half, half):
-            piece = self._random.choice(self._quiet)
-            start = self._random.randint(0, len(piece) - grain)
-            out[at : at + grain] += piece[start : start + grain] * window
+            out[at : at + grain] += self._random.choice(self._grains) * window
         return np.round(out[half : half + wanted]).clip(-32768, 32767).astype(np.int16)
 
 
+def _noise_like(room: Sequence[Samples], chance: np.random.Generator) -> list[NDArray[np.float32]]:
+    """Grains of noise with the mean spectrum of these, smoothed so that no voice is left in it; of white noise at
+    FAINT_DBFS, if there are none."""
+    size = GRAIN_MS * PER_MS
+    power = np.full(size // 2 + 1, size * (32768 * 10 ** (FAINT_DBFS / 20)) ** 2)
+    if room:
+        power = np.mean([np.abs(np.fft.rfft(grain.astype(np.float64))) ** 2 for grain in room], axis=0)
+        power = np.convolve(np.pad(power, SMOOTH_BINS // 2, "edge"), np.ones(SMOOTH_BINS) / SMOOTH_BINS, "valid")
+    parts = chance.standard_normal((2, GRAINS, len(power))) * np.sqrt(power / 2)
+    return list(np.fft.irfft(parts[0] + 1j * parts[1], size).astype(np.float32))
+
+
 def _peak_dbfs(piece: Samples) -> float:
-    """Of its loudest 10 ms."""
-    return float(levels_dbfs(piece.astype("<i2").tobytes(), RATE_HZ).max(initial=-120.0))
+    """Of its loudest 10 ms; a click counts, however short."""
+    level = float(levels_dbfs(piece.astype("<i2").tobytes(), RATE_HZ).max(initial=-120.0))
+    peak = 20 * np.log10(max(1, int(np.abs(piece.astype(np.int32)).max(initial=0))) / 32768)
+    return max(level, float(peak) - CREST_DB)
 
 
 def quiet_parts(pcm: bytes, spans: Spans) -> list[Samples]:
-    """What lies between the audible stretches and around them, with a margin: words fade."""
-    samples, margin = samples_of(pcm), 30
-    edges = [0, *(at for start, end in spans for at in (start - margin, end + margin)), len(samples) // PER_MS]
-    pairs = zip(edges[::2], edges[1::2], strict=True)
-    return [samples[max(0, start) * PER_MS : end * PER_MS] for start, end in pairs if end > start]
+    """The room: what lies between the audible stretches and around them, where it is long enough to be no word's end.
+    Made of words' ends, pauses sound like a voice: a detector takes every eighth window of them for speech."""
+    samples = samples_of(pcm)
+    edges = [0, *(at for start, end in spans for at in (start - DECAY_MS, end + DECAY_MS)), len(samples) // PER_MS]
+    pairs = ((max(0, start), end) for start, end in zip(edges[::2], edges[1::2], strict=True))
+    return [samples[start * PER_MS : end * PER_MS] for start, end in pairs if end - start >= ROOM_MS]
 
 
 @dataclass(frozen=True, slots=True)
