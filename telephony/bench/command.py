@@ -17,14 +17,17 @@ from telephony.bench.capacity import measure_capacity
 from telephony.bench.figures import print_latency
 from telephony.bench.hostile import measure_hostile
 from telephony.bench.latency import AGENTS, measure_latency
+from telephony.bench.turns.command import turns
 from telephony.bench.understanding import measure_understanding
 
 bench_app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # as the root command's
-    help="Measure: latency, capacity, understanding, hostile peers. Each starts its own service.",
+    help="Measure: latency, capacity, understanding, turn-taking, hostile peers.",
 )
+
+bench_app.command()(turns)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Engines = Annotated[str, typer.Option(help="embedded, synthetic, or both.")]
