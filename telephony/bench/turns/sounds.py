@@ -34,6 +34,8 @@ GRAIN_MS = 40
 GRAINS = 100
 SMOOTH_BINS = 9
 """Of 25 Hz: wider than a voice's pitch."""
+FALLS_FROM_BIN = 4
+"""A phone carries little below 100 Hz."""
 FAINT_DBFS = -68.0
 """Where a recording has no quiet at all: the noise of a quiet telephone line."""
 SAME_DB = 3.0
@@ -130,10 +132,12 @@ class Room:
 
 
 def _noise_like(room: Sequence[Samples], chance: np.random.Generator) -> list[NDArray[np.float32]]:
-    """Grains of noise with the mean spectrum of these, smoothed so that no voice is left in it; of white noise at
+    """Grains of noise with the mean spectrum of these, smoothed so that no voice is left in it; of a quiet room's at
     FAINT_DBFS, if there are none."""
     size = GRAIN_MS * PER_MS
-    power = np.full(size // 2 + 1, size * (32768 * 10 ** (FAINT_DBFS / 20)) ** 2)
+    # As rooms do: the power falls with the frequency.
+    fall = 1 / np.maximum(np.arange(size // 2 + 1), FALLS_FROM_BIN)
+    power = fall / np.mean(fall) * size * (32768 * 10 ** (FAINT_DBFS / 20)) ** 2
     if room:
         power = np.mean([np.abs(np.fft.rfft(grain.astype(np.float64))) ** 2 for grain in room], axis=0)
         power = np.convolve(np.pad(power, SMOOTH_BINS // 2, "edge"), np.ones(SMOOTH_BINS) / SMOOTH_BINS, "valid")

@@ -60,6 +60,21 @@ def test_the_room_keeps_its_level_and_its_chance() -> None:
     made = Room([noise], "a").ms(3000)
     assert np.std(made) == pytest.approx(np.std(noise), rel=0.1)
     assert np.array_equal(made, Room([noise], "a").ms(3000))
+    assert not np.array_equal(made, Room([noise], "b").ms(3000))
+
+
+def test_without_a_room_there_is_a_quiet_line() -> None:
+    made = Room([], "a").ms(3000)
+    assert 20 * np.log10(np.std(made) / 32768) == pytest.approx(-68, abs=1.5)
+
+
+def test_a_room_holds_neither_words_nor_clicks_nor_digital_silence() -> None:
+    noise = np.random.default_rng(1).normal(0, 60, 2 * RATE_HZ).astype(np.int16)
+    clicks = noise.copy()
+    clicks[::2000] = 9000
+    made = Room([noise, clicks, tone(300, -30), np.zeros(RATE_HZ, np.int16)], "a").ms(3000)
+    assert np.std(made) == pytest.approx(np.std(noise), rel=0.15)
+    assert np.abs(made).max() < 600
 
 
 def test_numbers_hold_the_pauses_of_their_shape() -> None:
