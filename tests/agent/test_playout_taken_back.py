@@ -316,6 +316,13 @@ def test_the_rest_begins_at_the_end_of_the_last_word_heard_with_a_run_in() -> No
     assert ledger.heard(2000).spans == {1: (0, 1225)}
 
 
+def test_a_word_whose_last_sample_was_just_played_counts_and_is_not_said_again() -> None:
+    ledger = ledger_playing((1600, span(1, (800, 5), (1600, 9))))
+    taken = ledger.take_back(100)
+    assert taken.heard.chars == {1: 5}
+    assert rest_of(taken) == [(800 + 8 * RUN_IN_MS, span(1, (800 + 8 * RUN_IN_MS, 9)))]
+
+
 def test_what_was_never_begun_comes_back_as_it_is() -> None:
     ledger = ledger_playing((800, span(1, (800, 5))), (800, span(2, (400, 3), (800, 6))))
     taken = ledger.take_back(100)
