@@ -85,7 +85,8 @@ def _made(seed: int) -> Corpora:
 
 
 def _recorded(folder: Path, seed: int) -> Corpora:
-    recordings = read_manifest(folder)
+    told = read_manifest(folder)
+    recordings = [recording for recording in told if recording.there]
     singles = banks(recordings)
     strings = digit_items(singles, DIGIT_ITEMS, seed) + spelled_items(singles, SPELLED_ITEMS, seed)
     notes: tuple[str, ...] = ()
@@ -94,6 +95,8 @@ def _recorded(folder: Path, seed: int) -> Corpora:
         turns, dropped = said.items, said.dropped
     except MissingExtra as error:
         turns, dropped, notes = (), Counter(), (f"no recorded sentences: {error}",)
+    if missing := len(told) - len(recordings):
+        dropped["its file is not there"] += missing
     answers = [item for item in turns if not item.corpus.startswith(ONLY_WORDS)]
     return Corpora(
         slots=(*strings, *(item for item in answers if item.part == "slots")),

@@ -13,7 +13,7 @@ from telephony.bench.turns.items import RATE_HZ
 from telephony.replay.reading.audio import read_audio
 
 MANIFEST = "manifest.jsonl"
-_NO_SPEECH = re.compile(r"noise|music|tones?\b|rir|impulse")
+_NO_SPEECH = re.compile(r"noise|music|tones?\b|\brir\b|impulse")
 _SPEECH = re.compile(r"speech|talk|conv|call")
 
 
@@ -37,6 +37,11 @@ class Recording:
     def name(self) -> str:
         """The same in every run."""
         return Path(self.file).with_suffix("").as_posix()
+
+    @property
+    def there(self) -> bool:
+        """Whether its file lies where the manifest says."""
+        return (self.folder / self.file).is_file()
 
     @property
     def sound(self) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.audio.levels import PIECE_MS, levels_dbfs
-from telephony.bench.turns.items import RATE_HZ, Item, Word
+from telephony.bench.turns.items import RATE_HZ, Word
 
 Samples = NDArray[np.int16]
 Spans = tuple[tuple[int, int], ...]
@@ -218,15 +218,3 @@ def _merged(spans: Sequence[tuple[int, int]]) -> Spans:
         else:
             out.append((start, end))
     return tuple(out)
-
-
-def padded(item: Item, lead_ms: int, tail_ms: int) -> Item:
-    """The item with more of its own room before and after it: a line does not fall dead where a recording ends."""
-    room = Room(quiet_parts(item.pcm, item.speech), f"{item.name} padded")
-    pcm = room.ms(lead_ms).astype("<i2").tobytes() + item.pcm + room.ms(tail_ms).astype("<i2").tobytes()
-    return replace(
-        item,
-        pcm=pcm,
-        words=tuple(moved(word, lead_ms) for word in item.words),
-        speech=tuple((start + lead_ms, end + lead_ms) for start, end in item.speech),
-    )

@@ -167,6 +167,7 @@ def test_a_folder_of_digits_gives_more_than_five_hundred_numbers(folder: Folder)
     folder.add("noise/fan.wav", tone(3000, 200))
     folder.add("labelled/a.wav", tone(2000), speech_segments=[[0.5, 1.5]])
     folder.add("calls/a.wav", tone(2000), transcript="hello there how are you")
+    folder.lines.append('{"file": "gone.wav", "set": "numbers", "transcript": "one"}')
     folder.read()
     found = corpora(folder.path)
     recorded = [item for item in found.slots if item.corpus == "numbers"]
@@ -174,7 +175,7 @@ def test_a_folder_of_digits_gives_more_than_five_hundred_numbers(folder: Folder)
     assert Counter(item.speaker for item in recorded) == {"ann": len(recorded)}
     assert [item.name for item in found.vad] == ["labelled/a"]
     assert found.vad[0].speech == ((500, 1500),)
-    assert not found.dropped  # nothing was tried with what are no turns
+    assert found.dropped == {"its file is not there": 1}  # and nothing was tried with what are no turns
     assert {background.corpus for background in found.backgrounds} == {"noise", "made"}
 
 

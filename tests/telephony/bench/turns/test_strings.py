@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from telephony.bench.turns.items import RATE_HZ, Item, Word
-from telephony.bench.turns.sounds import FLOOR_DBFS, PER_MS, Room, Voiced, audible, joined, padded, trimmed
+from telephony.bench.turns.items import RATE_HZ, Word
+from telephony.bench.turns.sounds import FLOOR_DBFS, PER_MS, Room, Voiced, audible, joined, trimmed
 from telephony.bench.turns.strings import DIGITS, LETTERS, Bank, digit_items, spelled_items
 
 
@@ -115,12 +115,3 @@ def test_who_has_too_few_words_gives_no_strings() -> None:
     assert digit_items([bank(words=("one", "two"))], 10, seed=1) == []
     assert spelled_items([bank(words=DIGITS)], 10, seed=1) == []
     assert digit_items([], 10, seed=1) == []
-
-
-def test_padding_moves_the_truth_with_the_sound() -> None:
-    item: Item = digit_items([bank()], 1, seed=1)[0]
-    wide = padded(item, 1000, 2000)
-    assert wide.duration_ms == item.duration_ms + 3000
-    assert wide.last_sample_ms == item.last_sample_ms + 1000
-    assert wide.words[0].start_ms == item.words[0].start_ms + 1000
-    assert audible(wide.pcm)[0][0] == wide.first_sample_ms
