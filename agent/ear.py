@@ -17,7 +17,7 @@ from agent.stt.base import Partial, SttCall, SttUtterance, Transcript
 from agent.turns.gate import GateEvent, SpeechGate, SpeechWindow
 from agent.vad.base import VAD_RATE_HZ, WINDOW_MS, VadStream
 
-#: What the recogniser hears from before the gate opened: the opening itself (1 or 2 windows), a first soft consonant, and a
+#: What the recogniser hears from before the gate opened: the opening (1 or 2 windows), a first soft consonant, and a
 #: short word before it that was too short to open the gate ("no, thank you": with 320 ms the "no" was lost).
 PREROLL_MS = 608
 #: Of the quiet after a sound the recogniser hears so much: the end of a soft consonant. The rest is held until the
