@@ -17,7 +17,7 @@ from telephony.bench.turns.callers import (
     synthetic_slots,
 )
 from telephony.bench.turns.echoes import echo_items
-from telephony.bench.turns.items import Background, EchoItem, Item, Part, VadItem
+from telephony.bench.turns.items import Background, EchoItem, Item, Part
 from telephony.bench.turns.phrases import BACKCHANNELS
 from telephony.bench.turns.recordings import Recording, read_manifest
 from telephony.bench.turns.sentences import sentence_items
@@ -46,7 +46,6 @@ class Corpora:
     backgrounds: tuple[Background, ...] = ()
     echoes: tuple[EchoItem, ...] = ()
     rooms: tuple[tuple[float, ...], ...] = ()
-    vad: tuple[VadItem, ...] = ()
     dropped: Counter[str] = field(default_factory=Counter)
     notes: tuple[str, ...] = ()
 
@@ -64,7 +63,6 @@ def corpora(folder: Path | None = None, seed: int = 1) -> Corpora:
         backgrounds=recorded.backgrounds + made.backgrounds,
         echoes=recorded.echoes,
         rooms=recorded.rooms,
-        vad=recorded.vad,
         dropped=recorded.dropped,
         notes=recorded.notes + made.notes,
     )
@@ -106,7 +104,6 @@ def _recorded(folder: Path, seed: int) -> Corpora:
         backgrounds=tuple(recorded_backgrounds(recordings)),
         echoes=tuple(echo_items(recordings)),
         rooms=tuple(room_responses(recordings)),
-        vad=tuple(_labelled(one) for one in recordings if one.segments),
         dropped=dropped,
         notes=notes,
     )
@@ -131,7 +128,3 @@ def _short(turns: Sequence[Item], part: Part) -> tuple[Item, ...]:
         for item in turns
         if item.shape == "natural" and len(item.words) <= SHORT_WORDS and (item.text in soft) == (part == "backchannel")
     )
-
-
-def _labelled(recording: Recording) -> VadItem:
-    return VadItem(recording.name, recording.pcm(), recording.segments, recording.set)

@@ -100,17 +100,3 @@ class EchoItem:
     near: bytes
     speech: tuple[tuple[int, int], ...] | None
     corpus: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class VadItem:
-    """A recording whose speech was labelled by hand."""
-
-    name: str
-    pcm: bytes
-    speech: tuple[tuple[int, int], ...]
-    corpus: str = ""
-
-    @property
-    def duration_ms(self) -> int:
-        return len(self.pcm) // BYTES_PER_MS
