@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.definition import TurnSettings
 from telephony.bench.turns import measures, plans
+from telephony.bench.turns.items import Item
 from telephony.bench.turns.many import hold_all
 from telephony.bench.turns.run import CallPlan, CallRun, Stt, shipped_settings
 from telephony.bench.turns.stock import Stock, some, spread
@@ -25,7 +26,8 @@ SNRS_DB = (20, 10, 5)
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """How much of each is measured. `slots`: items on a quiet line; noise minutes are the agent's speech."""
+    """How much of each is measured. `slots`: numbers and spelled words on a quiet line, and a
+    third as many other answers; noise minutes are the agent's speech."""
 
     slots: int = 150
     slots_noisy: int = 60
@@ -113,21 +115,28 @@ def _put(result: dict[str, Any], path: Sequence[str], figures: object) -> None:
 
 def _slots(stock: Stock, numbers: Numbers, stt: str) -> list[_Measure]:
     found = []
-    chosen = spread(stock.slots, numbers.slots)
+    chosen = _numbers_first(stock, numbers.slots)
     if stt != "embedded":
         found.append(_answers(("slots", "clean"), plans.answer_plans(chosen, tag="slots clean")))
         for snr_db in SNRS_DB:
-            items = spread(stock.slots, numbers.slots_noisy, seed=snr_db)
+            items = _numbers_first(stock, numbers.slots_noisy, seed=snr_db)
             calls = plans.answer_plans(items, tag=f"slots {snr_db} dB", backgrounds=stock.noise, snr_db=snr_db)
             found.append(_answers(("slots", f"{snr_db} dB"), calls if stock.noise else []))
     if stt != "released":
-        items = spread(stock.slots, numbers.slots_embedded)
+        items = _numbers_first(stock, numbers.slots_embedded)
         for name, noise in (("clean", ()), ("20 dB", stock.noise)):
             calls = plans.answer_plans(
                 items, tag=f"slots embedded {name}", backgrounds=noise, snr_db=20, stt="embedded"
             )
             found.append(_answers(("slots_embedded", name), calls))
     return found
+
+
+def _numbers_first(stock: Stock, count: int, seed: int = 1) -> list[Item]:
+    """`count` numbers and spelled words, and a third as many answers of other kinds."""
+    core = [item for item in stock.slots if item.kind in measures.CORE]
+    others = [item for item in stock.slots if item.kind not in measures.CORE]
+    return spread(core, count, seed) + spread(others, count // 3, seed)
 
 
 def _answers(path: tuple[str, ...], calls: list[CallPlan]) -> _Measure:
@@ -157,7 +166,7 @@ def scaled(settings: TurnSettings, scale: float) -> tuple[tuple[str, int], ...]:
     )
 
 
-def _point(items: Sequence[Any], curve: str, label: str, stt: Stt, settings: tuple[tuple[str, int], ...]) -> _Measure:
+def _point(items: Sequence[Item], curve: str, label: str, stt: Stt, settings: tuple[tuple[str, int], ...]) -> _Measure:
     calls = plans.answer_plans(items, tag=f"{curve} {label}", stt=stt, settings=settings)
 
     def figures(runs: Sequence[CallRun]) -> dict[str, Any]:

@@ -24,6 +24,8 @@ from telephony.bench.turns.turn_ends import TurnEnd, turn_end
 Figures = dict[str, Any]
 #: So many examples of each loss are shown.
 MOST_EXAMPLES = 12
+CORE = ("digits", "spelled")
+"""The kinds of slot that the targets speak of: what people read out in pieces."""
 
 
 def turn_ends(runs: Iterable[CallRun]) -> list[TurnEnd]:
@@ -53,6 +55,7 @@ def answers(runs: Sequence[CallRun]) -> Figures:
     lost = [end for end in ends if end.cause]
     return {
         "all": figures_of(tally(ends)),
+        "core": figures_of(tally([end for end in ends if end.item.kind in CORE])),
         "kinds": {kind: figures_of(tally([end for end in ends if end.item.kind == kind])) for kind in kinds},
         "shapes": {
             f"{kind} {shape}".strip(): figures_of(

@@ -51,21 +51,25 @@ def load_stock(folder: Path | None) -> Stock:
 
 
 def spread(items: Sequence[Item], count: int, seed: int = 1) -> list[Item]:
-    """`count` of the items, all kinds, corpora and speakers taken in turn; the same ones in every run."""
-    groups: dict[tuple[str, str, str], list[Item]] = {}
+    """`count` of the items: of each kind the same number, of each shape within it, of each corpus, of each speaker, as
+    far as there are so many; the same ones in every run."""
+    shuffled = sorted(items, key=lambda item: item.name)
+    random.Random(seed).shuffle(shuffled)
+    return _in_turn(shuffled, count, ("kind", "shape", "corpus", "speaker"))
+
+
+def _in_turn(items: list[Item], count: int, fields: tuple[str, ...]) -> list[Item]:
+    """`count` of the items, the values of the first field in turn; within each the same by the other fields."""
+    if not fields or count <= 0:
+        return items[: max(0, count)]
+    groups: dict[str, list[Item]] = {}
     for item in items:
-        groups.setdefault((item.kind, item.corpus, item.speaker), []).append(item)
-    queues = []
-    for key in sorted(groups):
-        group = list(groups[key])
-        random.Random(f"{seed}/{key}").shuffle(group)
-        queues.append(group)
+        groups.setdefault(getattr(item, fields[0]), []).append(item)
+    queues = [_in_turn(groups[value], count, fields[1:])[::-1] for value in sorted(groups)]
     chosen: list[Item] = []
     while len(chosen) < count and any(queues):
-        for queue in queues:
-            if queue and len(chosen) < count:
-                chosen.append(queue.pop())
-    return chosen
+        chosen += [queue.pop() for queue in queues if queue]
+    return chosen[:count]
 
 
 def some(backgrounds: Sequence[Background], count: int) -> list[Background]:

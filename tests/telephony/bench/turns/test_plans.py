@@ -64,6 +64,9 @@ def test_items_are_spread_over_speakers_and_kinds() -> None:
     assert chosen == spread(ITEMS, 10)
     assert len(spread(ITEMS, 1000)) == 50
     assert spread([], 5) == []
+    few = [item((f"d{at}", 0, 400), kind="date") for at in range(2)]
+    assert sum(each.kind == "date" for each in spread(ITEMS + few, 20)) == 2
+    assert sum(each.kind == "date" for each in spread(ITEMS + few, 2)) == 1
     kinds = [Background(f"{kind}{at}", kind, b"") for kind in "xxxy" for at in range(2)]
     assert [each.kind for each in some(kinds, 4)] == ["x", "y", "x", "y"]
 
