@@ -85,11 +85,14 @@ def figures_of(figures: Tally) -> Figures:
         told[f"committed_p{percent}_ms"] = figures.committed(percent)
     ended = len(figures.ended_ms)
     told |= {"not_ended": figures.items - figures.cut - ended, "understood": figures.understood}
-    return told | {"causes": dict(figures.causes), "reasons": dict(figures.reasons)}
+    told["probable_p50_ms"] = percentile(figures.probable_ms, 50)
+    counts = {"causes": figures.causes, "reasons": figures.reasons, "cut_reasons": figures.cut_reasons}
+    return told | {name: dict(counted) for name, counted in counts.items()}
 
 
 def _example(end: TurnEnd) -> Figures:
-    return {"item": end.item.name, "said": end.item.text, "heard": end.text, "cause": end.cause, "reason": end.reason}
+    told = {"item": end.item.name, "said": end.item.text, "heard": end.text, "cause": end.cause, "reason": end.reason}
+    return told | ({"cut_after_words": end.cut_after} if end.cut else {})
 
 
 def stops(runs: Sequence[CallRun]) -> Figures:

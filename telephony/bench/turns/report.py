@@ -72,13 +72,22 @@ def _cell(value: object) -> str:
 
 def _causes(console: Console, figures: Result) -> None:
     row = figures["all"]
-    for name in ("causes", "reasons"):
+    for name, title in (("causes", "lost"), ("reasons", "ended by"), ("cut_reasons", "cut off by")):
         if row[name]:
             told = ", ".join(f"{what} {count}" for what, count in row[name].items())
-            console.print(f"{'lost' if name == 'causes' else 'ended by'}: {told}", highlight=False)
+            console.print(f"{title}: {told}", highlight=False)
+    if row["probable_p50_ms"] is not None:
+        console.print(f"probable end, p50: {row['probable_p50_ms']} ms", highlight=False)
     for example in figures["examples"][:5]:
-        heard = example["heard"] or "(nothing)"
-        console.print(f"  {example['cause']}: said {example['said']!r}, heard {heard!r}", highlight=False, markup=False)
+        console.print(f"  {_example(example)}", highlight=False, markup=False)
+
+
+def _example(example: Result) -> str:
+    if "cut_after_words" not in example:
+        return f"{example['cause']}: said {example['said']!r}, heard {example['heard'] or '(nothing)'!r}"
+    words = example["said"].split()
+    words.insert(example["cut_after_words"], "|")
+    return f"cut off ({example['reason']}): {' '.join(words)}"
 
 
 def _curves(console: Console, result: Result) -> None:

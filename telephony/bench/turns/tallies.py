@@ -14,7 +14,10 @@ from telephony.bench.turns.turn_ends import TurnEnd
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A group's figures. Shares are 0..1; delays in ms from the last speech sample, of items that were not cut."""
+    """A group's figures. Shares are 0..1; delays in ms from the last speech sample, of items that were not cut.
+
+    `causes` of losses; `reasons` why turns ended, in time and (`cut_reasons`) too early; each with its count.
+    """
 
     items: int
     cut: int
@@ -25,6 +28,8 @@ class Tally:
     understood: int
     causes: tuple[tuple[str, int], ...]
     reasons: tuple[tuple[str, int], ...]
+    cut_reasons: tuple[tuple[str, int], ...]
+    probable_ms: tuple[int, ...]
 
     @property
     def cut_share(self) -> float:
@@ -54,6 +59,7 @@ def tally(ends: Sequence[TurnEnd]) -> Tally:
     """The figures of these items together."""
     causes = Counter(end.cause for end in ends if end.cause)
     reasons = Counter(end.reason for end in ends if end.reason and not end.cut)
+    cut_reasons = Counter(end.reason for end in ends if end.reason and end.cut)
     return Tally(
         items=len(ends),
         cut=sum(end.cut for end in ends),
@@ -64,6 +70,8 @@ def tally(ends: Sequence[TurnEnd]) -> Tally:
         understood=sum(end.understood for end in ends),
         causes=tuple(causes.most_common()),
         reasons=tuple(reasons.most_common()),
+        cut_reasons=tuple(cut_reasons.most_common()),
+        probable_ms=tuple(end.probable_ms for end in ends if end.probable_ms is not None),
     )
 
 

@@ -14,6 +14,9 @@ from telephony.bench.turns.turn_ends import turn_end
 from .made import event, item
 
 
+EXAMPLE = {"said": "four seven", "cause": "cut off", "reason": "silence", "heard": "", "cut_after_words": 1}
+
+
 def answers(*ended_ms: int) -> dict[str, Any]:
     ends = [
         turn_end(
@@ -27,7 +30,7 @@ def answers(*ended_ms: int) -> dict[str, Any]:
         "core": row,
         "kinds": {"digits": row},
         "shapes": {"digits 4": row},
-        "examples": [],
+        "examples": [EXAMPLE],
         "broken": [],
     }
 
@@ -78,4 +81,5 @@ def test_what_went_wrong_is_told_wherever_it_happened() -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "stops 1: it stood still" in text
     assert "33.33% (of 3)" in text
+    assert "cut off (silence): four | seven" in text
     assert "pauses cut at 300 ms mean delay: words 15.0%, silence 50.0%" in text

@@ -78,6 +78,7 @@ def test_a_tally_counts_items_pauses_and_delays_of_those_not_cut() -> None:
     assert (figures.cut_share, figures.pauses_cut_share, figures.mean_ms) == (0.25, 0.125, 300)
     assert (figures.ended(50), figures.ended(95)) == (200, 600)
     assert dict(figures.reasons) == {"complete": 3}
+    assert dict(figures.cut_reasons) == {"silence": 1}
     empty = tally([])
     assert (empty.cut_share, empty.pauses_cut_share, empty.mean_ms, empty.ended(50)) == (0, 0, 0, None)
 
