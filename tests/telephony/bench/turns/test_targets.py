@@ -13,7 +13,6 @@ from telephony.bench.turns.turn_ends import turn_end
 
 from .made import event, item
 
-
 EXAMPLE = {"said": "four seven", "cause": "cut off", "reason": "silence", "heard": "", "cut_after_words": 1}
 
 
