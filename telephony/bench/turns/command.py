@@ -103,9 +103,7 @@ def _write_plot(path: Path, result: dict[str, Any], corpus: Path | None) -> None
     callers = "recorded callers" if corpus is not None else "made-up callers"
     points: dict[str, Any] = next(iter(result["curves"]["words"].values()), {})
     subtitle = f"{points.get('pauses', 0)} pauses of at least 200 ms in {points.get('items', 0)} turns of {callers}"
-    svg = plot_svg(
-        curves, PUBLISHED, f"Free speech, true words 150 ms after each; {subtitle}. Diamonds: published figures."
-    )
+    svg = plot_svg(curves, PUBLISHED, f"Free speech, true words 150 ms after each; {subtitle}")
     text = svg if path.suffix == ".svg" else plot_html(svg, curve_rows(result))
     try:
         path.write_text(text, encoding="utf-8")

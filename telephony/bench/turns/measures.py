@@ -53,9 +53,9 @@ def answers(runs: Sequence[CallRun]) -> Figures:
     kinds = sorted({end.item.kind for end in ends})
     shapes = sorted({(end.item.kind, end.item.shape) for end in ends})
     lost = [end for end in ends if end.cause]
+    core = [end for end in ends if end.item.kind in CORE]
     return {
         "all": figures_of(tally(ends)),
-        "core": figures_of(tally([end for end in ends if end.item.kind in CORE])),
         "kinds": {kind: figures_of(tally([end for end in ends if end.item.kind == kind])) for kind in kinds},
         "shapes": {
             f"{kind} {shape}".strip(): figures_of(
@@ -64,6 +64,7 @@ def answers(runs: Sequence[CallRun]) -> Figures:
             for kind, shape in shapes
         },
         "examples": [_example(end) for end in lost[:MOST_EXAMPLES]],
+        **({"core": figures_of(tally(core))} if core else {}),
         "asked_anew": sum(len(run.heard.asked_anew) for run in runs),
         **_broken(runs),
     }

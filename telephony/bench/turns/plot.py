@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from telephony.bench.turns.tallies import Point
 from telephony.replay.picture.typeset import FONT, ROOM, escaped, width_px
 
-WIDTH_PX, HEIGHT_PX = 880, 560
-LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 76, 840, 116, 490
+WIDTH_PX, HEIGHT_PX = 880, 570
+LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 76, 840, 142, 496
 TEXT_PX = 13
 LABEL_GAP_PX = 17
 LEAST_MS = 600
@@ -72,9 +72,15 @@ def plot_svg(curves: Sequence[Curve], marks: Sequence[Mark] = (), subtitle: str 
     for mark in marks:
         x, y = axes.x(mark.mean_ms), axes.y(mark.cut_share)
         dots.append(f'<path class="muted" d="M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z"/>')
-        share = f"{mark.cut_share:.1%}".replace(".0%", "%")
-        labels.append(_Label(x + 9, y + 4, f"{mark.name}, {share} at {mark.mean_ms:.0f} ms", "muted"))
-    parts = [*_legend(curves), axes.svg(), *lines, *dots, *(_text(label, y) for label, y in _placed(labels))]
+        labels.append(_Label(x + 9, y + 4, _share(mark), "muted"))
+    parts = [
+        *_legend(curves),
+        _published(marks),
+        axes.svg(),
+        *lines,
+        *dots,
+        *(_text(label, y) for label, y in _placed(labels)),
+    ]
     return _document(parts, subtitle)
 
 
@@ -100,6 +106,21 @@ def _legend(curves: Sequence[Curve]) -> list[str]:
         parts.append(_line(x + 30, 92, curve.name, "start", f"d{number % 4}"))
         x += 30 + width_px(curve.name, TEXT_PX) * ROOM + 28
     return parts
+
+
+def _published(marks: Sequence[Mark]) -> str:
+    """What the diamonds are: beside them there is no room for names."""
+    if not marks:
+        return ""
+    told = ", ".join(f"{mark.name} {_share(mark)} at {mark.mean_ms:.0f} ms" for mark in marks)
+    x, y = LEFT_PX + 11, 112
+    return f'<path class="muted" d="M{x} {y - 5}l5 5l-5 5l-5 -5z"/>' + _line(
+        x + 19, y + 4, f"published: {told}", "start"
+    )
+
+
+def _share(mark: Mark) -> str:
+    return f"{mark.cut_share:.1%}".replace(".0%", "%")
 
 
 def _top(value: float, step: int) -> float:

@@ -6,7 +6,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from telephony.bench.turns.plot import LABEL_GAP_PX, Curve, Mark, plot_html, plot_svg
+from telephony.bench.turns.plot import (
+    BOTTOM_PX,
+    LABEL_GAP_PX,
+    LEFT_PX,
+    RIGHT_PX,
+    TOP_PX,
+    Curve,
+    Mark,
+    plot_html,
+    plot_svg,
+)
 from telephony.bench.turns.tallies import Point
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -25,9 +35,12 @@ def test_every_point_is_drawn_inside_the_plot_with_its_setting() -> None:
         "x 1: 10.0% of pauses cut, mean delay 400 ms",
     ]
     assert len(dots) == 4
-    assert all(76 <= float(dot.attrib["cx"]) <= 840 and 116 <= float(dot.attrib["cy"]) <= 490 for dot in dots)
+    assert all(
+        LEFT_PX <= float(dot.attrib["cx"]) <= RIGHT_PX and TOP_PX <= float(dot.attrib["cy"]) <= BOTTOM_PX
+        for dot in dots
+    )
     texts = [text.text for text in root.findall(f"{SVG}text")]
-    assert {"words & silence", "silence <alone>", "theirs, 9.9% at 300 ms", "made up"} <= set(texts)
+    assert {"words & silence", "silence <alone>", "published: theirs 9.9% at 300 ms", "9.9%", "made up"} <= set(texts)
 
 
 def test_a_line_goes_from_the_quickest_setting_to_the_slowest() -> None:
@@ -41,7 +54,8 @@ def test_a_line_goes_from_the_quickest_setting_to_the_slowest() -> None:
 def test_labels_at_one_place_do_not_lie_over_each_other() -> None:
     marks = [Mark(f"number {at}", 300 + at, 0.3 + at / 500) for at in range(6)]
     root = ElementTree.fromstring(plot_svg(CURVES, marks))
-    rows = sorted(float(t.attrib["y"]) for t in root.findall(f"{SVG}text") if (t.text or "").startswith("number"))
+    rows = sorted(float(t.attrib["y"]) for t in root.findall(f"{SVG}text") if t.attrib["class"] == "muted halo")
+    assert len(rows) == 6
     assert all(after - before >= LABEL_GAP_PX for before, after in pairwise(rows))
 
 
