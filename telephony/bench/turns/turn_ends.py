@@ -53,8 +53,10 @@ class TurnEnd:
 
 def turn_end(item: Item, start_ms: int, until_ms: int, events: Sequence[Mapping[str, Any]]) -> TurnEnd:
     """What became of `item`, whose first sample was on the line at `start_ms`; the caller began the next thing at
-    `until_ms`. `events`: the call's journal."""
+    `until_ms`. `events`: the call's journal. What comes once the caller had to press a key is none of the item's."""
     first_ms, last_ms = start_ms + item.first_sample_ms, start_ms + item.last_sample_ms
+    asked_anew = [event["media_ms"] for event in events if event["kind"] == "key" and event["media_ms"] >= first_ms]
+    until_ms = min([until_ms, *asked_anew])
     mine = [event for event in events if first_ms <= event["media_ms"] < until_ms]
     ends = [event for event in mine if event["kind"] == "turn.ended" and event.get("speech_end_ms", 0) >= first_ms]
     commits = [event for event in mine if event["kind"] == "turn.committed" and event.get("source") != "keys"]

@@ -51,6 +51,13 @@ def test_a_commit_alone_before_the_last_sample_cuts_too_but_not_a_key() -> None:
     assert not ended(event("turn.committed", 11_500, text="4", source="keys")).cut
 
 
+def test_a_turn_that_only_a_key_ended_never_ended() -> None:
+    late = [event("turn.ended", 20_400, speech_end_ms=12_400, reason="keys"),
+            event("turn.committed", 20_400, text="four seven one two 1", source="speech")]  # fmt: skip
+    end = ended(event("key", 20_400, digit="1"), *late)
+    assert (end.cut, end.ended_ms, end.committed_ms, end.cause) == (False, None, None, "never ended")
+
+
 def test_what_belongs_to_others_does_not_count() -> None:
     before = event("turn.ended", START_MS + 100, speech_end_ms=START_MS - 300, reason="silence")
     after = event("turn.ended", START_MS + 20_001, speech_end_ms=START_MS + 19_000, reason="silence")
