@@ -7,12 +7,13 @@ were sent. The conversation then goes on: nothing is greeted twice, no answer is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from agent.history import AgentSaid, History
 from agent.llm.base import ToolCall
 from agent.masking import MARK
+from agent.slots.base import NOTHING_ASKED, Asks
 
 #: Why the call comes back.
 Reason = Literal["cut off", "nobody answered", "digits sent"]
@@ -36,7 +37,7 @@ class Continuation:
 
     `owed` is the committed turn whose answer was not heard to its end, `question` the agent's last sentence if it asked
     for something and the caller has not answered; `cut_offs` how often the call had been cut off before this time;
-    `asks` the fields of the latest `agent.asks`: if that was confidential (agent/privacy.py), so is what comes now.
+    `asks` what was being asked for: if that was confidential (agent/privacy.py), so is what comes now.
     """
 
     reason: Reason
@@ -45,7 +46,7 @@ class Continuation:
     owed: tuple[int, str] | None
     question: str
     cut_offs: int
-    asks: Mapping[str, object] = field(default_factory=dict)
+    asks: Asks = NOTHING_ASKED
 
 
 def continue_from(journals: Iterable[Iterable[Mapping[str, Any]]], reason: Reason) -> Continuation | None:
@@ -71,7 +72,7 @@ class _Folded:
         self.history = History()
         self.turn = 0
         self.streams = 0
-        self.asks: dict[str, object] = {}
+        self.asks = NOTHING_ASKED
         self.cut_offs = 0
         self.over = False
         self._turns: dict[int, str] = {}
@@ -106,7 +107,13 @@ class _Folded:
             if event.get("complete") is True and not said.aside and number_of(event["utterance"]) > self._before_tool:
                 self._answered = max(self._answered, said.turn)
         elif kind == "agent.asks":
-            self.asks = {name: event[name] for name in ("slot", "slot_kind", "sensitive")}
+            self.asks = Asks(
+                str(event["slot"]),
+                str(event["slot_kind"]),
+                event["sensitive"] is True,
+                number_of(event.get("length", 0)),
+                number_of(event.get("longest", 0)),
+            )
         elif kind == "tool.called":
             # Numbered by stream: ids begin anew in each.
             call = ToolCall(f"{self.streams}-{event['id']}", str(event["name"]), dict(_shallow(event["arguments"])))

@@ -21,7 +21,7 @@ from agent.language.yesno import is_yes
 from agent.line import Decision, decision_fields
 from agent.llm.base import LlmEngine, LlmRequest, TextDelta, ToolCall
 from agent.record import input_hash
-from agent.slots.base import Asks
+from agent.slots.base import NOTHING_ASKED, Asks
 from agent.tools.base import ToolContext, ToolOutcome
 from agent.tools.registry import ToolRegistry
 
@@ -73,9 +73,10 @@ class Dialogue:
         spawn: Callable[[Coroutine[Any, Any, ToolOutcome]], asyncio.Task[ToolOutcome]],
         history: History | None = None,
         keep_journal: Callable[[], Awaitable[None]] | None = None,
+        asks: Asks = NOTHING_ASKED,
     ) -> None:
-        """`history`: what was said before, where the call comes back to its agent. `keep_journal` returns when what was
-        journaled so far outlives this process.
+        """`history`: what was said before, where the call comes back to its agent, and `asks`, what it was asking for.
+        `keep_journal` returns when what was journaled so far outlives this process.
         """
         self.history = history if history is not None else History()
         self._agent = agent
@@ -85,7 +86,7 @@ class Dialogue:
         self._journal = journal
         self._spawn = spawn
         self._keep_journal = keep_journal
-        self.asks = Asks()
+        self.asks = asks
         """What the latest reply asks for."""
 
     async def reply(self, turn: int, text: str) -> AsyncGenerator[DialogueEvent, None]:
@@ -125,8 +126,7 @@ class Dialogue:
             async for event in results:
                 if isinstance(event, Asks):  # before the reply's text: from here on the record knows what to keep out
                     self.asks = event
-                    asks = {"slot": event.slot, "slot_kind": event.kind, "sensitive": event.sensitive}
-                    self._journal("agent.asks", **asks, length=event.length)
+                    self._journal("agent.asks", **event.fields())
                     continue
                 if isinstance(event, TextDelta):
                     asked.result({"text": event.text}, final=False)

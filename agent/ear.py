@@ -13,8 +13,9 @@ from collections.abc import Callable
 from agent.audio.resample import StreamResampler
 from agent.context import CallContext
 from agent.engines.requests import EngineRequest
+from agent.slots.base import Asks
 from agent.stt.base import Partial, SttCall, SttUtterance, Transcript
-from agent.turns.gate import GateEvent, SpeechGate, SpeechWindow
+from agent.turns.gate import LEAVE, GateEvent, SpeechGate, SpeechWindow
 from agent.vad.base import VAD_RATE_HZ, WINDOW_MS, VadStream
 
 #: What the recogniser hears from before the gate opened: the opening (1 or 2 windows), a first soft consonant, and a
@@ -33,8 +34,10 @@ class Hearing:
         utterance: SttUtterance,
         resampler: StreamResampler,
         request: EngineRequest,
+        on_partial: Callable[[str], None],
         on_over: Callable[[Hearing], None],
     ) -> None:
+        self._on_partial = on_partial
         self._utterance = utterance
         self._resampler = resampler
         self._request = request
@@ -48,6 +51,7 @@ class Hearing:
 
     def on_partial(self, partial: Partial) -> None:
         self._request.result({"text": partial.text, "stable_chars": partial.stable_chars}, final=False)
+        self._on_partial(partial.text)
 
     async def final(self) -> Transcript:
         """The text. Raises EngineError."""
@@ -81,7 +85,10 @@ class Ear:
         ctx: CallContext,
         journal: Callable[..., None],
         on_gate: Callable[[GateEvent], None],
+        on_doubt: Callable[[int], None] = lambda media_ms: None,
     ) -> None:
+        """`on_doubt` is given the end of each window that may hold a voice and opens nothing."""
+        self._on_doubt = on_doubt
         self.gate = gate
         self._rate_hz = rate_hz
         self._vad = vad
@@ -135,6 +142,8 @@ class Ear:
             if event is not None:
                 self._follow(event)
                 self._on_gate(event)
+            elif probability >= LEAVE:
+                self._on_doubt(self._window_end_ms)
 
     def _follow(self, event: GateEvent) -> None:
         """How long it has been quiet; when the caller goes on, the hearing is given the pause."""
@@ -146,16 +155,27 @@ class Ear:
             self._hearing.push(b"".join(self._held))
         self._held.clear()
 
-    def begin(self) -> Hearing:
-        """Start recognising, from PREROLL_MS ago. A hearing still open goes on without more audio."""
+    def begin(self, asks: Asks, on_partial: Callable[[str], None]) -> Hearing:
+        """Start recognising what may answer `asks`, from PREROLL_MS ago. A hearing still open goes on without more
+        audio. `on_partial` is given each text so far."""
         request = EngineRequest(self._journal, self._ctx, "stt", self._stt_name, input_hash="", input="audio")
-        utterance = self._stt.begin(lambda partial: hearing.on_partial(partial))
+        utterance = self._stt.begin(lambda partial: hearing.on_partial(partial), asks)
         resampler = StreamResampler(self._rate_hz, self._stt_rate_hz)
-        hearing = Hearing(utterance, resampler, request, self._open.discard)
+        hearing = Hearing(utterance, resampler, request, on_partial, self._open.discard)
         hearing.push(b"".join(self._preroll)[-self._preroll_limit :])  # a gap's silence is one long piece
         self._open.add(hearing)
         self._hearing = hearing
         return hearing
+
+    def latest(self, ms: int) -> bytes:
+        """The last `ms` of audio, at the line's rate; at most PREROLL_MS of it."""
+        size, pieces, found = 2 * ms * self._rate_hz // 1000, [], 0
+        for pcm in reversed(self._preroll):
+            pieces.append(pcm)
+            found += len(pcm)
+            if found >= size:
+                break
+        return b"".join(reversed(pieces))[-size:]
 
     def end(self) -> None:
         """The stretch of speech is over: no more audio for its hearing, and the gate must open anew."""

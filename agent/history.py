@@ -95,6 +95,18 @@ class History:
         """Those whose hearing is not settled yet, oldest first."""
         return [said for said in self._utterances.values() if said.heard_chars is None]
 
+    def latest_utterances(self, count: int) -> list[AgentSaid]:
+        """The last ones, oldest first, settled or not."""
+        latest = range(max(1, len(self._utterances) - count + 1), len(self._utterances) + 1)
+        return [self._utterances[number] for number in latest]
+
+    def caller_corrected(self, turn: int, text: str) -> None:
+        """The recogniser's last word on a turn that was committed by what it had said before."""
+        for entry in reversed(self.entries):
+            if isinstance(entry, CallerSaid) and entry.turn == turn:
+                entry.text = text
+                return
+
     def tool_used(self, call: ToolCall, result: Any) -> None:
         self.entries.append(ToolUsed(call, result))
 

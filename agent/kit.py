@@ -16,6 +16,7 @@ from agent.llm.base import LlmEngine
 from agent.speech.cache import PhraseCache
 from agent.stt.base import SttEngine
 from agent.tts.base import TtsEngine
+from agent.turns import sentence_ends
 from agent.vad.base import VadEngine
 
 #: kind -> name -> where its class stands. Loaded only when an agent asks for it: extras stay optional.
@@ -94,6 +95,7 @@ async def build_kit(
             made.append(engine)
             await within(engine.start(), engine=choice.engine, step=f"starting ({kind})", deadline_s=START_DEADLINE_S)
         vad, stt, llm, tts = made
+        sentence_ends.load()  # 20 ms, once: not in the first call
         kit = EngineKit(vad, stt, llm, tts, PhraseCache(tts) if phrases is None else phrases)
         await within(
             kit.phrases.warm(agent.phrases.all(), ctx),

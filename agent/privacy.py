@@ -110,9 +110,9 @@ class Confidential:
         if kind == "turn.started":
             self._speech_ms[data.get("turn")] = _time(data.get("speech_ms"), media_ms)
         elif kind == "turn.committed":
-            by_voice = data.get("source") != "keys"
-            began_ms = self._speech_ms.pop(data.get("turn"), media_ms) if by_voice else media_ms
-            if not by_voice:
+            source = data.get("source")
+            began_ms = self._speech_ms.pop(data.get("turn"), media_ms) if source != "keys" else media_ms
+            if source != "voice":
                 self._keys = False
             if not self.open and masked != data:
                 self._open(media_ms, began_ms - BEFORE_SPEECH_MS)

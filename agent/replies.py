@@ -1,5 +1,4 @@
-"""Replies: what the agent says - the one reply that a committed turn is owed, fixed phrases, and what an interruption
-leaves of either.
+"""Replies: the one reply that a committed turn is owed, fixed phrases, and what an interruption leaves of either.
 
 The session says when to answer and when to stop; what takes time (thinking, speaking, being heard) is a task here. Of
 the floor, only the agent's own moves are made here: to begin, and to leave.
@@ -19,18 +18,20 @@ from agent.definition import AgentDefinition
 from agent.dialogue import Dialogue, Leave, SaidAll, Say
 from agent.errors import EngineError
 from agent.kit import EngineKit
-from agent.line import Decision, HangUp, Heard, Line, Transfer
+from agent.line import Decision, HangUp, Line, Transfer
+from agent.slots.base import NOTHING_ASKED, Asks
+from agent.speaking import Speaking
 from agent.speech.clauses import Clause, ClauseSplitter
-from agent.speech.mouth import Mouth
 from agent.tools.base import ToolContext, ToolOutcome
 from agent.trace import TurnTrace
 from agent.turns.floor import Floor, FloorKeeper, Move
+from agent.turns.interruption import AtEar
 
-#: What was queued must have been heard by its own length and this; then the call goes on without the proof.
-HEARD_GRACE_S = 3.0
 #: Words that have come must have become a clause by then: a model may keep each deadline between its words, and still
 #: leave the caller in silence for a minute. The longest clause, at seven words a second.
 CLAUSE_S = 6.0
+#: A question may be answered once no more than this is left of it.
+ANSWERABLE_MS = 1500
 #: Tools with effects are let finish after a hang-up, so long.
 TOOLS_GRACE_S = 5.0
 
@@ -71,28 +72,26 @@ class Replies:
         self._journal = journal
         self._spawn = spawn
         self._on_heard_out = on_heard_out
-        self._mouth = Mouth(line, kit.tts, kit.phrases, ctx, journal, self._on_queued_audio)
         tool_context = ToolContext(line.info.call_id, line.info.caller, data_dir, agent.transfer_to, ctx)
         before = continuation.history if continuation is not None else None
         self._llm_name = kit.llm.name
-        self._dialogue = Dialogue(agent, kit.llm, tool_context, journal, self._spawn_tool, before, keep_journal)
+        asks = continuation.asks if continuation is not None else NOTHING_ASKED
+        self._dialogue = Dialogue(agent, kit.llm, tool_context, journal, self._spawn_tool, before, keep_journal, asks)
         self.history = self._dialogue.history
+        self.speaking = Speaking(line, agent, kit, ctx, journal, self.history)
         self._tools: set[asyncio.Task[ToolOutcome]] = set()
         self._reply: asyncio.Task[None] | None = None
         self._parts: list[asyncio.Task[None]] = []  # the reply's own tasks: thinking, speaking
         self._owed: _Owed | None = None
         self._unheard = ""
         self._finishing = False
-        self._trace: TurnTrace | None = None
-        self._all_heard = asyncio.Event()
-        self._all_heard.set()
 
     # --- what the session asks for ----------------------------------------------------------------------------------
 
     def answer(self, turn: int, text: str, trace: TurnTrace | None) -> None:
         """A turn is committed: exactly one reply belongs to it, and this is it."""
         self._unheard = ""
-        self._trace = trace
+        self.speaking.trace = trace
         self._owed = _Owed(turn, text)
         self._start(self._answer(self._owed))
 
@@ -112,7 +111,8 @@ class Replies:
     def say(self, turn: int, texts: list[str], leaving: Decision | None = None) -> None:
         """Say fixed phrases: from memory, so at once. Then leave the line, if `leaving` says how."""
         self._floor.move(Move.AGENT_BEGAN if leaving is None else Move.LEAVE)
-        self._say_phrases(turn, texts)
+        for text in texts:
+            self.speaking.phrase(turn, text)
         self._start(self._be_heard_out(leaving))
 
     def come_back(self, continuation: Continuation) -> None:
@@ -120,7 +120,8 @@ class Replies:
         phrases, turn = self._agent.phrases, continuation.turn
         said = {"cut off": [phrases.cut_off], "nobody answered": [phrases.nobody_there], "digits sent": []}
         self._floor.move(Move.AGENT_BEGAN)
-        self._say_phrases(turn, said[continuation.reason])
+        for text in said[continuation.reason]:
+            self.speaking.phrase(turn, text)
         if continuation.owed is not None:
             self._owed = _Owed(*continuation.owed)
             self._start(self._answer(self._owed))
@@ -135,8 +136,7 @@ class Replies:
         if self._floor.floor is Floor.LEAVING:
             return
         self._cancel()
-        self._settle(self._line.stop_playing())
-        self._all_heard.set()
+        self.speaking.settle(self.speaking.stop())
         to = self._agent.transfer_to
         self.say(turn, [self._agent.phrases.trouble], Transfer(to, "trouble") if to else HangUp("trouble"))
 
@@ -147,34 +147,36 @@ class Replies:
     def say_last(self, turn: int, text: str, leaving: Decision) -> None:
         """Say a fixed phrase behind what is being said already, whatever else was to come; then leave the line."""
         self._cancel()
+        if self.speaking.held:
+            self.speaking.settle(self.speaking.stop())
         self.say(turn, [text], leaving)
 
     def interrupt(self) -> None:
         """Stop speaking, at once; what was not heard is kept for the case that it was nothing."""
         self._cancel()
-        heard = self._line.stop_playing()
-        self._all_heard.set()
-        self._trace = None
-        self._journal(
-            "playout.stopped",
-            position_ms=heard.position_ms,
-            confirmed_ms=heard.confirmed_ms,
-            uncertainty_ms=heard.uncertainty_ms,
-            basis=heard.basis,
-        )
-        self._unheard = self._settle(heard)
+        self._unheard = self.speaking.settle(self.speaking.stop())
 
-    def utterance_at_ear(self) -> int:
-        """The oldest utterance that has not been heard to its end; 0 if there is none."""
-        chars = self._line.heard().chars
-        for said in self.history.open_utterances():
-            if chars.get(said.utterance, 0) < len(said.text.rstrip()):
-                return said.utterance
-        return 0
+    @property
+    def asks(self) -> Asks:
+        """What the caller is being asked for."""
+        return self._dialogue.asks
+
+    def at_ear(self) -> AtEar:
+        """What the caller hears just now, for whoever speaks over it."""
+        speaking = self.speaking
+        pending_ms = speaking.pending_ms
+        thought = self._owed is None or self._owed.thought
+        return AtEar(
+            speaking=pending_ms > 0,
+            protected=speaking.protected(),
+            answering=thought and pending_ms <= ANSWERABLE_MS and (bool(self.asks.kind) or speaking.asks_something()),
+            words=speaking.words(),
+            owing=self._reply is not None,
+        )
 
     async def close(self) -> None:
         """The call is over: settle what was heard, let tools finish. Bounded, and safe in a cancel."""
-        self._settle(self._line.heard())
+        self.speaking.settle()
         if self._tools:
             _, unfinished = await asyncio.wait(self._tools, timeout=TOOLS_GRACE_S)
             for task in unfinished:
@@ -182,28 +184,7 @@ class Replies:
             if unfinished:
                 await asyncio.wait(unfinished, timeout=1.0)
 
-    # --- what the line tells ----------------------------------------------------------------------------------------
-
-    def on_playout_started(self, media_ms: int) -> None:
-        """The caller hears the agent from `media_ms` on: if it is an answer, its latency is known."""
-        if self._trace is not None:
-            self._journal("turn.latency", at=media_ms, turn=self._trace.turn, **self._trace.heard(media_ms))
-            self._trace = None
-
-    def on_playout_done(self) -> None:
-        """What had been queued has been heard; more may have been queued since."""
-        if self._line.pending_ms <= 0:
-            self._all_heard.set()
-
     # --- one reply --------------------------------------------------------------------------------------------------
-
-    def _say_phrases(self, turn: int, texts: list[str]) -> None:
-        for text in texts:
-            aside = text != self._agent.phrases.greeting
-            utterance = self.history.agent_begins(turn, aside=aside)
-            self.history.agent_adds(utterance, text)
-            self._journal("agent.clause", utterance=utterance, turn=turn, text=text, aside=aside)
-            self._mouth.play_phrase(utterance, text)
 
     def _start(self, reply: Coroutine[Any, Any, None]) -> None:
         self._reply = self._spawn(reply)
@@ -258,7 +239,7 @@ class Replies:
         async for event in self._dialogue.reply(owed.turn, owed.text):
             match event:
                 case Say(utterance, words):
-                    self._mark("llm")
+                    self.speaking.mark("llm")
                     found = splitter.push(words)
                 case SaidAll(utterance):
                     found = splitter.flush()
@@ -271,7 +252,7 @@ class Replies:
             elif deadline.when() is None:
                 deadline.reschedule(asyncio.get_running_loop().time() + CLAUSE_S)
             for clause in found:
-                self._mark("clause")
+                self.speaking.mark("clause")
                 clauses.put_nowait((utterance, clause))
         owed.thought = True
         clauses.put_nowait(None)
@@ -279,7 +260,7 @@ class Replies:
     async def _speak(self, turn: int, clauses: asyncio.Queue[tuple[int, Clause] | None]) -> None:
         while (item := await clauses.get()) is not None:
             if not self._finishing:
-                await self._say_clause(turn, *item)
+                await self.speaking.clause(turn, *item)
 
     async def _take_up(self, turn: int, text: str, owed: _Owed | None) -> None:
         """Go on from the last heard word, after an interruption that was none; then leave, if that had been decided."""
@@ -289,50 +270,22 @@ class Replies:
         splitter = ClauseSplitter()
         try:
             for clause in [*splitter.push(text), *splitter.flush()]:
-                await self._say_clause(turn, utterance, clause)
+                await self.speaking.clause(turn, utterance, clause)
         except EngineError as error:
             self.give_up(turn, "voice", error)
             return
         await self._be_heard_out(owed.decisions[0] if owed and owed.decisions else None)
 
-    async def _say_clause(self, turn: int, utterance: int, clause: Clause) -> None:
-        aside = self.history.utterance(utterance).aside
-        self._journal("agent.clause", utterance=utterance, turn=turn, text=clause.text, aside=aside)
-        await self._mouth.say(utterance, clause)
-
     async def _be_heard_out(self, decision: Decision | None) -> None:
-        """Wait until the caller has heard everything."""
+        """Wait until the caller has heard everything; from the moment nobody speaks over it, a decision stands."""
+        await self.speaking.not_held()
         if decision is not None:
             self._floor.move(Move.LEAVE)
-        try:
-            async with asyncio.timeout(max(0, self._line.pending_ms) / 1000 + HEARD_GRACE_S):
-                await self._all_heard.wait()
-        except TimeoutError:
-            self._journal("error", where="playout", message="no proof that all was heard; going on without it")
+        await self.speaking.all_heard()
         self._owed = None
-        self._settle(self._line.heard())
+        self.speaking.settle()
         self._journal("reply.heard")
         await self._on_heard_out(decision)
-
-    def _settle(self, heard: Heard) -> str:
-        """Write down, for good, what was heard of the open utterances. Returns the text of them that was not."""
-        unheard = []
-        for said in self.history.open_utterances():
-            self.history.agent_heard(said.utterance, heard.chars.get(said.utterance, 0))
-            start_ms, end_ms = heard.spans.get(said.utterance, (heard.media_ms, heard.media_ms))
-            if said.text:
-                self._journal("agent.heard", **said.heard_fields(), start_ms=start_ms, end_ms=end_ms)
-            if not said.aside:
-                unheard.append(said.unheard)
-        return " ".join(filter(None, unheard))
-
-    def _on_queued_audio(self) -> None:
-        self._mark("tts")
-        self._all_heard.clear()
-
-    def _mark(self, stage: str) -> None:
-        if self._trace is not None:
-            self._trace.mark(stage)
 
     def _spawn_tool(self, work: Coroutine[Any, Any, ToolOutcome]) -> asyncio.Task[ToolOutcome]:
         """Outside the call's group: a tool with effects is let finish."""

@@ -22,6 +22,7 @@ from agent.errors import EngineError
 from agent.line import Decision, HangUp, LineInfo, SendDigits, Transfer, decision_fields
 from agent.llm.base import LlmEngine
 from agent.record import CallRecord
+from agent.slots.base import NOTHING_ASKED
 from agent.speech.clauses import ClauseSplitter
 from agent.tools.base import ToolContext, ToolOutcome
 from agent.unsaid import Unsaid
@@ -77,7 +78,8 @@ class TextCall:
         self._continuation = continuation
         before = continuation.history if continuation is not None else None
         tool_context = ToolContext(who.call_id, who.caller, data_dir, agent.transfer_to, ctx)
-        self._dialogue = Dialogue(agent, llm, tool_context, self._journal, self._spawn_tool, before, record.flush)
+        asks = continuation.asks if continuation is not None else NOTHING_ASKED
+        self._dialogue = Dialogue(agent, llm, tool_context, self._journal, self._spawn_tool, before, record.flush, asks)
         self._history = self._dialogue.history
         self._unsaid = Unsaid(self._history, self._journal, lambda: self.now_ms)
         self._turn = continuation.turn if continuation is not None else 0
@@ -117,8 +119,8 @@ class TextCall:
         )
         self._keeping = asyncio.create_task(self._record.run())
         if before is not None:
-            if before.asks:
-                self._journal("agent.asks", **before.asks)  # what was being asked for still is
+            if before.asks != NOTHING_ASKED:
+                self._journal("agent.asks", **before.asks.fields())  # what was being asked for still is
             if before.cut_offs >= MAX_CUT_OFFS:
                 self._give_up("call", EngineError("the call was cut off again and again"))
         return self

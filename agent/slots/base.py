@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum, auto
 from typing import Literal, get_args
 
@@ -25,6 +25,11 @@ class Asks:
     sensitive: bool = False
     length: int = 0
     longest: int = 0
+
+    def fields(self) -> dict[str, object]:
+        """What the journal's `agent.asks` says of it."""
+        told = asdict(self)
+        return {"slot": told.pop("slot"), "slot_kind": told.pop("kind"), **told}
 
 
 #: Nothing in particular.

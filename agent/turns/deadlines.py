@@ -50,6 +50,8 @@ class Deadlines:
         self._sound = sound
         self._lag = lag
         self.hold_ms = settings.hold_ms
+        self.hurried = False
+        """Whether an agent has fallen silent and must know soon what was said over it."""
         self._free = CallerPauses()
         self._slots = CallerPauses()  # values are given in another rhythm than one speaks in
 
@@ -80,7 +82,8 @@ class Deadlines:
         due_ms, reason = 0, judged.reason
         if turn.heard:
             by_words = judged.waiting is Waiting.BY_WORDS
-            due_ms = self._by_words(turn, end_ms) if by_words else end_ms + settings.trailing_ms
+            wordless_ms = min(settings.min_trailing_ms, settings.trailing_ms) if self.hurried else settings.trailing_ms
+            due_ms = self._by_words(turn, end_ms) if by_words else end_ms + wordless_ms
         if key_ms is not None:
             due_ms = max(due_ms, key_ms + settings.key_pause_ms)
             reason = "keys" if key_ms == last_ms else reason

@@ -55,35 +55,6 @@ class EndOfTurn:
 Event = ProbableEnd | WentOn | EndOfTurn
 
 
-class SilenceEndpointer:
-    """The turn ends after `trailing_ms` without speech, or after `max_turn_ms` whatever happens."""
-
-    def __init__(self, trailing_ms: int, max_turn_ms: int) -> None:
-        self._trailing_ms = trailing_ms
-        self._max_turn_ms = max_turn_ms
-        self._began_ms = 0
-        self._speech_end_ms = 0
-
-    def began(self, event: SpeechBegan) -> None:
-        self._began_ms = event.speech_ms
-        self._speech_end_ms = event.media_ms
-
-    def window(self, event: SpeechWindow) -> EndOfTurn | None:
-        if event.speech and not event.quiet:
-            self._speech_end_ms = event.media_ms
-        return self.tick(event.media_ms)
-
-    def partial(self, text: str, media_ms: int) -> EndOfTurn | None:
-        return None
-
-    def tick(self, media_ms: int) -> EndOfTurn | None:
-        if media_ms - self._speech_end_ms >= self._trailing_ms:
-            return EndOfTurn(self._speech_end_ms, media_ms, "silence")
-        if media_ms - self._began_ms >= self._max_turn_ms:
-            return EndOfTurn(self._speech_end_ms, media_ms, "max")
-        return None
-
-
 class Endpointer:
     """One call's endpointer. A turn is opened by `began()` or by a key, and closed by its EndOfTurn or by `close()`.
 
@@ -197,6 +168,17 @@ class Endpointer:
         """The turn is given up without an end: it was a noise, or the line is being left."""
         self.open = False
         self._keypad.clear()
+
+    @property
+    def hurried(self) -> bool:
+        """Whether somebody waits for the text of this turn, and the silence that has no words is kept short for it."""
+        return self._deadlines.hurried
+
+    @hurried.setter
+    def hurried(self, hurried: bool) -> None:
+        if hurried is not self._deadlines.hurried:
+            self._deadlines.hurried = hurried
+            self._planned = None
 
     # --- what can be asked ------------------------------------------------------------------------------------------
 

@@ -15,29 +15,6 @@ from agent.turns.backchannel import Weight, weight
 from agent.turns.echo import words_are_echo
 from agent.turns.gate import SpeechBegan, SpeechWindow
 
-
-class Interruption:
-    """Counts the speech of one stretch, whoever has the floor: an answer that starts into it must give way too."""
-
-    def __init__(self, barge_in_ms: int, window_ms: int = 32) -> None:
-        self._barge_in_ms = barge_in_ms
-        self._window_ms = window_ms
-        self._speech_ms = 0
-
-    def began(self, event: SpeechBegan) -> bool:
-        """A stretch of speech opens; whether it is meant already."""
-        self._speech_ms = event.media_ms - event.speech_ms
-        return self._speech_ms >= self._barge_in_ms
-
-    def window(self, event: SpeechWindow) -> bool:
-        """One more window of it; whether the stretch is meant by now."""
-        if event.speech:
-            self._speech_ms += self._window_ms
-        return self._speech_ms >= self._barge_in_ms
-
-
-# --- barge-in ---------------------------------------------------------------------------------------------------------
-
 #: After it stopped for sound without words, the agent goes on at most so much later: with what stopping, taking up
 #: and fading in cost, speech is back within a second. A streaming recogniser's first word comes 300 to 700 ms after
 #: it was said, so 900 ms after the agent stopped is also as soon as the slower ones can be asked to answer.
@@ -220,6 +197,16 @@ class BargeIn:
     def tick(self, media_ms: int) -> tuple[Decision, ...]:
         """Media time went on, with or without audio. Due at least every 100 ms while `yielded`."""
         return self._wait(media_ms)
+
+    def beside_the_point(self, text: str, at: AtEar) -> str:
+        """Why `text`, all that was said over the agent, is nothing to answer: "no text", "backchannel" or "echo"; "" if
+        it is something."""
+        heard = weight(text, at.answering)
+        if heard is Weight.NOTHING:
+            return "no text"
+        if self._is_echo(text, at):
+            return "echo"
+        return "backchannel" if heard is Weight.BACKCHANNEL else ""
 
     def settled(self) -> None:
         """Something else has decided (a key, the end of the call): whatever was yielded to is no matter any more."""

@@ -48,8 +48,11 @@ ENDINGS = {
 #: These go on with what exactly was wrong, which a peer can choose.
 ENDINGS_THAT_BEGIN = {"caller: protocol: ": "protocol_error", "caller: peer took nothing": "peer_too_slow"}
 WHERE = frozenset(("call", "hearing", "host", "playout", "record", "reply", "stt", "voice"))
-REJECTIONS = {"no text": "no_text", "short": "short", "leaving": "leaving", "stt": "stt"}
-SOURCES = frozenset(("voice", "keys", "speech"))
+REJECTIONS = {
+    reason: reason.replace(" ", "_") for reason in ("no text", "backchannel", "echo", "short", "leaving", "stt")
+}
+SOURCES = frozenset(("voice", "keys", "both", "speech"))
+TAKEN_UP = frozenset(("backchannel", "noise", "echo", "silence"))
 KINDS = frozenset(("stt", "llm", "tts"))
 #: What the app's answers mean, by status.
 OUTCOMES = {
@@ -90,6 +93,7 @@ class ServiceMetrics:
         self.committed = counter("turns_committed", "Turns of callers that were answered.", "source")
         self.rejected = counter("turns_rejected", "Stretches of speech that were no turn.", "reason")
         self.barge_ins = counter("barge_ins", "Times that a caller spoke over the agent and it stopped.")
+        self.false_stops = counter("false_stops", "Times that the agent stopped for nothing, and went on.", "reason")
         self.silences = counter("silence_prompts", "Times that a silent caller was asked.")
         self.voice_to_voice = histogram(
             "voice_to_voice", "From the end of a caller's speech to the agent's first sound, at the caller.", WAIT_S
@@ -175,6 +179,9 @@ class CallMeter:
     def _on_barge_in(self, _: Mapping[str, object]) -> None:
         self._metrics.barge_ins.inc()
 
+    def _on_took_up(self, line: Mapping[str, object]) -> None:
+        self._metrics.false_stops.labels(_known(line.get("reason"), TAKEN_UP)).inc()
+
     def _on_silence(self, _: Mapping[str, object]) -> None:
         self._quiet_from_ms = None
         self._metrics.silences.inc()
@@ -236,6 +243,7 @@ _HANDLERS: dict[object, Callable[[CallMeter, Mapping[str, object]], None]] = {
     "turn.rejected": CallMeter._on_rejected,
     "turn.latency": CallMeter._on_latency,
     "barge_in": CallMeter._on_barge_in,
+    "agent.took_up": CallMeter._on_took_up,
     "silence.prompt": CallMeter._on_silence,
     "agent.clause": CallMeter._on_clause,
     "playout.started": CallMeter._on_playing,

@@ -74,7 +74,7 @@ class Listener:
     def _on_gate(self, event: GateEvent) -> None:
         self.events.append(event)
         if isinstance(event, SpeechBegan):
-            self.ear.begin()
+            self.ear.begin(NOTHING_ASKED, lambda text: None)
 
     def hear(self, pattern: str) -> None:
         for frame in pattern:

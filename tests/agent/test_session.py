@@ -209,13 +209,17 @@ async def test_what_the_voice_gives_at_the_moment_of_a_barge_in_is_not_played_be
 
 
 @virtual
-async def test_a_cough_after_a_barge_in_takes_up_the_rest() -> None:
+async def test_after_a_cough_the_agent_goes_on_where_it_stopped() -> None:
     async with Call(says=[(0.05, "first"), (0.05, "")], answers=[[0.1, LONG]]).running() as c:
         await c.say()
         await barge_in_during(c, after_s=1.0, ms=260)
-        await c.until("barge_in")
+        yielded = await c.until("agent.yielded")
+        taken_up = await c.until("agent.took_up")
+        assert taken_up["media_ms"] - yielded["media_ms"] < 900
+        assert taken_up["utterance"] == yielded["utterance"]
         await c.until_heard("sixteen.")
-        assert " ".join(c.heard()[1:]) == LONG
+        assert c.heard()[1:] == [LONG], "one utterance, unbroken"
+        assert c.count("barge_in") == 0
         assert len(c.llm.requests) == 1
         assert c.count("turn.rejected") == 1
         await c.say()
@@ -224,14 +228,35 @@ async def test_a_cough_after_a_barge_in_takes_up_the_rest() -> None:
 
 @virtual
 async def test_speech_shorter_than_a_barge_in_stops_nothing() -> None:
-    async with Call(answers=[[0.1, LONG]]).running() as c:
+    async with Call(says=[(0.05, "hello"), (0.05, "")], answers=[[0.1, LONG]]).running() as c:
         await c.say()
-        await barge_in_during(c, after_s=0.5, ms=120)
+        await barge_in_during(c, after_s=0.5, ms=70)
         await c.until_heard(LONG)
-        assert c.count("barge_in") == 0
+        assert c.count("barge_in") == c.count("agent.yielded") == 0
         assert c.phone.cleared_ms == []
         assert c.stt.begun == 2
-        assert c.of("turn.rejected")[0]["reason"] == "short"
+        assert c.of("turn.rejected")[0]["reason"] == "no text"
+
+
+@virtual
+async def test_a_word_too_short_to_stop_the_agent_stops_it_once_it_is_understood() -> None:
+    answers: list[list[Step]] = [[0.1, LONG], [0.1, "I have stopped."]]
+    async with Call(says=[(0.05, "first"), (0.05, "stop")], answers=answers).running() as c:
+        await c.say()
+        await barge_in_during(c, after_s=0.5, ms=70)
+        await c.until_heard("I have stopped.")
+        assert c.of("barge_in")[0]["reason"] == "words"
+
+
+@virtual
+async def test_a_backchannel_does_not_stop_the_agent_for_long() -> None:
+    async with Call(says=[(0.05, "first"), (0.05, "mhm okay")], answers=[[0.1, LONG]]).running() as c:
+        await c.say()
+        await barge_in_during(c, after_s=0.5, ms=300)
+        await c.until_heard(LONG)
+        assert c.count("barge_in") == 0
+        assert [event["reason"] for event in c.of("turn.rejected")] == ["backchannel"]
+        assert c.count("turn.committed") == 1
 
 
 @virtual
@@ -249,15 +274,15 @@ async def test_speech_while_it_thinks_cancels_the_reply_and_both_turns_are_answe
 
 @virtual
 async def test_a_cough_while_it_thinks_does_not_cost_the_caller_the_answer() -> None:
-    """The reply to the committed turn is still owed: a noise must not swallow it."""
+    """It is thought on behind the noise, and said once that is over."""
     answers: list[list[Step]] = [[1.5, "To the first."], [0.1, "To the first, again."]]
     async with Call(says=[(0.05, "where is it"), (0.05, "")], answers=answers).running() as c:
         await c.say()
         await asyncio.sleep(0.3)
         await c.say(240)
         assert c.count("turn.rejected") == 1
-        await c.until_heard("To the first, again.")
-        assert c.llm.requests[-1].messages[-1].content == "where is it"
+        await c.until_heard("To the first.")
+        assert len(c.llm.requests) == 1
         assert PHRASES.not_understood not in c.heard()
 
 
@@ -387,15 +412,15 @@ def test_a_key_that_means_nothing_stops_nothing(key: str) -> None:
 
 
 @virtual
-async def test_keys_pressed_while_speaking_keep_turns_apart() -> None:
+async def test_keys_pressed_while_speaking_belong_to_what_is_said() -> None:
     async with Call(says=[(0.05, "spoken")], answers=[[0.1, "To the keys."], [0.1, "To both."]]).running() as c:
         c.phone.speak(1500)
         await asyncio.sleep(0.5)
         c.phone.press("47#")
         await c.until("turn.committed", 2)
-        turns = [(event["turn"], event["text"]) for event in c.of("turn.committed")]
-        assert sorted(turns) == [(1, "spoken"), (2, "47")]
-        assert [event["turn"] for event in c.of("turn.ended")] == [1]
+        turns = [(event["turn"], event["text"], event["source"]) for event in c.of("turn.committed")]
+        assert turns == [(1, "spoken 47", "both"), (2, "spoken", "voice")], "the hash key ends a turn at once"
+        assert [event["reason"] for event in c.of("turn.ended")] == ["keys", "silence"]
 
 
 # --- leaving --------------------------------------------------------------------------------------------------------
@@ -441,7 +466,7 @@ async def test_a_cough_in_the_goodbye_does_not_keep_the_line_open() -> None:
         await c.say()
         await barge_in_during(c, after_s=0.3, ms=240)
         assert await c.ended(30) == "agent: hangup"
-        assert c.count("barge_in") == 1
+        assert c.count("agent.yielded") == c.count("agent.took_up") == 1
         assert " ".join(c.heard()[1:]) == bye
         assert c.phone.unheard_ms == 0
 
@@ -731,7 +756,7 @@ def test_the_call_may_end_at_any_time(how: str) -> None:
     at_s = 0.013
     while not run_virtual(case(at_s)):
         at_s += 0.17
-    assert at_s > 5
+    assert at_s > 4
 
 
 @virtual

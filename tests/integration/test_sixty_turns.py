@@ -8,10 +8,12 @@ from pathlib import Path
 
 from agent.agents import load_agent
 from agent.context import LiveContext
+from agent.definition import TurnSettings
 from agent.ear import Ear, Hearing
 from agent.kit import make_engine
 from agent.llm.flowfile import read_flow
-from agent.turns.endpointing import SilenceEndpointer
+from agent.slots.base import NOTHING_ASKED
+from agent.turns.endpointing import EndOfTurn, Endpointer
 from agent.turns.gate import GateEvent, SpeechBegan, SpeechGate
 from telephony.bench.understanding import Turn, load_turns, meaning
 from telephony.g711 import ulaw_to_pcm
@@ -19,7 +21,8 @@ from telephony.sandbox.clip import load_clip
 from telephony.sandbox.talker import line_noise
 
 TURNS = Path(__file__).parents[1] / "recordings" / "turns.toml"
-#: `offhook bench understanding` finds 57 over real calls; here the noise falls otherwise, and a turn more or less with it.
+#: `offhook bench understanding` finds 57 over real calls; here the noise falls otherwise, and a turn more or less
+#: with it.
 AT_LEAST = 55
 
 
@@ -49,7 +52,7 @@ class _Listener:
         self._ear = Ear(
             rate_hz=8000,
             vad=vad.stream(),
-            gate=SpeechGate(96),
+            gate=SpeechGate(TurnSettings().min_speech_ms),
             stt=call,
             stt_name=stt.name,
             stt_rate_hz=stt.rate_hz,
@@ -57,7 +60,7 @@ class _Listener:
             journal=lambda *args, **fields: None,
             on_gate=self._on_gate,
         )
-        self._endpointer = SilenceEndpointer(trailing_ms=550, max_turn_ms=30_000)
+        self._endpointer = Endpointer(TurnSettings())
         self._hearing: Hearing | None = None
         self._ended: list[Hearing] = []
 
@@ -74,8 +77,8 @@ class _Listener:
     def _on_gate(self, event: GateEvent) -> None:
         if isinstance(event, SpeechBegan):
             self._endpointer.began(event)
-            self._hearing = self._ear.begin()
-        elif self._hearing is not None and self._endpointer.window(event):
+            self._hearing = self._ear.begin(NOTHING_ASKED, lambda text: None)
+        elif self._hearing is not None and isinstance(self._endpointer.window(event), EndOfTurn):
             self._ended.append(self._hearing)
             self._hearing = None
             self._ear.end()

@@ -254,7 +254,11 @@ class _Folded:
         if thought is None or not thought.open:
             return
         asks = Asks(
-            text(event["slot"]), text(event["slot_kind"]), event["sensitive"] is True, whole(event.get("length", 0))
+            text(event["slot"]),
+            text(event["slot_kind"]),
+            event["sensitive"] is True,
+            whole(event.get("length", 0)),
+            whole(event.get("longest", 0)),
         )
         thought.events.append((max(0.0, round(call_ms(event) - thought.began_call_ms, 1)), asks))
 

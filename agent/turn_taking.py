@@ -1,0 +1,388 @@
+"""TurnTaking: whose turn it is in a running call - the caller's speech and keys made turns, each committed or rejected.
+
+The rules are pure and stand in agent/turns/; here they are joined to the ear, to the replies and to the floor. What
+must be quick (a turn's end, a barge-in) happens in plain calls within the audio frame that brings it about; only a
+turn's text is awaited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from agent.audio.echo import INBOUND_MS, REFERENCE_MS, EchoMeter
+from agent.context import CallContext
+from agent.definition import AgentDefinition
+from agent.ear import Ear, Hearing
+from agent.errors import EngineError
+from agent.kit import EngineKit
+from agent.language.words import words
+from agent.line import Line
+from agent.replies import Replies
+from agent.trace import TurnTrace
+from agent.turns.echo import words_are_echo
+from agent.turns.endpointing import EndOfTurn, Endpointer, Event, ProbableEnd, WentOn
+from agent.turns.floor import Floor, FloorKeeper, Move
+from agent.turns.gate import GateEvent, SpeechBegan, SpeechGate
+from agent.turns.interruption import ECHO_SCORE, ECHO_SHARE, BargeIn, Decision, Meant, TakeUp, Yield
+from agent.turns.keypad import KEYS
+from agent.turns.silence import CallerSilence
+from agent.turns.turn_text import TurnText
+
+#: A recogniser that has not given its final text by then is taken to have understood nothing.
+FINAL_TEXT_S = 3.0
+#: A stretch of speech shorter than this, without text, is a noise: nobody is asked to repeat it.
+NOISE_MS = 350
+#: So often in a row the caller is asked to say it again; then a person is tried, or the call ended: not silence.
+MAX_NOT_UNDERSTOOD = 3
+#: A recogniser that fails so often in a row is beyond help.
+MAX_DEAF = 2
+
+#: The floors on which the caller speaks over the agent.
+_OVER_AGENT = (Floor.AGENT, Floor.YIELDED)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """The turn that is open: its number, when its speech began, and what listens to it (nothing, to keys alone)."""
+
+    number: int
+    began_ms: int
+    hearing: Hearing | None = None
+    keyed: bool = False
+    windows: int = 0  # of its speech, while an echo could be heard
+    echoes: int = 0  # those that were one
+    met: bool = False  # the rules of interruption know of its speech
+    words: str = ""  # of this hearing, so far
+
+    @property
+    def is_echo(self) -> bool:
+        """Whether most of it sounds like what the agent has just said."""
+        return self.windows > 0 and self.echoes >= ECHO_SHARE * self.windows
+
+
+class TurnTaking:
+    """One call's turns. `spawn` starts a task in the call's group; `on_committed` is told each committed turn once:
+    exactly one reply belongs to it."""
+
+    def __init__(
+        self,
+        *,
+        line: Line,
+        agent: AgentDefinition,
+        kit: EngineKit,
+        ctx: CallContext,
+        floor: FloorKeeper,
+        replies: Replies,
+        journal: Callable[..., None],
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        on_committed: Callable[[int, str, TurnTrace | None], None],
+        turn: int = 0,
+    ) -> None:
+        """`turn`: the number of the last turn before this stream."""
+        rate_hz = line.info.sample_rate_hz
+        settings = agent.turns
+        self._line = line
+        self._agent = agent
+        self._ctx = ctx
+        self._floor = floor
+        self._replies = replies
+        self._journal = journal
+        self._spawn = spawn
+        self._on_committed = on_committed
+        self.ear = Ear(
+            rate_hz=rate_hz,
+            vad=kit.vad.stream(),
+            gate=SpeechGate(settings.min_speech_ms),
+            stt=kit.stt.call(ctx, rate_hz),
+            stt_name=kit.stt.name,
+            stt_rate_hz=kit.stt.rate_hz,
+            ctx=ctx,
+            journal=journal,
+            on_gate=self._on_gate,
+            on_doubt=self._on_doubt,
+        )
+        self._endpointer = Endpointer(settings)
+        self._barge_in = BargeIn(settings.barge_in_ms)
+        self._echo = EchoMeter(rate_hz)
+        self._silence = CallerSilence(settings.no_input_ms, settings.max_no_input)
+        self.turn = turn
+        """The number of the latest turn."""
+        self._open: _Turn | None = None
+        self._over_utterance = 0  # what the agent was saying when it yielded
+        self._weighing = asyncio.Lock()
+        self._not_understood = 0
+        self._deaf = 0
+
+    # --- the caller's audio and keys --------------------------------------------------------------------------------
+
+    def hear(self, pcm: bytes, media_ms: int) -> None:
+        """The caller's next audio, once a frame. Raises EngineError where the detector or the recogniser fails."""
+        self.ear.hear(pcm, media_ms)
+        if self._open is not None:
+            self.tick(self.ear.end_ms)
+
+    def tick(self, media_ms: int) -> None:
+        """Media time has come to `media_ms`: what follows from that alone."""
+        if self._open is not None:
+            self._obey(self._endpointer.tick(media_ms))
+        if self._floor.floor is Floor.YIELDED:
+            self._follow(self._barge_in.tick(media_ms))
+
+    def on_key(self, digit: str, media_ms: int) -> None:
+        """A key was pressed: it belongs to the turn that is open, or opens one; over the agent, it is always meant."""
+        self._journal("key", digit=digit)
+        keyed = self._open is not None and self._open.keyed
+        if self._floor.floor is Floor.LEAVING or (digit not in KEYS and not keyed):
+            return
+        if self._open is None:
+            self._open = self._next_turn(media_ms)
+            self._endpointer.asked(self._replies.asks)
+        self._open.keyed = True
+        if self._floor.floor in _OVER_AGENT:
+            self._break_in("key")
+        elif self._floor.floor is Floor.OPEN:
+            self._floor.move(Move.CALLER_BEGAN)
+        self._obey(self._endpointer.keys(digit, media_ms))
+
+    def _on_gate(self, event: GateEvent) -> None:
+        if isinstance(event, SpeechBegan):
+            self._on_speech_began(event)
+            return
+        turn = self._open
+        if turn is not None and self._floor.floor in _OVER_AGENT:
+            if not turn.met:
+                self._meet(turn, SpeechBegan(turn.began_ms, event.media_ms, event.probability))
+            else:
+                echo = self._echo_at(event.media_ms) if event.speech else None
+                self._follow(self._barge_in.window(event, self._replies.at_ear(), echo))
+        elif turn is not None and event.speech:
+            self._look_for_echo(turn, event.media_ms)
+        self._endpointer.hurried = self._floor.floor is Floor.YIELDED
+        self._obey(self._endpointer.window(event))
+
+    def _on_speech_began(self, event: SpeechBegan) -> None:
+        turn = self._open
+        if turn is None:  # else keys have opened it
+            turn = self._open = self._next_turn(event.speech_ms)
+            self._endpointer.asked(self._replies.asks)
+        self._journal("turn.started", turn=turn.number, speech_ms=event.speech_ms)
+        self._endpointer.began(event)
+        turn.hearing = self.ear.begin(self._replies.asks, lambda text: self._on_partial(turn, text))
+        if self._floor.floor is Floor.OPEN:
+            self._floor.move(Move.CALLER_BEGAN)
+        if self._floor.floor in _OVER_AGENT:
+            self._meet(turn, event)
+        else:
+            self._look_for_echo(turn, event.media_ms)
+
+    def _on_doubt(self, media_ms: int) -> None:
+        """Something sounds, and is no speech yet: if it is the agent's echo, its way can be learnt by now."""
+        if self._replies.speaking.just_heard(media_ms):
+            self._echo_at(media_ms)
+
+    def _on_partial(self, turn: _Turn, text: str) -> None:
+        if turn is not self._open:
+            return
+        media_ms = self._line.media_ms
+        turn.words = text
+        if self._floor.floor in _OVER_AGENT and turn.met:
+            self._follow(self._barge_in.words(text, self._replies.at_ear(), media_ms))
+        self._obey(self._endpointer.partial(text, media_ms))
+
+    def _next_turn(self, began_ms: int) -> _Turn:
+        self.turn += 1
+        return _Turn(self.turn, began_ms)
+
+    # --- over the agent ---------------------------------------------------------------------------------------------
+
+    def _meet(self, turn: _Turn, event: SpeechBegan) -> None:
+        """The caller speaks over the agent, from here on or since before it spoke."""
+        turn.met = True
+        self._follow(self._barge_in.began(event, self._replies.at_ear(), self._echo_at(event.media_ms)))
+        if turn.words and self._floor.floor in _OVER_AGENT:
+            self._follow(self._barge_in.words(turn.words, self._replies.at_ear(), event.media_ms))
+
+    def _look_for_echo(self, turn: _Turn, media_ms: int) -> None:
+        """The agent has just been heard out: what sounds now may be the end of it, come back."""
+        if self._replies.speaking.just_heard(media_ms):
+            turn.windows += 1
+            turn.echoes += self._echo_at(media_ms) >= ECHO_SCORE
+
+    def _echo_at(self, media_ms: int) -> float:
+        """How much of the latest audio is what the agent said."""
+        return self._echo.score(self.ear.latest(INBOUND_MS), self._line.playing(media_ms - REFERENCE_MS, media_ms))
+
+    def _follow(self, decisions: tuple[Decision, ...]) -> None:
+        for decision in decisions:
+            floor = self._floor.floor
+            match decision:
+                case Yield(_, reason) if floor is Floor.AGENT:
+                    self._over_utterance = self._replies.speaking.utterance()
+                    self._journal("agent.yielded", turn=self.turn, utterance=self._over_utterance, reason=reason)
+                    self._replies.speaking.hold()
+                    self._floor.move(Move.YIELD)
+                case Meant(_, reason) if floor in _OVER_AGENT:
+                    self._break_in(reason)
+                case TakeUp(_, reason) if floor is Floor.YIELDED:
+                    self._take_up(reason)
+
+    def _break_in(self, reason: str) -> None:
+        """The caller means it: the reply is given up."""
+        utterance = self._over_utterance if self._floor.floor is Floor.YIELDED else self._replies.speaking.utterance()
+        self._journal("barge_in", turn=self.turn, utterance=utterance, reason=reason)
+        self._barge_in.settled()
+        self._replies.interrupt()
+        self._floor.move(Move.BARGED_IN)
+        if self._open is None:
+            self._floor.move(Move.TURN_ENDED)
+
+    def _take_up(self, reason: str) -> None:
+        self._journal("agent.took_up", turn=self.turn, utterance=self._over_utterance, reason=reason)
+        self._replies.speaking.take_up()
+        self._floor.move(Move.TAKEN_UP)
+
+    # --- the end of a turn ------------------------------------------------------------------------------------------
+
+    def _obey(self, event: Event | None) -> None:
+        turn = self._open
+        if turn is None or event is None:
+            return
+        match event:
+            case ProbableEnd(speech_end_ms, _, reason):
+                self._journal("turn.probable_end", turn=turn.number, speech_end_ms=speech_end_ms, reason=reason)
+            case WentOn():
+                self._journal("turn.went_on", turn=turn.number)
+            case EndOfTurn():
+                self._on_turn_ended(turn, event)
+
+    def _on_turn_ended(self, turn: _Turn, end: EndOfTurn) -> None:
+        self._open = None
+        self.ear.end()
+        self._journal("turn.ended", turn=turn.number, speech_end_ms=end.speech_end_ms, reason=end.reason)
+        if self._floor.floor is Floor.LEAVING:
+            self._journal("turn.rejected", turn=turn.number, reason="leaving")
+            if turn.hearing is not None:
+                self._spawn(turn.hearing.cancel())
+            return
+        if self._floor.floor is Floor.YIELDED:
+            self._follow(self._barge_in.over(end.media_ms))
+        if self._floor.may(Move.TURN_ENDED):
+            self._floor.move(Move.TURN_ENDED)
+        trace = TurnTrace(turn.number, end.speech_end_ms, end.media_ms, self._ctx.now_s)
+        if turn.hearing is None:
+            self._commit(turn, end.text or "", 1.0, None)
+        elif end.text is not None and self._floor.floor is Floor.WEIGHING and not self._weighing.locked():
+            trace.mark("stt")
+            self._commit(turn, end.text, None, trace, by="partial")
+            self._spawn(self._confirm(turn, turn.hearing, self._endpointer.said, end.text))
+        else:
+            self._spawn(self._weigh(turn, turn.hearing, self._endpointer.said, end, trace))
+
+    async def _weigh(self, turn: _Turn, hearing: Hearing, said: TurnText, end: EndOfTurn, trace: TurnTrace) -> None:
+        """Wait for a turn's text; accept or reject it. One at a time, in the order of the turns."""
+        speech_ms = end.speech_end_ms - turn.began_ms
+        async with self._weighing:
+            try:
+                async with asyncio.timeout(FINAL_TEXT_S):
+                    transcript = await hearing.final()
+            except (TimeoutError, EngineError) as error:
+                await hearing.cancel()
+                self._deaf += 1
+                failure = error if str(error) else EngineError(f"no final text within {FINAL_TEXT_S:g} s")
+                if self._deaf >= MAX_DEAF:
+                    self._journal("turn.rejected", turn=turn.number, reason="stt")
+                    self._replies.give_up(self.turn, "stt", failure)
+                    return
+                self._journal("error", where="stt", message=str(failure))
+                self._reject(turn.number, max(speech_ms, NOISE_MS), "no text")
+                return
+            self._deaf = 0
+            trace.mark("stt")
+            heard = transcript.text.strip()
+            self._endpointer.final(heard)
+            text = said.final(heard)
+            over_agent = self._floor.floor in _OVER_AGENT
+            at = self._replies.at_ear()
+            reason = "" if text else "no text"
+            if text and over_agent:
+                reason = self._barge_in.beside_the_point(text, at)
+            elif turn.is_echo and (not text or words_are_echo(text, at.words)):
+                reason = "echo"
+            if reason:
+                self._reject(turn.number, speech_ms, reason)
+                return
+            if over_agent:
+                await self._replies.speaking.unprotected()
+            self._commit(turn, text, transcript.confidence, trace)
+
+    async def _confirm(self, turn: _Turn, hearing: Hearing, said: TurnText, accepted: str) -> None:
+        """A turn was committed by a partial text: the final one may correct the history, and brings no second reply."""
+        try:
+            async with asyncio.timeout(FINAL_TEXT_S):
+                transcript = await hearing.final()
+        except (TimeoutError, EngineError) as error:
+            await hearing.cancel()
+            self._journal("error", where="stt", message=str(error) or f"no final text within {FINAL_TEXT_S:g} s")
+            return
+        text = said.final(transcript.text.strip())
+        if text and words(text) != words(accepted):
+            self._journal("turn.corrected", turn=turn.number, text=text)
+            self._replies.history.caller_corrected(turn.number, text)
+
+    def _commit(
+        self, turn: _Turn, text: str, confidence: float | None, trace: TurnTrace | None, by: str = "final"
+    ) -> None:
+        """The turn is accepted; exactly one reply belongs to it."""
+        if self._floor.floor is Floor.LEAVING:
+            return
+        if self._floor.floor in _OVER_AGENT:
+            self._break_in("words")
+        source = "voice" if not turn.keyed else "both" if turn.hearing is not None else "keys"
+        self._journal("turn.committed", turn=turn.number, text=text, confidence=confidence, source=source, by=by)
+        self._not_understood = 0
+        self._silence.caller_answered()
+        self._on_committed(turn.number, text, trace)
+
+    def _reject(self, turn: int, speech_ms: int, reason: str) -> None:
+        """Nothing to answer: take up what was broken off, or ask again, or let a noise be a noise."""
+        self._journal("turn.rejected", turn=turn, reason=reason)
+        if self._floor.floor is Floor.YIELDED and self._open is None:
+            self._take_up("silence" if reason == "no text" else reason)
+        if self._floor.floor is not Floor.WEIGHING:
+            return
+        self._floor.move(Move.REJECTED)
+        self._silence.floor_opened(self._line.media_ms)
+        if self._replies.resume(turn):
+            return
+        if speech_ms >= NOISE_MS and reason == "no text":
+            self._not_understood += 1
+            if self._not_understood > MAX_NOT_UNDERSTOOD:
+                self._replies.give_up(turn, "hearing", EngineError("not understood, again and again"))
+            else:
+                self._replies.say(turn, [self._agent.phrases.not_understood])
+        elif self._open is not None:
+            self._floor.move(Move.CALLER_BEGAN)
+
+    # --- silence ----------------------------------------------------------------------------------------------------
+
+    def heard_out(self) -> None:
+        """The caller has heard all that was said: the floor is open, from now on."""
+        self._floor.move(Move.HEARD)
+        self._silence.floor_opened(self._line.media_ms)
+        if self._floor.floor is Floor.OPEN and self._open is not None:
+            self._floor.move(Move.CALLER_BEGAN)
+
+    def look_at_silence(self, media_ms: int) -> bool | None:
+        """Whether the caller must be asked if they are there; True: for the last time, then it is goodbye."""
+        if self._floor.floor is not Floor.OPEN:
+            return None
+        prompt = self._silence.tick(media_ms)
+        if prompt is None:
+            return None
+        phrases = self._agent.phrases
+        phrase = phrases.no_input_goodbye if prompt.last else phrases.still_there
+        self._journal("silence.prompt", phrase=phrase, count=prompt.count)
+        return prompt.last
