@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from agent.slots.base import Asks
 from agent.tools.base import Tool
 
 RecordMode = Literal["off", "journal", "full"]
@@ -106,6 +107,8 @@ class AgentDefinition:
     max_call_s: int = 1800
     sensitive_lengths: tuple[int, ...] = ()
     """Numbers of so many digits are sensitive whenever they are said, asked for or not (flow.toml's slots)."""
+    asks: tuple[Asks, ...] = ()
+    """What the agent is known to ask (flow.toml's slots, and yes or no): a recogniser may prepare for it."""
 
     @property
     def engines(self) -> dict[str, str]:

@@ -60,10 +60,14 @@ class Grammar:
     dictionary: Path
     words: tuple[str, ...]
     folder: _Folder
+    phrases: WordGraph
+    """Without the way out."""
+    reject: bool
 
 
-def compile_grammar(source: Path, dictionary: Path, *, reject: bool) -> Grammar:
-    """Read a JSGF file (its one public rule is what callers say) and look its words up in a CMU dictionary.
+def compile_grammar(source: Path, dictionary: Path, *, reject: bool, besides: frozenset[str] = frozenset()) -> Grammar:
+    """Read a JSGF file (its one public rule is what callers say) and look its words up in a CMU dictionary, and those
+    `besides`, which other graphs for the same decoder use.
 
     Raises AgentError naming file, line, and what to write instead.
     """
@@ -80,9 +84,9 @@ def compile_grammar(source: Path, dictionary: Path, *, reject: bool) -> Grammar:
     graph.writefile(str(fsg))
     phrases = merged(parse_fsg(fsg.read_text(encoding="utf-8")))
     words = {arc.word for arc in phrases.arcs if arc.word}
-    own.write_text(_pronunciations(source, words, dictionary), encoding="utf-8")
-    fsg.write_text(write_fsg(_with_loop(phrases) if reject else phrases), encoding="utf-8")
-    return Grammar(source, fsg, own, tuple(sorted(words)), folder)
+    own.write_text(_pronunciations(source, words | besides, dictionary), encoding="utf-8")
+    fsg.write_text(write_fsg(with_loop(phrases) if reject else phrases), encoding="utf-8")
+    return Grammar(source, fsg, own, tuple(sorted(words)), folder, phrases, reject)
 
 
 def _checked_top(source: Path) -> str:
@@ -157,9 +161,9 @@ def _unknown_words(source: Path, missing: list[str]) -> str:
     return "\n".join(told)
 
 
-def _with_loop(graph: WordGraph) -> WordGraph:
+def with_loop(graph: WordGraph, *, sound: float = _SOUND) -> WordGraph:
     """The graph and one more state, entered from the start and left to the end, with every sound leading back to it."""
     loop = graph.states
-    enter, leave = Arc(graph.start, loop, str(_ENTER), ""), Arc(loop, graph.final, "1.0", "")
-    sounds = (Arc(loop, loop, str(_SOUND), SOUND + phone) for phone in _PHONES)
-    return replace(graph, states=loop + 1, arcs=(*graph.arcs, enter, *sounds, leave))
+    way_in, way_out = Arc(graph.start, loop, f"{_ENTER:g}", ""), Arc(loop, graph.final, "1.0", "")
+    sounds = (Arc(loop, loop, f"{sound:g}", SOUND + phone) for phone in _PHONES)
+    return replace(graph, states=loop + 1, arcs=(*graph.arcs, way_in, *sounds, way_out))

@@ -5,6 +5,7 @@ PocketSphinx copies a rule into every place of a grammar that names it. Each cop
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -74,3 +75,15 @@ def merged(graph: WordGraph) -> WordGraph:
         count = len(numbers)
     arcs = dict.fromkeys(Arc(group[a.source], group[a.target], a.probability, a.word) for a in graph.arcs)
     return WordGraph(graph.name, count, group[graph.start], group[graph.final], tuple(arcs))
+
+
+def either(name: str, parts: Sequence[tuple[WordGraph, float]]) -> WordGraph:
+    """What any of the graphs says, each entered at its probability."""
+    arcs: list[Arc] = []
+    states = 2
+    for graph, probability in parts:
+        arcs.append(Arc(0, states + graph.start, f"{probability:.6f}", ""))
+        arcs += (Arc(states + a.source, states + a.target, a.probability, a.word) for a in graph.arcs)
+        arcs.append(Arc(states + graph.final, 1, "1.0", ""))
+        states += graph.states
+    return WordGraph(name, states, 0, 1, tuple(arcs))

@@ -1,4 +1,5 @@
-"""PocketSphinx with the agent's JSGF grammar: the embedded recogniser. Quick, and good at what the grammar allows."""
+"""PocketSphinx with the agent's JSGF grammar, narrowed by what was asked: the embedded recogniser. Quick, and good at
+what the grammar allows."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from agent.stt.base import Partial, SttUtterance, Transcript
 from agent.stt.stability import StablePrefix
 
 if TYPE_CHECKING:
-    from agent.stt.grammar import Grammar
+    from agent.stt.decoders import AskedDecoder
+    from agent.stt.narrowing import Narrowings
 
 #: The bundled model hears 16 kHz only; telephone audio is up-sampled (telephony-facts D5).
 RATE_HZ = 16000
@@ -38,6 +40,8 @@ _PIECE_MIN_BYTES = 2 * RATE_HZ * 40 // 1000
 _PIECE_MAX_BYTES = 2 * RATE_HZ * 100 // 1000
 #: Charged in virtual time, per millisecond of audio, and for a decoder's first piece or last look.
 _COST_PER_MS = 0.05
+#: Charged for the graph of a question, in the call that asks it first.
+_NARROWING_COST_MS = 100.0
 #: A decoder comes free when an utterance ends: whoever has not got one by then would answer too late anyway.
 _DECODER_DEADLINE_S = 2.0
 
@@ -55,7 +59,8 @@ class Options:
 
 
 class PocketSphinxStt:
-    """One per agent: its decoders are bound to the agent's grammar. Hints are not used."""
+    """One per agent: its decoders are bound to the agent's grammar. An utterance that was asked for is heard by the
+    grammar and the answers' rules, these being far likelier (narrowing.py)."""
 
     name = "pocketsphinx"
     remote = False
@@ -71,74 +76,87 @@ class PocketSphinxStt:
                 "write grammar.jsgf (JSGF 1.0)"
             )
         self._source = agent.grammar
-        self._grammar: Grammar | None = None
-        self._pool: Pool[Any] | None = None
+        self._asks = agent.asks
+        self._narrowings: Narrowings | None = None
+        self._pool: Pool[AskedDecoder] | None = None
 
     async def start(self) -> None:
-        """Compile the grammar and fill the pool: about 0.2 s, blocking. Raises MissingExtra or AgentError."""
+        """Compile the grammar and the graphs of what the agent is known to ask, and fill the pool: about 0.2 s and
+        0.1 s a question, blocking. Raises MissingExtra or AgentError."""
         if self._pool is not None:
             return
         try:
             import pocketsphinx
         except ImportError:
             raise MissingExtra("pocketsphinx (the embedded recogniser)", "local") from None
+        from agent.stt.decoders import AskedDecoder
         from agent.stt.grammar import compile_grammar
+        from agent.stt.narrowing import Narrowings, all_slot_words, question
 
         dictionary = Path(pocketsphinx.get_model_path("en-us/cmudict-en-us.dict"))
-        grammar = self._grammar = compile_grammar(self._source, dictionary, reject=self._options.reject)
-        model = pocketsphinx.get_model_path("en-us/en-us")
-
-        def make() -> Any:
-            # bestpath and fwdflat were measured: the first loses 5 of 64 phrases, the second changes none.
-            return pocketsphinx.Decoder(
-                hmm=model,
-                dict=str(grammar.dictionary),
-                fsg=str(grammar.fsg),
-                samprate=RATE_HZ,
-                loglevel="FATAL",
-                fwdflat=False,
-                bestpath=False,
-                maxhmmpf=3000,
-            )
-
-        pool: Pool[Any] = Pool(
-            make,
+        grammar = compile_grammar(self._source, dictionary, reject=self._options.reject, besides=all_slot_words())
+        narrowings = Narrowings(grammar)
+        for asks in self._asks:
+            asked = question(asks)
+            if asked is not None:
+                narrowings.file(asked)
+        pool: Pool[AskedDecoder] = Pool(
+            lambda: AskedDecoder(grammar, RATE_HZ),
             name="PocketSphinx decoders",
             size=self._options.decoders,
             max_size=self._options.max_decoders,
         )
         pool.fill()
+        self._narrowings = narrowings
         self._pool = pool
 
     def call(self, ctx: CallContext, line_hz: int = 8000) -> PocketSphinxCall:
         """An ear at a fixed prior; on a line that could carry more than 4 kHz, its first words tell which."""
-        if self._pool is None:
+        if self._pool is None or self._narrowings is None:
             raise LocalError("the pocketsphinx recogniser has not been started: await start() first")
-        return PocketSphinxCall(self._pool, ctx, wide_line=line_hz > 8000)
+        return PocketSphinxCall(self._pool, self._narrowings, ctx, wide_line=line_hz > 8000)
 
     async def close(self) -> None:
         """Let go of the idle decoders and of the compiled grammar."""
         if self._pool is not None:
             self._pool.close()
         self._pool = None
-        self._grammar = None
+        self._narrowings = None
 
 
 class PocketSphinxCall:
     """One call's cepstral mean, carried from one understood utterance to the next, whichever decoder hears it."""
 
-    def __init__(self, pool: Pool[Any], ctx: CallContext, *, wide_line: bool) -> None:
+    def __init__(self, pool: Pool[AskedDecoder], narrowings: Narrowings, ctx: CallContext, *, wide_line: bool) -> None:
         self.pool = pool
+        self.narrowings = narrowings
         self.ctx = ctx
         self.cmn: str | None = None if wide_line else CMN_PRIOR
         """None: to be chosen by what is heard first."""
         self._open: set[PocketSphinxUtterance] = set()
+        self._asked: set[Asks] = set()
 
     def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> SttUtterance:
         """Start an utterance: a decoder is borrowed for it alone."""
-        utterance = PocketSphinxUtterance(self, on_partial, self._open.discard)
+        utterance = PocketSphinxUtterance(self, on_partial, hint, self._open.discard)
         self._open.add(utterance)
         return utterance
+
+    async def narrowed(self, hint: Asks) -> Path | None:
+        """The graph of what was asked, None for the agent's own grammar.
+
+        The first utterance that needs it waits while it is built (its audio is kept, and decoded fast). It costs the
+        same time in virtual time whether another call has had it built before: a call run again is the same call.
+        """
+        from agent.stt.narrowing import question
+
+        asked = question(hint)
+        if asked is None:
+            return None
+        if asked in self._asked and self.narrowings.ready(asked):
+            return self.narrowings.file(asked)
+        self._asked.add(asked)
+        return await self.ctx.offload(self.narrowings.file, asked, cost_ms=_NARROWING_COST_MS)
 
     async def close(self) -> None:
         """Cancel what is still open."""
@@ -153,10 +171,12 @@ class PocketSphinxUtterance:
         self,
         call: PocketSphinxCall,
         on_partial: Callable[[Partial], None],
+        hint: Asks,
         done: Callable[[PocketSphinxUtterance], None],
     ) -> None:
         self._call = call
         self._on_partial = on_partial
+        self._hint = hint
         self._audio = bytearray()
         self._wake = asyncio.Event()
         self._asked = False
@@ -196,9 +216,10 @@ class PocketSphinxUtterance:
 
     async def _run(self) -> str:
         pool = self._call.pool
+        asked = await self._call.narrowed(self._hint)
         decoder = await pool.acquire(self._call.ctx, deadline_s=_DECODER_DEADLINE_S)
         try:
-            text = await self._decode(decoder)
+            text = await self._decode(decoder, asked)
         except BaseException:
             # A thread may still be in it (the loop is closing), or it failed: nobody else may have it.
             pool.discard(decoder)
@@ -206,29 +227,29 @@ class PocketSphinxUtterance:
         pool.release(decoder)
         return text
 
-    async def _decode(self, decoder: Any) -> str:
+    async def _decode(self, decoder: AskedDecoder, asked: Path | None) -> str:
         offload, call = self._call.ctx.offload, self._call
         while call.cmn is None and not (self._audio or self._asked or self._cancelled):
             self._wake.clear()
             await self._wake.wait()
-        await offload(_begin, decoder, call.cmn, bytes(self._audio), cost_ms=_COST_PER_MS)
+        await offload(_begin, decoder, asked, call.cmn, bytes(self._audio), cost_ms=_COST_PER_MS)
         while not self._cancelled:
             if len(self._audio) >= _PIECE_MIN_BYTES or (self._asked and self._audio):
                 piece = bytes(self._audio[:_PIECE_MAX_BYTES])
                 del self._audio[:_PIECE_MAX_BYTES]
                 cost_ms = len(piece) / 2 / RATE_HZ * 1000 * _COST_PER_MS
-                self._show(await offload(_decode_piece, decoder, piece, cost_ms=cost_ms))
+                self._show(await offload(decoder.hear, piece, cost_ms=cost_ms))
             elif self._asked:
                 break
             else:
                 self._wake.clear()
                 await self._wake.wait()
-        text, cmn = await offload(_end, decoder, cost_ms=_COST_PER_MS)
+        text, cmn = await offload(decoder.end, cost_ms=_COST_PER_MS)
         if self._cancelled:
             return ""
         if text:
             call.cmn = cmn  # noise must not bend what the caller's next words are measured by
-        return str(text)
+        return text
 
     def _show(self, text: str) -> None:
         if text and not self._cancelled and text != self._prefix.text:
@@ -240,28 +261,7 @@ class PocketSphinxUtterance:
 # --- in the thread ----------------------------------------------------------------------------------------------------
 
 
-def _begin(decoder: Any, cmn: str | None, heard: bytes) -> None:
+def _begin(decoder: AskedDecoder, asked: Path | None, cmn: str | None, heard: bytes) -> None:
     if cmn is None:
         cmn = CMN_PRIOR_WIDE if is_wideband(heard, RATE_HZ) else CMN_PRIOR
-    decoder.set_cmn(cmn)
-    decoder.start_utt()
-
-
-def _decode_piece(decoder: Any, pcm: bytes) -> str:
-    decoder.process_raw(pcm)
-    return _text(decoder)
-
-
-def _end(decoder: Any) -> tuple[str, str]:
-    decoder.end_utt()
-    return _text(decoder), decoder.get_cmn()
-
-
-def _text(decoder: Any) -> str:
-    """The best phrase so far; "" where there is none, or where the loop of sounds fits better (see grammar.py)."""
-    best = decoder.hyp()
-    return "" if best is None or _SOUND in best.hypstr else str(best.hypstr)
-
-
-#: grammar.SOUND; not imported from there, because that module needs the extra.
-_SOUND = "zz_"
+    decoder.begin(asked, cmn)

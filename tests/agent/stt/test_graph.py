@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.stt.graph import Arc, WordGraph, merged, parse_fsg, write_fsg
+from agent.stt.graph import Arc, WordGraph, either, merged, parse_fsg, write_fsg
 
 FSG = """FSG_BEGIN <desk.turn>
 NUM_STATES 6
@@ -34,7 +34,7 @@ def test_states_with_one_future_become_one() -> None:
 def sentences(graph: WordGraph, longest: int = 6) -> dict[tuple[str, ...], float]:
     """Every sentence of up to `longest` arcs, and the probability of its best path."""
     best: dict[tuple[str, ...], float] = {}
-    paths = [(graph.start, (), 1.0)]
+    paths: list[tuple[int, tuple[str, ...], float]] = [(graph.start, (), 1.0)]
     for _ in range(longest + 1):
         following = []
         for state, said, probability in paths:
@@ -73,3 +73,13 @@ def test_a_circle_stays_a_circle() -> None:
     loop = WordGraph("g", 2, 0, 1, (Arc(0, 0, "0.5", "one"), Arc(0, 1, "0.5", "")))
     assert merged(loop).states == 2
     assert sentences(merged(loop)) == sentences(loop)
+
+
+@given(graphs(), graphs())
+def test_either_of_two_graphs_says_what_one_of_them_says(first: WordGraph, second: WordGraph) -> None:
+    both = sentences(either("both", ((first, 0.5), (second, 0.25))), longest=8)
+    expected: dict[tuple[str, ...], float] = {}
+    for graph, share in ((first, 0.5), (second, 0.25)):
+        for said, probability in sentences(graph).items():
+            expected[said] = max(expected.get(said, 0.0), share * probability)
+    assert both == expected
