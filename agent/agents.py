@@ -90,6 +90,7 @@ def _load(folder: Path, top: Table | None, mistakes: Mistakes) -> AgentDefinitio
         transfer_to=settings.transfer_to,
         max_call_s=settings.max_call_s,
         sensitive_lengths=flow.sensitive_lengths() if flow is not None else (),
+        asks=flow.questions() if flow is not None else (),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from agent.history import AgentSaid, History
 from agent.llm.base import ToolCall
 from agent.masking import MARK
-from agent.slots.base import NOTHING_ASKED, Asks
+from agent.slots.base import NOTHING_ASKED, Asks, asks_of
 
 #: Why the call comes back.
 Reason = Literal["cut off", "nobody answered", "digits sent"]
@@ -107,13 +107,7 @@ class _Folded:
             if event.get("complete") is True and not said.aside and number_of(event["utterance"]) > self._before_tool:
                 self._answered = max(self._answered, said.turn)
         elif kind == "agent.asks":
-            self.asks = Asks(
-                str(event["slot"]),
-                str(event["slot_kind"]),
-                event["sensitive"] is True,
-                number_of(event.get("length", 0)),
-                number_of(event.get("longest", 0)),
-            )
+            self.asks = asks_of(event)
         elif kind == "tool.called":
             # Numbered by stream: ids begin anew in each.
             call = ToolCall(f"{self.streams}-{event['id']}", str(event["name"]), dict(_shallow(event["arguments"])))

@@ -19,7 +19,7 @@ from agent.errors import EngineError
 from agent.history import History
 from agent.language.yesno import is_yes
 from agent.line import Decision, decision_fields
-from agent.llm.base import LlmEngine, LlmRequest, TextDelta, ToolCall
+from agent.llm.base import LlmEngine, LlmRequest, Protected, TextDelta, ToolCall
 from agent.record import input_hash
 from agent.slots.base import NOTHING_ASKED, Asks
 from agent.tools.base import ToolContext, ToolOutcome
@@ -38,10 +38,11 @@ KEEP_WITHIN_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """More text of an utterance, to be spoken."""
+    """More text of an utterance, to be spoken. `protected`: the caller cannot interrupt the utterance."""
 
     utterance: int
     text: str
+    protected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +99,16 @@ class Dialogue:
         for _ in range(MAX_ROUNDS):
             utterance = self.history.agent_begins(turn)
             calls: list[ToolCall] = []
+            protected = False
             async with aclosing(self._complete()) as results:
                 async for event in results:
                     if isinstance(event, ToolCall):
                         calls.append(event)
-                        continue
-                    self.history.agent_adds(utterance, event.text)
-                    yield Say(utterance, event.text)
+                    elif isinstance(event, Protected):
+                        protected = True
+                    else:
+                        self.history.agent_adds(utterance, event.text)
+                        yield Say(utterance, event.text, protected)
             yield SaidAll(utterance)
             if not calls:
                 return
@@ -113,7 +117,7 @@ class Dialogue:
                     yield said
         raise EngineError(f'engine "{self._llm.name}": still calling tools after {MAX_ROUNDS} rounds; reply given up')
 
-    async def _complete(self) -> AsyncGenerator[TextDelta | ToolCall, None]:
+    async def _complete(self) -> AsyncGenerator[TextDelta | ToolCall | Protected, None]:
         """One completion, under its deadlines, journaled with the offset of every result."""
         ctx = self._tool_context.ctx
         request = LlmRequest(self.history.messages(self._agent.system_prompt), self._tools.specs())
@@ -133,6 +137,8 @@ class Dialogue:
                     chars += len(event.text)
                     if chars > MAX_REPLY_CHARS:
                         break
+                elif isinstance(event, Protected):
+                    asked.result({"protected": True}, final=False)
                 else:
                     wanted = {"tool": event.name, "arguments": dict(event.arguments)}
                     asked.result(wanted, final=False)

@@ -238,7 +238,9 @@ class Replies:
         splitter = ClauseSplitter()
         async for event in self._dialogue.reply(owed.turn, owed.text):
             match event:
-                case Say(utterance, words):
+                case Say(utterance, words, protected):
+                    if protected:
+                        self.speaking.protect(utterance)
                     self.speaking.mark("llm")
                     found = splitter.push(words)
                 case SaidAll(utterance):

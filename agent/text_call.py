@@ -22,7 +22,7 @@ from agent.errors import EngineError
 from agent.line import Decision, HangUp, LineInfo, SendDigits, Transfer, decision_fields
 from agent.llm.base import LlmEngine
 from agent.record import CallRecord
-from agent.slots.base import NOTHING_ASKED
+from agent.slots.base import NOTHING_ASKED, Asks
 from agent.speech.clauses import ClauseSplitter
 from agent.tools.base import ToolContext, ToolOutcome
 from agent.unsaid import Unsaid
@@ -231,7 +231,7 @@ class TextCall:
         decision, self._decision = self._decision, None
         if decision is not None:
             self._leave(decision)
-        return Answer(text, decision, digits=self._dialogue.asks.length)
+        return Answer(text, decision, digits=_keys_of(self._dialogue.asks))
 
     def _leave(self, decision: Decision) -> None:
         self._journal("leave", decision=decision_fields(decision))
@@ -303,6 +303,11 @@ class TextCall:
 
     def _journal(self, kind: str, /, **data: object) -> None:
         self._record.event(kind, self.now_ms, **data)
+
+
+def _keys_of(asks: Asks) -> int:
+    """How many keys end an entry: only a number whose length is known ends by itself."""
+    return asks.length if asks.kind == "digits" and asks.longest <= asks.length else 0
 
 
 async def _cancelled(task: asyncio.Task[Any] | None) -> None:

@@ -58,7 +58,12 @@ class TextDelta:
     text: str
 
 
-LlmEvent = TextDelta | ToolCall | Asks
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """What this completion says cannot be interrupted (a legal notice). It comes before the first text."""
+
+
+LlmEvent = TextDelta | ToolCall | Asks | Protected
 
 
 @runtime_checkable

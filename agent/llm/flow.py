@@ -11,7 +11,7 @@ from typing import Literal
 from agent.context import CallContext
 from agent.definition import AgentDefinition
 from agent.errors import AgentError
-from agent.llm.base import LlmEvent, LlmRequest, TextDelta, ToolCall
+from agent.llm.base import LlmEvent, LlmRequest, Protected, TextDelta, ToolCall
 from agent.llm.flow_state import asked_for, fold
 from agent.llm.flowfile import read_flow
 
@@ -49,7 +49,9 @@ class FlowEngine:
         state, action = fold(self._flow, request.messages, self._takes)
         if action.problem:
             log.error("flow.toml: %s", action.problem)
-        yield asked_for(self._flow, state)
+        yield asked_for(self._flow, state, action)
+        if action.protected:
+            yield Protected()
         for word in _WORD.findall(action.say):
             yield TextDelta(word)
         if action.tool:

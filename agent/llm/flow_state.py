@@ -8,24 +8,26 @@ HEARD: an assistant message holds what was heard, so a yes spoken over the middl
 from __future__ import annotations
 
 import json
-import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from agent.language.numbers import digit_runs, spoken_digits
+from agent.language.numbers import digit_runs
 from agent.language.words import words
 from agent.llm.base import Message
+from agent.llm.flow_data import OTHERWISE, Flow, Intent, Reply, arguments_for
+from agent.llm.flow_say import joined, render
 from agent.llm.flow_words import Understood, understand
-from agent.llm.flowfile import OTHERWISE, Flow, Intent, Reply, Slot, arguments_for
 from agent.masking import MARK
-from agent.slots.base import Asks
+from agent.slots.base import Asks, Progress
+from agent.slots.reading import read_answer
 
 #: How much of a question must have been heard for its answer to count. People answer before the last word; but what is
 #: asked before a step that cannot be undone must have been heard nearly whole. A slot's value speaks for itself.
 HEARD_SHARE = {"slot": 0.0, "offer": 0.5, "confirm": 0.8}
 #: After so many turns in a row without understanding, a person is offered.
 MAX_MISSES = 3
+_YES_OR_NO = Asks(kind="yes_no")
 #: Agent words kept to find a question in: longer than any reply.
 _HEARD_WORDS = 200
 
@@ -42,11 +44,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where the conversation stands. `partial`: digits of an unfinished slot; `heard`: our words this turn."""
+    """Where the conversation stands. `partial`: what was heard of `partial_slot`, whose value came in part; `heard`:
+    our words this turn.
+    """
 
     intent: str = ""
     slots: Mapping[str, str | bool] = field(default_factory=dict)
     partial: str = ""
+    partial_slot: str = ""
     question: Question | None = None
     misses: int = 0
     said: str = ""
@@ -55,12 +60,15 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What to do next: say something, and then, with `tool`, call it. `problem`: what flow.toml has wrong."""
+    """What to do next: say something, and then, with `tool`, call it. `problem`: what flow.toml has wrong. `protected`:
+    what is said cannot be interrupted.
+    """
 
     say: str = ""
     tool: str = ""
     arguments: Mapping[str, object] = field(default_factory=dict)
     problem: str = ""
+    protected: bool = False
 
 
 Step = tuple[State, Action]
@@ -86,23 +94,18 @@ def fold(flow: Flow, messages: Iterable[Message], takes: Mapping[str, set[str]] 
     return _asked_again(flow, state, action, takes or {})
 
 
-def asked_for(flow: Flow, state: State) -> Asks:
-    """What the caller has been asked for. To a question that names a sensitive value the answer may be another one."""
+def asked_for(flow: Flow, state: State, action: Action) -> Asks:
+    """What the caller is asked for. To a question that names a sensitive value the answer may be another one; it stays
+    confidential while a tool is called with it.
+    """
     question = state.question
-    if question is None or question.kind == "offer":
-        return Asks()
-    names = (question.name,) if question.kind == "slot" else flow.intents[question.name].needs
-    slots = [flow.slots[name] for name in names]
-    for slot in sorted(slots, key=lambda slot: slot.kind == "digits"):  # of several, the one that hides the most
-        if slot.sensitive:
-            return Asks(slot.name, slot.kind, sensitive=True, length=_length(question, slot))
-    if question.kind != "slot":
-        return Asks()
-    return Asks(slots[0].name, slots[0].kind, length=_length(question, slots[0]))
-
-
-def _length(question: Question, slot: Slot) -> int:
-    return slot.length if question.kind == "slot" and slot.kind == "digits" else 0
+    if question is not None and question.kind == "slot":
+        return flow.slots[question.name].asks
+    if question is not None and question.kind == "confirm":
+        secret = [slot for name in flow.intents[question.name].needs if (slot := flow.slots[name]).sensitive]
+        for slot in sorted(secret, key=lambda slot: slot.kind == "digits"):  # of several, the one that hides the most
+            return Asks(slot.name, "yes_no", sensitive=True, hides=slot.kind)
+    return Asks() if question is None or action.tool else _YES_OR_NO
 
 
 # --- values that were lost --------------------------------------------------------------------------------------------
@@ -169,7 +172,13 @@ def _on_user(flow: Flow, state: State, text: str, takes: Mapping[str, set[str]])
     asked = _lost_slot(flow, state) if state.question is None else ""
     if state.question is not None and state.question.kind == "slot":
         asked = state.question.name
-    said = _lost(flow, state, text, understand(flow, text, asked))
+    before = state.partial if state.partial_slot == asked else ""
+    confirming: tuple[str, ...] = ()
+    if state.question is not None and state.question.kind == "confirm":
+        confirming = flow.intents[state.question.name].needs
+    said = _lost(flow, state, text, understand(flow, text, asked, before=before, confirming=confirming))
+    if state.question is not None and state.question.kind == "offer":
+        said = _taken(text, said)
     state = replace(state, heard=())
     if state.question is not None and _is_answer(flow, state, state.question, said):
         return _answered(flow, replace(state, misses=0), state.question, said.yes, takes)
@@ -181,11 +190,22 @@ def _on_user(flow: Flow, state: State, text: str, takes: Mapping[str, set[str]])
         return replace(state, misses=0), Action(state.said or flow.question)
     if intent.resume:
         pending = state.question.text if state.question else ""
-        return replace(state, misses=0, question=_unheard(state.question)), Action(_join(intent.reply.say, pending))
+        return replace(state, misses=0, question=_unheard(state.question)), Action(
+            joined(intent.reply.say, pending), protected=intent.reply.protected
+        )
     state = _filled(flow, state, intent, said)
     if state.misses >= MAX_MISSES:
         return _missed(flow, state)
     return _pursue(flow, replace(state, question=None), intent, takes)
+
+
+def _taken(text: str, said: Understood) -> Understood:
+    """An offer is taken, or not, by more words than something that cannot be undone is agreed to by: "uh-huh"."""
+    if said.yes or said.no:
+        return said
+    reading = read_answer(_YES_OR_NO, text)
+    plain = reading.progress in (Progress.WHOLE, Progress.ENOUGH)
+    return replace(said, yes=plain and reading.value == "yes", no=plain and reading.value == "no")
 
 
 def _is_answer(flow: Flow, state: State, question: Question, said: Understood) -> bool:
@@ -208,14 +228,14 @@ def _answered(flow: Flow, state: State, question: Question, yes: bool, takes: Ma
     if question.kind == "confirm":
         intent = flow.intents[question.name]
         if yes:
-            return _call(state, intent, takes)
-        text, problem = render(intent.declined, state.slots)
+            return _call(flow, state, intent, takes)
+        text, problem = render(intent.declined, state.slots, flow.slots)
         return replace(state, question=None), Action(text or flow.question, problem=problem)
     offer = flow.offers[question.name]
     leads_to, say = (offer.yes, offer.yes_say) if yes else (offer.no, offer.no_say)
     if leads_to:
         return _pursue(flow, state, flow.intents[leads_to], takes)
-    text, problem = render(say, state.slots)
+    text, problem = render(say, state.slots, flow.slots)
     return replace(state, question=None), Action(text or flow.question, problem=problem)
 
 
@@ -238,16 +258,18 @@ def _filled(flow: Flow, state: State, intent: Intent, said: Understood) -> State
     """The state with the values of this turn."""
     slots = {name: value for name, value in state.slots.items() if name not in said.forgotten}
     slots.update(said.values)
-    partial, misses = "", 0
-    if said.partial:
-        # Digits that complete those of the turn before; else they replace them, and are asked about.
-        together = state.partial + said.partial
-        if state.partial and len(together) == flow.slots[said.partial_slot].length:
-            slots[said.partial_slot] = together
-        else:
-            slots.pop(said.partial_slot, None)
-            partial, misses = said.partial, state.misses + 1
-    return replace(state, intent=intent.name, slots=slots, partial=partial, misses=misses)
+    misses = 0
+    if said.partial:  # what was heard is asked about
+        slots.pop(said.partial_slot, None)
+        misses = state.misses + 1
+    return replace(
+        state,
+        intent=intent.name,
+        slots=slots,
+        partial=said.partial,
+        partial_slot=said.partial_slot,
+        misses=misses,
+    )
 
 
 def _pursue(flow: Flow, state: State, intent: Intent, takes: Mapping[str, set[str]]) -> Step:
@@ -258,21 +280,23 @@ def _pursue(flow: Flow, state: State, intent: Intent, takes: Mapping[str, set[st
             continue
         slot = flow.slots[name]
         text, problem = slot.ask, ""
-        if state.partial:
-            text, problem = render(slot.incomplete, {"heard": state.partial})
+        if state.partial and state.partial_slot == name and slot.incomplete:
+            text, problem = render(slot.incomplete, {"heard": state.partial}, {"heard": slot})
         return replace(state, question=Question("slot", name, slot.ask)), Action(text or slot.ask, problem=problem)
     if intent.confirm:
-        text, problem = render(intent.confirm, state.slots)
-        return replace(state, question=Question("confirm", intent.name, text)), Action(text, problem=problem)
+        text, problem = render(intent.confirm, state.slots, flow.slots)
+        question = Question("confirm", intent.name, text)
+        return replace(state, question=question), Action(text, problem=problem, protected="confirm" in intent.protected)
     if intent.tool:
-        return _call(state, intent, takes)
+        return _call(flow, state, intent, takes)
     return _reply(flow, replace(state, question=None), intent.reply, {})
 
 
-def _call(state: State, intent: Intent, takes: Mapping[str, set[str]]) -> Step:
-    text, problem = render(intent.first, state.slots)
+def _call(flow: Flow, state: State, intent: Intent, takes: Mapping[str, set[str]]) -> Step:
+    text, problem = render(intent.first, state.slots, flow.slots)
     arguments = arguments_for(intent, takes.get(intent.tool), state.slots)
-    return replace(state, intent=intent.name), Action(text, intent.tool, arguments, problem)
+    protected = "first" in intent.protected
+    return replace(state, intent=intent.name), Action(text, intent.tool, arguments, problem, protected)
 
 
 def _missed(flow: Flow, state: State) -> Step:
@@ -281,10 +305,10 @@ def _missed(flow: Flow, state: State) -> Step:
     question = state.question
     if misses == MAX_MISSES and flow.last_offer:
         offer = flow.offers[flow.last_offer]
-        text, problem = render(offer.ask, state.slots)
+        text, problem = render(offer.ask, state.slots, flow.slots)
         asked = Question("offer", offer.name, text)
         return replace(state, misses=misses - 1, question=asked), Action(text, problem=problem)
-    say = _join(flow.misses[min(misses, 2) - 1], question.text if question else flow.question)
+    say = joined(flow.misses[min(misses, 2) - 1], question.text if question else flow.question)
     return replace(state, misses=misses, question=_unheard(question)), Action(say)
 
 
@@ -293,7 +317,7 @@ def _missed(flow: Flow, state: State) -> Step:
 
 def _on_result(flow: Flow, state: State, message: Message, arguments: Mapping[str, Any]) -> Step:
     result = _decoded(message.content)
-    state = replace(state, question=None, partial="", heard=())
+    state = replace(state, question=None, partial="", partial_slot="", heard=())
     candidates = [intent for intent in flow.intents.values() if intent.tool == message.name]
     intent = next((each for each in candidates if each.name == state.intent), candidates[0] if candidates else None)
     if intent is None or "error" in result:
@@ -315,40 +339,19 @@ def _decoded(content: str) -> dict[str, Any]:
 
 
 def _reply(flow: Flow, state: State, reply: Reply, result: Mapping[str, Any]) -> Step:
-    text, problem = render(reply.say, {**state.slots, **result})
+    text, problem = render(reply.say, {**state.slots, **result}, flow.slots)
     if problem:
         return state, Action(flow.failed, problem=problem)
     if reply.ask_again:
         slots = {name: value for name, value in state.slots.items() if name != reply.ask_again}
         question = Question("slot", reply.ask_again, flow.slots[reply.ask_again].ask)
-        return replace(state, slots=slots, question=question), Action(text)
+        return replace(state, slots=slots, question=question), Action(text, protected=reply.protected)
     if reply.offer:
-        asked, problem = render(flow.offers[reply.offer].ask, {**state.slots, **result})
+        asked, problem = render(flow.offers[reply.offer].ask, {**state.slots, **result}, flow.slots)
         offered = Question("offer", reply.offer, asked)
-        return replace(state, question=offered), Action(_join(text, asked), problem=problem)
-    return state, Action(text)
-
-
-# --- words ------------------------------------------------------------------------------------------------------------
-
-
-def render(template: str, values: Mapping[str, Any]) -> tuple[str, str]:
-    """The template filled in, and what is wrong ("" if nothing); a field without a value gives no text at all."""
-    said: list[str] = []
-    for text, name, formatter, _ in string.Formatter().parse(template):
-        said.append(text)
-        if name is None:
-            continue
-        value = values.get(name)
-        if value is None:
-            return "", f"the reply {template!r} names {{{name}}}, which the tool did not return"
-        said.append(spoken_digits(str(value)) if formatter == "digits" else str(value).replace(MARK, ""))
-    return "".join(said), ""
+        return replace(state, question=offered), Action(joined(text, asked), problem=problem, protected=reply.protected)
+    return state, Action(text, protected=reply.protected)
 
 
 def _unheard(question: Question | None) -> Question | None:
     return replace(question, heard=False) if question else None
-
-
-def _join(*texts: str) -> str:
-    return " ".join(text for text in texts if text)

@@ -1,110 +1,43 @@
 """flow.toml: an agent's own conversation as data, read and checked, mistakes told with their lines.
 
-[flow]            question, failed            [slots.NAME]      kind, length, ask, incomplete, starts, forget,
-                                                                     sensitive
+[flow]            question, failed            [slots.NAME]      kind, length, longest, ask, incomplete, starts,
+                                                                forget, sensitive
 [not_understood]  first, second, then         [intents.NAME]    heard, needs, tool, arguments, first, confirm,
 [offers.NAME]     ask, yes, no,                                 declined, reply, resume, repeat, polite,
-                  yes_say, no_say                               replies.OUTCOME = "…" or {say, offer, ask_again}
+                  yes_say, no_say                               replies.OUTCOME = "…" or {say, offer, ask_again,
+                                                                protected}
 """
 
 from __future__ import annotations
 
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import cast
 
 from agent.errors import AgentError
 from agent.language.words import words
+from agent.llm.flow_data import Flow, Intent, Offer, Pattern, Reply, Slot
+from agent.slots.base import KINDS, SlotKind
 from agent.tomlfile import Mistakes, Table, did_you_mean, read_table
 from agent.tools.base import Tool
 
-SlotKind = Literal["digits", "yes_no"]
-#: One thing a caller may say: in each place the words that may stand there.
-Pattern = tuple[frozenset[str], ...]
-FORMATTERS = ("", "digits")
-#: The reply to a tool result that has no outcome of its own here.
-OTHERWISE = "otherwise"
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A value the caller gives. `starts`: the intent a bare value begins; `forget`: what makes it be asked anew;
-    `sensitive`: it is never written down (agent/privacy.py).
-    """
-
-    name: str
-    kind: SlotKind
-    length: int
-    ask: str
-    incomplete: str
-    starts: str
-    forget: tuple[Pattern, ...]
-    sensitive: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What to say to a tool's outcome, and how to go on: with an offer, or by asking a slot again."""
-
-    say: str
-    offer: str = ""
-    ask_again: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A yes/no question after an answer: each answer leads to an intent, or to something said."""
-
-    name: str
-    ask: str
-    yes: str
-    no: str
-    yes_say: str
-    no_say: str
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """Something a caller wants.
-
-    With `resume`, what was being asked is asked again after the reply. A `polite` one counts only where nothing else
-    was said: the thanks in "no, thanks", the hello in "hello, where is my parcel".
-    """
-
-    name: str
-    heard: tuple[Pattern, ...]
-    needs: tuple[str, ...]
-    tool: str
-    arguments: Mapping[str, str]
-    first: str
-    confirm: str
-    declined: str
-    reply: Reply
-    replies: Mapping[str, Reply]
-    resume: bool
-    repeat: bool
-    polite: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """A whole flow.toml."""
-
-    question: str
-    failed: str
-    misses: tuple[str, str]
-    last_offer: str
-    slots: Mapping[str, Slot]
-    intents: Mapping[str, Intent]
-    offers: Mapping[str, Offer]
-
-    def sensitive_lengths(self) -> tuple[int, ...]:
-        """How many digits only sensitive values have here: a number of that length is one, whenever it is said."""
-        digits = [slot for slot in self.slots.values() if slot.kind == "digits"]
-        others = {slot.length for slot in digits if not slot.sensitive}
-        return tuple(sorted({slot.length for slot in digits if slot.sensitive} - others))
+#: How a field may be read back, where not by its slot's own kind.
+FORMATTERS = ("", "digits", "spelled", "date", "money", "email", "name")
+#: Kinds that have a length.
+_COUNTED = ("digits", "spelled")
+#: Digits of a number whose length is not told.
+_USUAL_LENGTH = 4
+_LONGEST = 20
+#: What to say where a value has come in part, by kind; where nothing stands here, it cannot.
+_INCOMPLETE = {
+    "digits": "I heard {heard:digits}. Please say the whole number.",
+    "spelled": "I heard {heard:spelled}. Please spell all of it.",
+    "date": "I heard {heard}. Please say the whole date.",
+    "money": "I heard {heard}. Please say the whole amount.",
+    "email": "I heard {heard}. Please say the whole address.",
+    "name": "I heard {heard}. Please say the whole name.",
+}
 
 
 def read_flow(file: Path, tools: Mapping[str, Tool] | None) -> Flow:
@@ -166,37 +99,61 @@ def patterns(phrases: tuple[str, ...]) -> tuple[Pattern, ...]:
 
 
 def _slot(name: str, table: Table) -> Slot:
-    kind = table.text("kind", choices=("digits", "yes_no"))
+    kind = cast(SlotKind, table.text("kind", choices=KINDS) or "digits")
+    length, longest = _lengths(kind, table)
     slot = Slot(
         name=name,
-        kind="yes_no" if kind == "yes_no" else "digits",
-        length=table.integer("length", 4, 1, 20),
+        kind=kind,
+        length=length,
+        longest=longest,
         ask=_template(table, "ask"),
-        incomplete=_template(table, "incomplete", "I heard {heard:digits}. Please say the whole number.", {"heard"}),
+        incomplete=_template(table, "incomplete", _INCOMPLETE.get(kind, ""), {"heard"}),
         starts=table.text("starts", "", empty=True),
         forget=patterns(table.texts("forget")),
         sensitive=table.flag("sensitive"),
     )
+    if slot.starts and kind != "digits":
+        table.wrong("starts", f"a bare value of kind {kind!r} is known only where it was asked for; take the line out")
+    if kind not in _INCOMPLETE and "incomplete" in table:
+        table.wrong("incomplete", f"a value of kind {kind!r} never comes in part; take the line out")
     table.done()
     return slot
 
 
+def _lengths(kind: str, table: Table) -> tuple[int, int]:
+    """The slot's `length` and `longest`."""
+    length = table.integer("length", _USUAL_LENGTH if kind == "digits" else 0, 1, _LONGEST)
+    longest = table.integer("longest", 0, 1, _LONGEST)
+    if kind not in _COUNTED:
+        for key in ("length", "longest"):
+            if key in table:
+                table.wrong(key, f"a value of kind {kind!r} has no {key}; take the line out, or write another kind")
+        return 0, 0
+    if longest and not length:
+        table.wrong("longest", "longest goes with length, the least there must be; add length = 1")
+    elif longest and longest <= length:
+        table.wrong("longest", f"longest is {longest}, and length {length}; write a greater number, or take it out")
+    return length, longest
+
+
 def _intent(name: str, table: Table) -> Intent:
     replies = table.table("replies")
+    first, confirm = _said(table, "first"), _said(table, "confirm")
     intent = Intent(
         name=name,
         heard=patterns(table.texts("heard")),
         needs=table.texts("needs"),
         tool=table.text("tool", "", empty=True),
         arguments=table.mapping("arguments"),
-        first=_template(table, "first", ""),
-        confirm=_template(table, "confirm", ""),
+        first=first.say,
+        confirm=confirm.say,
         declined=_template(table, "declined", ""),
         reply=_reply(table, "reply") if "reply" in table else Reply(""),
         replies={outcome: _reply(replies, outcome) for outcome in replies.data},
         resume=table.flag("resume"),
         repeat=table.flag("repeat"),
         polite=table.flag("polite"),
+        protected=frozenset(key for key, said in (("first", first), ("confirm", confirm)) if said.protected),
     )
     if not intent.tool and not intent.repeat and "reply" not in table:
         table.wrong("", f'the intent {name!r} does nothing; give it reply = "…" or tool = "…"')
@@ -204,6 +161,16 @@ def _intent(name: str, table: Table) -> Intent:
         table.wrong("confirm", f'the intent {name!r} asks first but has no answer to a no; add declined = "…"')
     table.done()
     return intent
+
+
+def _said(table: Table, key: str) -> Reply:
+    """A text, or one that cannot be interrupted: { say = "…", protected = true }."""
+    if not isinstance(table.data.get(key), dict):
+        return Reply(_template(table, key, ""))
+    below = table.table(key)
+    said = Reply(_template(below, "say"), protected=below.flag("protected"))
+    below.done()
+    return said
 
 
 def _reply(table: Table, key: str) -> Reply:
@@ -214,6 +181,7 @@ def _reply(table: Table, key: str) -> Reply:
         _template(below, "say", "", empty=True),
         below.text("offer", "", empty=True),
         below.text("ask_again", "", empty=True),
+        below.flag("protected"),
     )
     below.done()
     return reply
@@ -321,11 +289,3 @@ def _check_tool(flow: Flow, intent: Intent, table: Table, tools: Mapping[str, To
         table.wrong(
             "tool", f'the tool {tool.name} is irreversible; add confirm = "Shall I really …?" and declined = "…"'
         )
-
-
-def arguments_for(intent: Intent, tool_takes: set[str] | None, slots: Mapping[str, object]) -> dict[str, object]:
-    """What the intent's tool is called with: the mapping's slots, and those of the same name as a parameter."""
-    given = {name: slots[name] for name in intent.needs if name in slots}
-    if tool_takes is not None:
-        given = {name: value for name, value in given.items() if name in tool_takes}
-    return given | {argument: slots[slot] for argument, slot in intent.arguments.items() if slot in slots}

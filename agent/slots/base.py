@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Literal, get_args
 
@@ -17,7 +18,8 @@ class Asks:
     It comes before the reply's first text. While what is asked for is `sensitive`, nothing of it may be written
     (agent/privacy.py). A `kind` of "digits" is a number; of anything else every word is confidential. `length`: of so
     many digits (or letters, of "spelled"); 0 if that is not known. `longest`: of at most so many, where that is more
-    than `length`; else 0.
+    than `length`; else 0. `hides`: the kind of the sensitive value that a yes-or-no question names ("shall I charge
+    card 4111…?"): the answer is a yes or no, and what must not be written is a value of that kind.
     """
 
     slot: str = ""
@@ -25,11 +27,31 @@ class Asks:
     sensitive: bool = False
     length: int = 0
     longest: int = 0
+    hides: str = ""
 
     def fields(self) -> dict[str, object]:
-        """What the journal's `agent.asks` says of it."""
-        told = asdict(self)
-        return {"slot": told.pop("slot"), "slot_kind": told.pop("kind"), **told}
+        """As the journal has it (`agent.asks`): its `slot_kind` is the kind of what must not be written."""
+        return {
+            "slot": self.slot,
+            "slot_kind": self.hides or self.kind,
+            "sensitive": self.sensitive,
+            "length": self.length,
+            "longest": self.longest,
+            "confirms": bool(self.hides),
+        }
+
+
+def asks_of(fields: Mapping[str, object]) -> Asks:
+    """What a journal's line says was asked for (`Asks.fields`); fields that are missing, or not of their type, count as
+    not there."""
+    slot, kind = (fields.get(name) for name in ("slot", "slot_kind"))
+    slot, kind = (value if isinstance(value, str) else "" for value in (slot, kind))
+    length, longest = (fields.get(name) for name in ("length", "longest"))
+    length, longest = (value if type(value) is int and value > 0 else 0 for value in (length, longest))
+    sensitive = fields.get("sensitive") is True
+    if fields.get("confirms") is True:
+        return Asks(slot, "yes_no", sensitive, length, longest, hides=kind)
+    return Asks(slot, kind, sensitive, length, longest)
 
 
 #: Nothing in particular.

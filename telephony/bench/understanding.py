@@ -11,8 +11,9 @@ from typing import Any
 
 from agent.agents import load_agent
 from agent.errors import LocalError
+from agent.llm.flow_data import Flow
 from agent.llm.flow_words import understand
-from agent.llm.flowfile import Flow, read_flow
+from agent.llm.flowfile import read_flow
 from telephony.bench.figures import spread, stage_medians
 from telephony.bench.latency import ring
 from telephony.bench.service import bench_service

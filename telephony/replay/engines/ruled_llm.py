@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from agent.context import CallContext
-from agent.llm.base import LlmEngine, LlmEvent, LlmRequest, TextDelta, ToolCall
+from agent.llm.base import LlmEngine, LlmEvent, LlmRequest, Protected, TextDelta, ToolCall
 from agent.masking import MARK
 from agent.slots.base import Asks
 from agent.virtual_time import VirtualContext
@@ -72,6 +72,9 @@ def _plain(events: Sequence[LlmEvent]) -> tuple[str, list[LlmEvent]]:
     for event in events:
         if isinstance(event, ToolCall):
             others.append(replace(event, id=""))
+        elif isinstance(event, Protected):
+            others.append(event)
         elif isinstance(event, Asks):
-            others.append(replace(event, length=0))
+            kind = (event.hides or event.kind) if event.slot else ""
+            others.append(Asks(event.slot, kind, event.sensitive))
     return text, others

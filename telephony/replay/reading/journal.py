@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.continuation import DAMAGE
-from agent.llm.base import TextDelta, ToolCall
-from agent.slots.base import Asks
+from agent.llm.base import Protected, TextDelta, ToolCall
+from agent.slots.base import asks_of
 from telephony.replay.reading.asked import Hearing, Thought
 from telephony.replay.reading.fields import Event, call_ms, mapping, media_ms, number, shallow, text, whole
 from telephony.replay.reading.speeches import Speaking
@@ -245,6 +245,8 @@ class _Folded:
             name, arguments = text(result["tool"]), dict(mapping(result["arguments"]))
             self._calls += 1
             thought.events.append((offset_ms, ToolCall(f"recorded-{self._calls}", name, arguments)))
+        elif result.get("protected") is True:
+            thought.events.append((offset_ms, Protected()))
         else:
             thought.events.append((offset_ms, TextDelta(text(result["text"]))))
 
@@ -253,14 +255,7 @@ class _Folded:
         thought = self.thoughts[-1] if self.thoughts else None
         if thought is None or not thought.open:
             return
-        asks = Asks(
-            text(event["slot"]),
-            text(event["slot_kind"]),
-            event["sensitive"] is True,
-            whole(event.get("length", 0)),
-            whole(event.get("longest", 0)),
-        )
-        thought.events.append((max(0.0, round(call_ms(event) - thought.began_call_ms, 1)), asks))
+        thought.events.append((max(0.0, round(call_ms(event) - thought.began_call_ms, 1)), asks_of(event)))
 
     # --- tools ------------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ ENGINE = FlowEngine(DESK)
 FLOW = ENGINE._flow
 CARD = "4111222233334444"
 ASK = "What is the number of your card?"
+CONFIRM_ALOUD = "Shall I charge card four, one, one, one, and so on?"
 CONFIRM = f"Shall I charge card {', '.join(MARK * 16)}?"
 
 
@@ -38,7 +39,8 @@ ASKED = [
     (("I want to pay",), Asks("card", "digits", sensitive=True, length=16)),
     (("I want to pay", ASK, "four one"), Asks("card", "digits", sensitive=True, length=16)),
     (("I want to pay", ASK, "what"), Asks("card", "digits", sensitive=True, length=16)),
-    (("I want to pay", ASK, CARD), Asks("card", "digits", sensitive=True)),  # to be confirmed: may be corrected
+    (("I want to pay", ASK, CARD), Asks("card", "yes_no", sensitive=True, hides="digits")),  # to be confirmed
+    (("I want to pay", ASK, CARD, CONFIRM_ALOUD, "yes"), Asks("card", "yes_no", sensitive=True, hides="digits")),
     (("health",), Asks("consent", "yes_no", sensitive=True)),
     (("invoice",), Asks("invoice", "digits", length=5)),
     (("goodbye",), Asks()),
