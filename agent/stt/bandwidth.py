@@ -28,3 +28,16 @@ def is_wideband(pcm: bytes, rate_hz: int) -> bool:
 
 def _energy(power: np.ndarray[tuple[int], np.dtype[np.float64]], seconds: float, band: tuple[int, int]) -> float:
     return float(power[int(band[0] * seconds) : int(band[1] * seconds)].sum())
+
+
+def begins_quiet(pcm: bytes, rate_hz: int) -> bool:
+    """Whether this (PCM16 mono) begins with 0.4 s that are 6 dB below the loudest tenth of a second after them.
+
+    What does not has no beginning to compare with: noise all along, or speech that is broken into.
+    """
+    samples = np.frombuffer(pcm, "<i2").astype(np.float64)
+    tenth = rate_hz // 10
+    if len(samples) < 5 * tenth:
+        return False
+    power = (samples[: len(samples) // tenth * tenth].reshape(-1, tenth) ** 2).mean(axis=1)
+    return bool(4 * power[:4].max() < power[4:].max())

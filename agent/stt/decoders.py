@@ -7,6 +7,7 @@ the decoder has heard before.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pocketsphinx
 
@@ -14,6 +15,7 @@ from agent.stt.grammar import SOUND, Grammar
 
 #: A decoder keeps the graphs of so many questions, the last asked: 1 to 3 MiB each, and 1 to 10 ms to read anew.
 KEPT = 6
+_MEASURING = "measuring"
 
 
 class AskedDecoder:
@@ -34,6 +36,7 @@ class AskedDecoder:
         self._grammar = grammar  # its folder goes with its last user
         self._own = self._decoder.current_search()
         self._asked: dict[str, None] = {}
+        self._decoder.add_fsg(_MEASURING, self._one_sound())
 
     def begin(self, asked: Path | None, cmn: str) -> None:
         """The next utterance: by which graph (a file of agent/stt/narrowing.py, None: the agent's own grammar), from
@@ -44,6 +47,15 @@ class AskedDecoder:
         self._decoder.set_cmn(cmn)
         self._decoder.start_utt()
 
+    def mean(self, pcm: bytes) -> list[float]:
+        """The cepstral mean of this audio alone, in 2 to 4 ms a second. Not during an utterance."""
+        self._decoder.activate_search(_MEASURING)
+        self._decoder.reinit_feat()
+        self._decoder.start_utt()
+        self._decoder.process_raw(pcm, no_search=True, full_utt=True)
+        self._decoder.end_utt()
+        return [float(number) for number in self._decoder.get_cmn().split(",")]
+
     def hear(self, pcm: bytes) -> str:
         """The best phrase so far; "" where there is none, or where the loop of sounds fits better (grammar.py)."""
         self._decoder.process_raw(pcm)
@@ -53,6 +65,14 @@ class AskedDecoder:
         """The utterance's text, and the cepstral mean at its end."""
         self._decoder.end_utt()
         return self._text(), str(self._decoder.get_cmn())
+
+    def _one_sound(self) -> Any:
+        """The smallest graph: what is only measured is looked through for it all the same, which must cost nothing."""
+        graph = pocketsphinx.FsgModel(_MEASURING, self._decoder.logmath, 1.0, 2)
+        graph.set_start_state(0)
+        graph.set_final_state(1)
+        graph.trans_add(0, 1, 0, graph.word_add(f"{SOUND}AA"))
+        return graph
 
     def _search(self, asked: Path) -> str:
         name = asked.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ from agent.engines.options import OPTIONS, read_options
 from agent.engines.pool import Pool
 from agent.errors import AgentError, LocalError, MissingExtra
 from agent.slots.base import NOTHING_ASKED, Asks
-from agent.stt.bandwidth import is_wideband
+from agent.stt.bandwidth import begins_quiet, is_wideband
 from agent.stt.base import Partial, SttUtterance, Transcript
 from agent.stt.stability import StablePrefix
 
@@ -27,14 +28,23 @@ if TYPE_CHECKING:
 
 #: The bundled model hears 16 kHz only; telephone audio is up-sampled (telephony-facts D5).
 RATE_HZ = 16000
-#: The cepstral mean with which every call begins: between that of speech through a telephone's 300-3400 Hz and that of
-#: speech up to 4 kHz (four voices of flite at -20 to -24 dBFS, in light noise). The library's own prior is for
-#: wide-band speech: with it 29 of 128 phrases were understood word for word, with this one 111 (106 in light noise).
+#: The cepstral mean with which a call begins, unless it is far louder: between that of speech through a telephone's
+#: 300-3400 Hz and that of speech up to 4 kHz (four voices of flite at -20 to -24 dBFS, in light noise). The library's
+#: own prior is for wide-band speech: with it 29 of 128 phrases were understood word for word, with this one 111 (106 in
+#: light noise).
 CMN_PRIOR = "34.8,21.6,-36.6,35.6,-23.6,-8,9.5,-29.5,10,-15.7,-3.2,4.3,-12.3"
 #: That of a call whose speech reaches above the telephone's band: the library's own. Understood as a call's first
 #: words, of 60 phrases (3 voices of flite at -22 dBFS, noise at -58 to -70 dBFS): wideband 57 with this one, at most 5
 #: with the telephone's; through a telephone 54 with the telephone's, at most 15 with this one.
 CMN_PRIOR_WIDE = "41,-5.29,-0.12,5.09,2.48,-4.07,-1.37,-1.78,-5.08,-2.05,-6.45,-1.42,1.17"
+#: By so much audio, from its beginning, the first words of a call are measured: the ear's 640 ms from before the speech
+#: was sure, and a syllable or two.
+_MEASURED_BYTES = 2 * RATE_HZ * 900 // 1000
+#: The first coefficient is how much sound there is. Of so short a piece it is about 5 below that of a whole utterance,
+#: because more of it is quiet: 29 in the mean, for speech at which the prior (34.8) is right; half of that is added.
+_QUIET_SHARE = 5.0
+#: So far above the prior it is another level, or another line: 39 to 56 of the real callers beside it.
+_FAR = 3.0
 #: Audio is decoded in pieces between these. The library holds the GIL meanwhile, at 4 to 8 ms per 100 ms of audio.
 _PIECE_MIN_BYTES = 2 * RATE_HZ * 40 // 1000
 _PIECE_MAX_BYTES = 2 * RATE_HZ * 100 // 1000
@@ -111,7 +121,8 @@ class PocketSphinxStt:
         self._pool = pool
 
     def call(self, ctx: CallContext, line_hz: int = 8000) -> PocketSphinxCall:
-        """An ear at a fixed prior; on a line that could carry more than 4 kHz, its first words tell which."""
+        """An ear that is set by the first words it hears: how loud they are, and, on a line that could carry more than
+        4 kHz, whether they have anything there."""
         if self._pool is None or self._narrowings is None:
             raise LocalError("the pocketsphinx recogniser has not been started: await start() first")
         return PocketSphinxCall(self._pool, self._narrowings, ctx, wide_line=line_hz > 8000)
@@ -131,8 +142,9 @@ class PocketSphinxCall:
         self.pool = pool
         self.narrowings = narrowings
         self.ctx = ctx
-        self.cmn: str | None = None if wide_line else CMN_PRIOR
-        """None: to be chosen by what is heard first."""
+        self.wide_line = wide_line
+        self.cmn: str | None = None
+        """None: nothing has been understood yet, it is to be chosen by what is heard."""
         self._open: set[PocketSphinxUtterance] = set()
         self._asked: set[Asks] = set()
 
@@ -229,10 +241,12 @@ class PocketSphinxUtterance:
 
     async def _decode(self, decoder: AskedDecoder, asked: Path | None) -> str:
         offload, call = self._call.ctx.offload, self._call
-        while call.cmn is None and not (self._audio or self._asked or self._cancelled):
+        while call.cmn is None and len(self._audio) < _MEASURED_BYTES and not (self._asked or self._cancelled):
             self._wake.clear()
             await self._wake.wait()
-        await offload(_begin, decoder, asked, call.cmn, bytes(self._audio), cost_ms=_COST_PER_MS)
+        heard = bytes(self._audio[:_MEASURED_BYTES]) if call.cmn is None else b""
+        begin = partial(_begin, decoder, asked, call.cmn, heard, wide_line=call.wide_line)
+        await offload(begin, cost_ms=_COST_PER_MS)
         while not self._cancelled:
             if len(self._audio) >= _PIECE_MIN_BYTES or (self._asked and self._audio):
                 piece = bytes(self._audio[:_PIECE_MAX_BYTES])
@@ -261,7 +275,24 @@ class PocketSphinxUtterance:
 # --- in the thread ----------------------------------------------------------------------------------------------------
 
 
-def _begin(decoder: AskedDecoder, asked: Path | None, cmn: str | None, heard: bytes) -> None:
+def _begin(decoder: AskedDecoder, asked: Path | None, cmn: str | None, heard: bytes, *, wide_line: bool) -> None:
     if cmn is None:
-        cmn = CMN_PRIOR_WIDE if is_wideband(heard, RATE_HZ) else CMN_PRIOR
+        cmn = CMN_PRIOR_WIDE if wide_line and is_wideband(heard, RATE_HZ) else _first_mean(decoder, heard)
     decoder.begin(asked, cmn)
+
+
+def _first_mean(decoder: AskedDecoder, heard: bytes) -> str:
+    """The telephone's prior; where there is far more sound than that was made for, what is heard.
+
+    Measured with real callers at 20 dB, as the first words of a call, answers to a question for four digits (5 speakers,
+    20 numbers): with the prior 31 % of the words are heard and 4 answers not at all, with this 50 % and 2. To trust what
+    is heard in every case was worse where the prior is right: of 30 phrases (flite) it loses 7.
+    """
+    if not begins_quiet(heard, RATE_HZ):
+        return CMN_PRIOR
+    prior = [float(number) for number in CMN_PRIOR.split(",")]
+    loudness, *shape = decoder.mean(heard)
+    if loudness < prior[0] + _FAR:
+        return CMN_PRIOR
+    mean = [loudness + _QUIET_SHARE / 2, *((one + other) / 2 for one, other in zip(prior[1:], shape, strict=True))]
+    return ",".join(f"{number:.3f}" for number in mean)

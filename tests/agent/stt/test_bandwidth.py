@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agent.stt.bandwidth import is_wideband
+from agent.stt.bandwidth import begins_quiet, is_wideband
 from tests.agent.support import recorded_pcm
 
 
@@ -32,3 +32,13 @@ def test_what_a_telephone_carried_is_not(voice: str, name: str) -> None:
 def test_what_is_no_speech_is_nothing_to_go_by(pcm: bytes) -> None:
     assert not is_wideband(pcm, 16000)
     assert not is_wideband(recorded_pcm("wide/slt-where", 16000), 8000), "a rate that cannot hold it"
+
+
+def test_a_pause_before_speech_is_a_quiet_beginning() -> None:
+    speech = recorded_pcm("slt/where", 16000)
+    assert begins_quiet(bytes(2 * 640 * 16) + speech, 16000)
+    onset = int(np.argmax(np.abs(np.frombuffer(speech, "<i2").astype(int)) > 400))
+    assert not begins_quiet(speech[2 * onset :], 16000)
+    steady = np.random.default_rng(1).normal(0, 1000, 16000).astype("<i2").tobytes()
+    assert not begins_quiet(steady, 16000)
+    assert not begins_quiet(b"", 16000)

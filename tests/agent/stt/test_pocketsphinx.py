@@ -73,7 +73,7 @@ async def test_noise_is_nothing(level: float, seconds: float) -> None:
 
 
 async def test_what_no_phrase_says_is_nothing_unless_rejection_is_off() -> None:
-    said = recorded_pcm("slt/when", 16000)  # "Can you tell me when my package will arrive?"
+    said = recorded_pcm("slt/cancel", 16000)  # "I want to cancel my order."
     assert await heard((await started()).call(make_context()), said) == ""
     assert await heard((await started(reject=False)).call(make_context()), said) != ""
 
@@ -105,11 +105,13 @@ async def test_an_utterance_leaves_nothing_in_its_decoder() -> None:
 
 async def test_the_mean_is_carried_within_a_call_by_what_was_understood() -> None:
     call = (await started()).call(make_context())
-    assert call.cmn == module.CMN_PRIOR
     assert await heard(call, noise(3000, 1.0, 1)) == ""
-    assert call.cmn == module.CMN_PRIOR
+    assert call.cmn is None
     assert await heard(call, recorded_pcm("slt/where", 16000))
-    assert call.cmn != module.CMN_PRIOR
+    first = call.cmn
+    assert first is not None
+    assert await heard(call, recorded_pcm("slt/goodbye", 16000))
+    assert call.cmn != first
 
 
 @pytest.mark.parametrize(
@@ -167,3 +169,24 @@ async def test_when_all_decoders_are_in_use(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_before_start_it_says_so() -> None:
     with pytest.raises(LocalError, match="start"):
         PocketSphinxStt(make_agent(grammar=GRAMMAR)).call(make_context())
+
+
+async def test_far_more_sound_than_the_prior_was_made_for_is_measured() -> None:
+    """Four times as loud, on a line whose noise is loud too; the same voice at its usual level keeps the prior."""
+
+    async def first_mean(gain: float, line: float) -> str:
+        engine = await started()
+        call = engine.call(make_context())
+        said = np.frombuffer(recorded_pcm("slt/goodbye", 16000), "<i2")
+        onset = int(np.argmax(np.abs(said.astype(int)) > 400))
+        pcm = np.concatenate([np.zeros(540 * 16), said[max(0, onset - 100 * 16) :]])
+        noisy = pcm * gain + np.frombuffer(noise(line, len(pcm) / 16000, 1), "<i2")[: len(pcm)]
+        decoder = await engine._pool.acquire(make_context(), deadline_s=1)  # type: ignore[union-attr]
+        heard = np.clip(noisy, -32768, 32767).astype("<i2").tobytes()
+        assert call.cmn is None
+        return module._first_mean(decoder, heard[: module._MEASURED_BYTES])
+
+    assert await first_mean(1, 5) == module.CMN_PRIOR
+    measured = [float(number) for number in (await first_mean(4, 300)).split(",")]
+    assert len(measured) == 13
+    assert measured[0] > float(module.CMN_PRIOR.split(",")[0]) + 5
