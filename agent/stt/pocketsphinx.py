@@ -61,7 +61,8 @@ class Options:
     """What [stt] may say for this engine."""
 
     decoders: Annotated[int, Field(ge=1)] = 2
-    """Made at the start: 20 ms and about 14 MiB each, for the parcel desk's grammar."""
+    """Made at the start: 20 ms and about 14 MiB each, for the parcel desk's grammar; 8 MiB more for each of up to three
+    questions."""
     max_decoders: Annotated[int, Field(ge=1)] = 32
     """So many callers may speak at once; more wait."""
     reject: bool = True
@@ -106,12 +107,13 @@ class PocketSphinxStt:
         dictionary = Path(pocketsphinx.get_model_path("en-us/cmudict-en-us.dict"))
         grammar = compile_grammar(self._source, dictionary, reject=self._options.reject, besides=all_slot_words())
         narrowings = Narrowings(grammar)
+        prepared: dict[Path, None] = {}
         for asks in self._asks:
             asked = question(asks)
             if asked is not None:
-                narrowings.file(asked)
+                prepared[narrowings.file(asked)] = None
         pool: Pool[AskedDecoder] = Pool(
-            lambda: AskedDecoder(grammar, RATE_HZ),
+            lambda: AskedDecoder(grammar, RATE_HZ, tuple(prepared)),
             name="PocketSphinx decoders",
             size=self._options.decoders,
             max_size=self._options.max_decoders,
@@ -284,9 +286,9 @@ def _begin(decoder: AskedDecoder, asked: Path | None, cmn: str | None, heard: by
 def _first_mean(decoder: AskedDecoder, heard: bytes) -> str:
     """The telephone's prior; where there is far more sound than that was made for, what is heard.
 
-    Measured with real callers at 20 dB, as the first words of a call, answers to a question for four digits (5 speakers,
-    20 numbers): with the prior 31 % of the words are heard and 4 answers not at all, with this 50 % and 2. To trust what
-    is heard in every case was worse where the prior is right: of 30 phrases (flite) it loses 7.
+    Measured with real callers at 20 dB, as the first words of a call, answers to a question for four digits (5
+    speakers, 20 numbers): with the prior 31 % of the words are heard and 4 answers not at all, with this 50 % and 2. To
+    trust what is heard in every case was worse where the prior is right: of 30 phrases (flite) it loses 7.
     """
     if not begins_quiet(heard, RATE_HZ):
         return CMN_PRIOR
