@@ -22,8 +22,8 @@ from agent.stt.graph import WordGraph, either, merged, parse_fsg, write_fsg
 _ANSWER, _OTHER = 10 / 11, 1 / 11
 #: What each sound in the loop beside an answer costs; to enter it, what it costs beside any grammar. Dearer than there
 #: (grammar.py), because a long number passes ten words, in each of which one sound may fit better. Of numbers of ten
-#: digits (5 speakers, noise at 20 dB) 65 % of the words are heard, at 0.01 50 %; of 17 noises one is let in at either.
-#: To enter it at 0.001 lets five of them in.
+#: digits (5 speakers, noise at 20 dB) 65 % of the words are heard, at 0.01 50 %. Of 17 noises none is
+#: let in by the parcel desk's grammar, five beside four digits ("what", "uh"; also at 0.01), one beside yes or no.
 _SOUND = 0.003
 #: Numbers and spelled words of a length that is not known within so many are heard as of any length: every length
 #: is a part of the graph of its own, which takes time to build, and a model may ask for anything.
