@@ -23,6 +23,15 @@ LEAST_SPELLED = 3
 WORDS = "That was confidential."
 """What stands for a sentence of which nothing may be known."""
 YES = "yes"
+#: What callers say instead of a value that is no number, and the value that this is (agent/slots), by the slot's kind.
+_STANDS = {
+    "date": ("may fourth nineteen eighty", "1980-05-04"),
+    "money": ("twelve dollars and fifty cents", "12.50"),
+    "spelled": ("a b c d", "abcd"),
+    "email": ("jane dot doe at example dot com", "jane.doe@example.com"),
+    "name": ("Jane Doe", "Jane Doe"),
+    "free": (WORDS, WORDS),
+}
 
 #: Between the marks of one number.
 _ROW = re.compile(rf"{MARK}(?:[\s,–-]{{0,3}}{MARK})*")
@@ -30,12 +39,28 @@ _ROW = re.compile(rf"{MARK}(?:[\s,–-]{{0,3}}{MARK})*")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is confidential at a moment of the call: `length` 0 is not known. `wholly`: it is no number at all."""
+    """What is confidential at a moment of the call: `length` 0 is not known. `wholly`: it is no number at all, but of
+    this `kind`. `confirms`: it was named by a question that wants a yes or no.
+    """
 
     seed: int
     slot: str = ""
     length: int = 0
     wholly: bool = False
+    kind: str = ""
+    confirms: bool = False
+
+    def _stands(self) -> tuple[str, str]:
+        if self.kind == "spelled" and self.length:
+            letters = ("abcdefghijklmnopqrstuvwxyz" * 3)[: self.length]
+            return " ".join(letters), letters
+        return _STANDS.get(self.kind, (YES, YES))
+
+    def value(self) -> str | bool:
+        """What stands for the value, as tools get it."""
+        if not self.wholly:
+            return self.digits()
+        return self._stands()[1] if self.kind in _STANDS else True
 
     def digits(self) -> str:
         return stand_in(self.seed, self.slot, self.length or UNKNOWN_LENGTH)
@@ -43,7 +68,7 @@ class Asked:
     def row(self, marks: int, style: Style) -> list[str]:
         """What stands for each of so many marks in a row."""
         if self.wholly:
-            return [YES] * marks
+            return [YES if self.confirms else self._stands()[0]] * marks
         if marks == 1 and style == "figures":
             return [self.digits()]
         if not self.length:
@@ -98,7 +123,7 @@ def unmarked_value(value: Any, asked: Asked, slots: Mapping[str, Asked]) -> Any:
     """A JSON value without marks. `slots`: what is known of slots, by the names that tools' arguments have too."""
     if isinstance(value, str):
         if value == MARK:
-            return True if asked.wholly else asked.digits()
+            return asked.value()
         return unmarked(value, asked)
     if isinstance(value, Mapping):
         return {
@@ -131,7 +156,7 @@ def asked_at(events: Sequence[Event], seed: int) -> list[Asked]:
     found: list[Asked] = []
     for event in events:
         if event.get("kind") == "agent.asks" and event.get("sensitive") is True:
-            asked = slots[str(event.get("slot"))]
+            asked = replace(slots[str(event.get("slot"))], confirms=event.get("confirms") is True)
         found.append(asked)
     # What comes before the first question may have been said unasked.
     first = next((each for each in found if each.slot), asked)
@@ -144,8 +169,8 @@ def slots_in(events: Iterable[Event], seed: int) -> dict[str, Asked]:
     for event in events:
         if event.get("kind") == "agent.asks" and event.get("sensitive") is True:
             name, length = str(event.get("slot")), event.get("length")
-            wholly = event.get("slot_kind") != "digits"
-            before = slots.setdefault(name, Asked(seed, name, 0, wholly))
+            kind = str(event.get("slot_kind"))
+            before = slots.setdefault(name, Asked(seed, name, 0, kind != "digits", kind))
             if isinstance(length, int) and _length(length):
                 slots[name] = replace(before, length=length)
     return slots

@@ -15,7 +15,9 @@ from agent.llm.base import TextDelta
 from agent.masking import MARK, numbers_in
 from agent.privacy import Confidential
 from agent.record import input_hash
-from telephony.replay.keep.marks import Asked, hidden_in, strings, unmarked, unmarked_value
+from agent.slots.base import Asks, SlotKind
+from agent.slots.reading import read_answer
+from telephony.replay.keep.marks import Asked, asked_at, hidden_in, strings, unmarked, unmarked_value
 from telephony.replay.keep.numbers import TEST_CARDS, renumbered, stand_in, telephone
 from telephony.replay.keep.sound import silenced_turns
 from telephony.replay.keep.surrogate import surrogates
@@ -173,6 +175,23 @@ def test_what_a_clause_shows_is_known_of_the_models_pieces_too() -> None:
     fresh = surrogates(before, call_id="kept")
     pieces = "".join(e["result"].get("text", "") for e in fresh if e["kind"] == "engine.result" and e["id"] == "llm-2")
     assert pieces.endswith("on 12 May. ")
+
+
+@pytest.mark.parametrize("kind", ["date", "money", "spelled", "email", "name"])
+@pytest.mark.parametrize("length", [0, 6])
+def test_what_stands_for_a_value_is_understood_as_it_and_confirmed_with_a_yes(kind: SlotKind, length: int) -> None:
+    length = length if kind == "spelled" else 0
+    asks = Asks("it", kind, sensitive=True, length=length)
+    events: list[dict[str, Any]] = [
+        {"kind": "agent.asks", **asks.fields()},
+        {"kind": "turn.committed", "text": MARK},
+        {"kind": "agent.asks", **Asks("it", "yes_no", sensitive=True, hides=kind).fields()},
+        {"kind": "turn.committed", "text": MARK},
+    ]
+    asked = asked_at(events, 1)
+    said, confirmed = (unmarked(MARK, asked[at]) for at in (1, 3))
+    assert read_answer(asks, said).value == unmarked_value(MARK, asked[1], {}) == asked[3].value()
+    assert confirmed == "yes"
 
 
 def test_words_that_are_confidential_wholly() -> None:
