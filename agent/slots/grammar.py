@@ -26,7 +26,7 @@ _AROUND = (
     "<slot_end> = please | thank you | thanks;\n"
     "<slot_wait> = one moment [please] | let me see | hold on | one second;\n"
     "<slot_none> = i don't know | i don't have it | i don't have (one | that) | what do you mean | can you repeat that"
-    " | i'm not sure | no | help | what | sorry;\n"
+    " | i'm not sure | no | help | sorry;\n"
     "<slot_no> = no | no sorry | sorry | wait | no wait | i mean | no it's;\n"
 )
 _NUMBERS = (
