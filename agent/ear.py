@@ -167,15 +167,18 @@ class Ear:
         self._hearing = hearing
         return hearing
 
-    def latest(self, ms: int) -> bytes:
-        """The last `ms` of audio, at the line's rate; at most PREROLL_MS of it."""
-        size, pieces, found = 2 * ms * self._rate_hz // 1000, [], 0
+    def latest(self, ms: int, until_ms: int) -> bytes:
+        """The `ms` of audio until `until_ms`, at the line's rate; no more than is kept, which is PREROLL_MS.
+
+        A window ends within a frame: what lies behind it has come already, and is not of it."""
+        newer = 2 * (self._end - until_ms * self._rate_hz // 1000)
+        size, pieces, found = 2 * ms * self._rate_hz // 1000 + newer, [], 0
         for pcm in reversed(self._preroll):
             pieces.append(pcm)
             found += len(pcm)
             if found >= size:
                 break
-        return b"".join(reversed(pieces))[-size:]
+        return b"".join(reversed(pieces))[-size : -newer or None]
 
     def end(self) -> None:
         """The stretch of speech is over: no more audio for its hearing, and the gate must open anew."""

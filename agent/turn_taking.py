@@ -212,8 +212,9 @@ class TurnTaking:
             turn.echoes += self._echo_at(media_ms) >= ECHO_SCORE
 
     def _echo_at(self, media_ms: int) -> float:
-        """How much of the latest audio is what the agent said."""
-        return self._echo.score(self.ear.latest(INBOUND_MS), self._line.playing(media_ms - REFERENCE_MS, media_ms))
+        """How much of the window that ends at `media_ms` is what the agent said."""
+        inbound = self.ear.latest(INBOUND_MS, media_ms)
+        return self._echo.score(inbound, self._line.playing(media_ms - REFERENCE_MS, media_ms))
 
     def _follow(self, decisions: tuple[Decision, ...]) -> None:
         for decision in decisions:

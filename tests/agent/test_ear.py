@@ -119,3 +119,11 @@ async def test_what_was_held_is_not_given_to_the_next_utterance(listener: Listen
     listener.hear("." * 15 + "###")
     assert len(listener.stt.utterances) == 2
     assert listener.given() == "." * (PREROLL_MS // FRAME_MS - 3) + "###"
+
+
+async def test_the_latest_audio_ends_where_it_is_asked_to_and_not_with_the_newest_frame(listener: Listener) -> None:
+    listener.hear("." * 10 + "#####")
+    newest = listener.ear.end_ms
+    assert listener.ear.latest(160, newest) == LOUD * 5
+    assert listener.ear.latest(160, newest - 32) == QUIET + LOUD * 4
+    assert listener.ear.latest(32, newest - 144) == (QUIET + LOUD)[len(LOUD) // 2 :][: len(LOUD)]

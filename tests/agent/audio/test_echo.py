@@ -124,6 +124,35 @@ def test_a_delay_that_changes_is_learnt_anew() -> None:
     assert meter.delay_ms == pytest.approx(160, abs=4)
 
 
+@pytest.mark.parametrize("leap_ms", [-20, -7, 20, 29])
+def test_the_path_is_found_again_at_once_where_the_reference_leaps(leap_ms: int) -> None:
+    played = _voice(6, 1)
+    echo = _come_back(played, 120, 20)
+    leap = leap_ms * 8
+    told = played.copy()
+    told[4 * 8000 :] = np.roll(played, leap)[4 * 8000 :]
+    meter = EchoMeter(8000)
+    behind = echo.copy()
+    behind[: 4 * 8000] = 0
+    _scores(meter, echo[: 4 * 8000], played[: 4 * 8000], echo[: 4 * 8000])
+    before_ms = meter.delay_ms
+    assert before_ms is not None
+    scores = _scores(meter, echo, told, behind)
+    assert _share(scores) > 0.95
+    assert _share(scores[:4]) >= 0.5
+    assert meter.delay_ms == pytest.approx(before_ms - leap_ms, abs=2)
+
+
+def test_the_lines_noise_between_the_words_of_a_soft_echo_is_nobodys() -> None:
+    played = _voice(8, 1)
+    for at in range(2 * 8000, 8 * 8000, 8000):
+        played[at : at + 4000] = 0
+    echo = _come_back(played, 200, 32)
+    meter = EchoMeter(8000)
+    everything = np.ones_like(echo)
+    assert _share(_scores(meter, echo, played, everything)) > 0.9
+
+
 def test_other_rates() -> None:
     played = _voice(4, 1, 16000)
     echo = _come_back(played, 100, 15, rate_hz=16000)
