@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.agents import load_agent
 from agent.errors import AgentError
-from agent.llm.base import LlmRequest, Message, Protected
+from agent.llm.base import LlmRequest, Message, Protected, TextDelta, ToolCall
 from agent.llm.flow import FlowEngine
 from agent.llm.flow_words import understand
 from agent.llm.flowfile import read_flow
+from agent.masking import MARK
 from agent.slots.base import Asks, asks_of
 from tests.agent.llm.test_flow import Talk
 from tests.agent.support import make_context
@@ -155,6 +158,7 @@ VALUES = [
     ("email", "", "jane dot " * 30, "", ""),
     ("message", "", "…", "", ""),
     ("caller", "", "doctor", "", "doctor"),
+    ("caller", "", "thank you, Jane Doe", "Jane Doe", ""),
     ("caller", "doctor", "Jane Doe", "Doctor Jane Doe", ""),
 ]
 
@@ -169,6 +173,50 @@ def test_a_value_that_was_asked_for(asked: str, before: str, said: str, value: s
 def test_a_sensitive_value_is_not_taken_unasked() -> None:
     assert understand(FLOW, "I am a member, born on may fourth nineteen eighty").values == {}
     assert understand(FLOW, "book it for may fourth").values == {"day": "--05-04"}
+
+
+#: What was said to the sensitive questions, as a journal has it.
+LOST = (
+    "I am a member",
+    "When were you born?",
+    MARK,
+    "What is your private address?",
+    MARK,
+    "Your mother's name?",
+    MARK,
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "reply"),
+    [
+        ((), "When were you born?"),
+        (("You were born on the fourth, is that right?", "yes"), "When were you born?"),
+        (("When were you born?", "may fourth nineteen eighty"), "What is your private address?"),
+        (("Is that right?", "no"), "All right."),
+    ],
+)
+async def test_a_value_that_was_lost_is_asked_for_again(said: tuple[str, ...], reply: str) -> None:
+    events = await asks(*LOST, *said)
+    text = "".join(event.text for event in events if isinstance(event, TextDelta))
+    assert text == reply
+    assert not any(isinstance(event, ToolCall) for event in events)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sampled_from(f"jane dot at gmail com may fourth twelve dollars and a b one • no yes {MARK}".split())
+             | st.text(max_size=20), max_size=12),
+    st.sampled_from(["", *FLOW.slots]),
+    st.sampled_from(["", "four", "may", "jane dot doe at", "{}", MARK]),
+)  # fmt: skip
+def test_whatever_is_said_gives_values_of_their_kind(said: list[str], asked: str, before: str) -> None:
+    understood = understand(FLOW, " ".join(said), asked, before=before, confirming=() if asked else ("day", "deposit"))
+    for name, value in understood.values.items():
+        assert isinstance(value, bool) is (FLOW.slots[name].kind == "yes_no")
+        assert value != ""
+    assert bool(understood.partial) is bool(understood.partial_slot)
+    assert understood.partial_slot not in understood.values
 
 
 async def asks(*said: str) -> list[object]:
