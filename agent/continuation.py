@@ -97,6 +97,10 @@ class _Folded:
             turn, text = number_of(event["turn"]), str(event["text"])
             self.history.caller_said(turn, text)
             self._turns[turn] = text
+        elif kind == "turn.corrected":
+            turn, text = number_of(event["turn"]), str(event["text"])
+            self.history.caller_corrected(turn, text)
+            self._turns[turn] = text
         elif kind == "call.ended":
             self.over = str(event["reason"]) in OVER
         elif kind == "agent.clause":

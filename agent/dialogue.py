@@ -95,7 +95,7 @@ class Dialogue:
 
         Raises EngineError when the model fails or misses a deadline.
         """
-        self.history.caller_said(turn, text)
+        text = self.history.caller_said(turn, text)
         for _ in range(MAX_ROUNDS):
             utterance = self.history.agent_begins(turn)
             calls: list[ToolCall] = []

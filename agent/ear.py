@@ -110,6 +110,7 @@ class Ear:
         self._hearing: Hearing | None = None
         self._quiet_ms = 0
         self._held: list[bytes] = []  # what the hearing is not given while the caller pauses
+        self._given = 0  # so far hearings have been given the audio, in samples of the line
         self._open: set[Hearing] = set()
 
     def hear(self, pcm: bytes, media_ms: int) -> None:
@@ -127,7 +128,7 @@ class Ear:
     def _hear(self, pcm: bytes) -> None:
         if self._hearing is not None:
             if self._quiet_ms < TAIL_MS:
-                self._hearing.push(pcm)
+                self._give(self._hearing, pcm)
             else:
                 self._held.append(pcm)
         self._preroll.append(pcm)
@@ -152,17 +153,25 @@ class Ear:
             return
         self._quiet_ms = 0
         if self._held and self._hearing is not None:
-            self._hearing.push(b"".join(self._held))
+            self._give(self._hearing, b"".join(self._held))
         self._held.clear()
 
+    def _give(self, hearing: Hearing, pcm: bytes) -> None:
+        """Audio up to now, for this hearing."""
+        hearing.push(pcm)
+        self._given = self._end
+
     def begin(self, asks: Asks, on_partial: Callable[[str], None]) -> Hearing:
-        """Start recognising what may answer `asks`, from PREROLL_MS ago. A hearing still open goes on without more
-        audio. `on_partial` is given each text so far."""
+        """Start recognising what may answer `asks`, from PREROLL_MS ago; but what an earlier hearing was given is not
+        given again: its words would be said twice. A hearing still open goes on without more audio. `on_partial` is
+        given each text so far."""
         request = EngineRequest(self._journal, self._ctx, "stt", self._stt_name, input_hash="", input="audio")
         utterance = self._stt.begin(lambda partial: hearing.on_partial(partial), asks)
         resampler = StreamResampler(self._rate_hz, self._stt_rate_hz)
         hearing = Hearing(utterance, resampler, request, on_partial, self._open.discard)
-        hearing.push(b"".join(self._preroll)[-self._preroll_limit :])  # a gap's silence is one long piece
+        fresh = min(self._preroll_limit, 2 * (self._end - self._given))
+        if fresh:
+            self._give(hearing, b"".join(self._preroll)[-fresh:])  # a gap's silence is one long piece
         self._open.add(hearing)
         self._hearing = hearing
         return hearing

@@ -11,8 +11,11 @@ from agent.llm.base import Message, ToolCall
 
 @dataclass(slots=True)
 class CallerSaid:
+    """`text` is all of it; `before` its beginning, said in turns that this one goes on with."""
+
     turn: int
     text: str
+    before: str = ""
 
 
 @dataclass(slots=True)
@@ -55,8 +58,8 @@ class History:
         self.entries: list[CallerSaid | AgentSaid | ToolUsed] = []
         self._utterances: dict[int, AgentSaid] = {}
 
-    def caller_said(self, turn: int, text: str) -> None:
-        """A committed turn. If nothing was heard of an answer to the one before, the two are one.
+    def caller_said(self, turn: int, text: str) -> str:
+        """A committed turn. If nothing was heard of an answer to the one before, the two are one. Its whole text.
 
         Saying the same turn again (its answer was broken off by a noise) adds nothing.
         """
@@ -64,12 +67,15 @@ class History:
         while isinstance(last, AgentSaid) and not last.heard:
             self.entries.pop()
             last = self.entries[-1] if self.entries else None
-        if any(isinstance(entry, CallerSaid) and entry.turn == turn for entry in self.entries):
-            return
+        for entry in self.entries:
+            if isinstance(entry, CallerSaid) and entry.turn == turn:
+                return entry.text
         if isinstance(last, CallerSaid):
-            last.turn, last.text = turn, f"{last.text} {text}"
+            last.turn, last.before, last.text = turn, last.text, f"{last.text} {text}"
         else:
-            self.entries.append(CallerSaid(turn, text))
+            last = CallerSaid(turn, text)
+            self.entries.append(last)
+        return last.text
 
     def agent_begins(self, turn: int, *, aside: bool = False) -> int:
         """The agent starts an utterance; its number."""
@@ -95,6 +101,10 @@ class History:
         """Those whose hearing is not settled yet, oldest first."""
         return [said for said in self._utterances.values() if said.heard_chars is None]
 
+    def said_in(self, turn: int) -> list[AgentSaid]:
+        """What the agent has begun to say in its reply to this turn, oldest first."""
+        return [said for said in self._utterances.values() if said.turn == turn]
+
     def latest_utterances(self, count: int) -> list[AgentSaid]:
         """The last ones, oldest first, settled or not."""
         latest = range(max(1, len(self._utterances) - count + 1), len(self._utterances) + 1)
@@ -104,7 +114,7 @@ class History:
         """The recogniser's last word on a turn that was committed by what it had said before."""
         for entry in reversed(self.entries):
             if isinstance(entry, CallerSaid) and entry.turn == turn:
-                entry.text = text
+                entry.text = f"{entry.before} {text}".strip()
                 return
 
     def tool_used(self, call: ToolCall, result: Any) -> None:

@@ -42,6 +42,7 @@ class _Owed:
 
     turn: int
     text: str
+    before: str = ""  # what was said in the turns that it goes on with
     thought: bool = False  # the model has said all of it: what was not heard can be taken up
     decisions: list[Decision] = field(default_factory=list)
 
@@ -92,7 +93,7 @@ class Replies:
         """A turn is committed: exactly one reply belongs to it, and this is it."""
         self._unheard = ""
         self.speaking.trace = trace
-        self._owed = _Owed(turn, text)
+        self._owed = _Owed(turn, text, self._said_before())
         self._start(self._answer(self._owed))
 
     def resume(self, turn: int) -> bool:
@@ -161,9 +162,23 @@ class Replies:
         """What the caller is being asked for."""
         return self._dialogue.asks
 
+    @property
+    def unheard_turn(self) -> int:
+        """The turn that is owed a reply of which no word has been heard yet: whoever speaks now goes on with it. 0:
+        none is."""
+        owed = self._owed
+        return owed.turn if owed is not None and not self.speaking.anything_heard(owed.turn) else 0
+
+    def _said_before(self) -> str:
+        owed = self._owed
+        return f"{owed.before} {owed.text}".strip() if owed is not None and self.unheard_turn else ""
+
     def at_ear(self) -> AtEar:
         """What the caller hears just now, for whoever speaks over it."""
         speaking = self.speaking
+        if self._reply is not None and (before := self._said_before()):
+            # It answers nothing, and echoes nothing, that has not been heard.
+            return AtEar(speaking.pending_ms > 0, speaking.protected(), owing=True, before=before)
         pending_ms = speaking.pending_ms
         thought = self._owed is None or self._owed.thought
         return AtEar(

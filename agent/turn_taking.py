@@ -233,6 +233,7 @@ class TurnTaking:
     def _break_in(self, reason: str) -> None:
         """The caller means it: the reply is given up."""
         utterance = self._over_utterance if self._floor.floor is Floor.YIELDED else self._replies.speaking.utterance()
+        reason = "went on" if self._replies.unheard_turn else reason
         self._journal("barge_in", turn=self.turn, utterance=utterance, reason=reason)
         self._barge_in.settled()
         self._replies.interrupt()
@@ -339,10 +340,13 @@ class TurnTaking:
         """The turn is accepted; exactly one reply belongs to it."""
         if self._floor.floor is Floor.LEAVING:
             return
+        before = self._replies.unheard_turn
         if self._floor.floor in _OVER_AGENT:
             self._break_in("words")
+        goes_on = {"goes_on": before} if before else {}
         source = "voice" if not turn.keyed else "both" if turn.hearing is not None else "keys"
-        self._journal("turn.committed", turn=turn.number, text=text, confidence=confidence, source=source, by=by)
+        said = {"text": text, "confidence": confidence, "source": source, "by": by}
+        self._journal("turn.committed", turn=turn.number, **said, **goes_on)
         self._not_understood = 0
         self._silence.caller_answered()
         self._on_committed(turn.number, text, trace)
@@ -351,6 +355,7 @@ class TurnTaking:
         """Nothing to answer: take up what was broken off, or ask again, or let a noise be a noise."""
         self._journal("turn.rejected", turn=turn, reason=reason)
         if self._floor.floor is Floor.YIELDED and self._open is None:
+            self._barge_in.settled()
             self._take_up("silence" if reason == "no text" else reason)
         if self._floor.floor is not Floor.WEIGHING:
             return

@@ -6,6 +6,8 @@ import re
 from enum import Enum, auto
 from functools import lru_cache
 
+from agent.language.yesno import is_no
+
 #: Sounds, however a recogniser spells them: "mm-hmm", "uh huh", "umm", "aha", "hahaha". They never hold an answer.
 _SOUND = re.compile(r"h?m+|h+m+|u+h+|u+m+|e+r+m*|a+h+|o+h*|h?eh|huh|ha|ah?ha+|a?(?:h[aeiu]+){2,}h?|h[ae]h|w+o+w+")
 #: Sounds that mean yes to a question, and nothing else.
@@ -26,6 +28,8 @@ _LISTENS = (
     "i see", "oh i see", "i understand", "understood", "really", "oh really", "interesting", "oh my", "my god",
     "oh my god", "oh god", "goodness", "oh boy", "oh dear", "gosh", "oh no",
 )  # fmt: skip
+#: Said with what was asked or answered; alone it is neither.
+_COURTESY = (("thank", "you"), ("very", "much"), ("so", "much"), ("thanks",), ("please",))
 #: What recognisers hear in noise, and what nobody stops an agent with: words that say nothing alone. More follows,
 #: or it was none.
 _SCRAPS = frozenset(
@@ -81,6 +85,22 @@ def weight(text: str, answering: bool) -> Weight:
             return Weight.MEANT
         at, answers = at + taken, answers or answer
     return Weight.MEANT if answers and answering else Weight.BACKCHANNEL
+
+
+def weight_of_more(text: str, before: str) -> Weight:
+    """What `text` weighs that the caller adds to `before`, a turn of theirs to which no answer has been heard.
+
+    Courtesy ("yes ... please", "no ... thank you") and assent change nothing of it; but a "yes" after a "no" does.
+    """
+    said, rest, at = spoken(text[: _MAX_CHARS + 1]), [], 0
+    while at < len(said):
+        length = next((len(phrase) for phrase in _COURTESY if said[at : at + len(phrase)] == phrase), 0)
+        if not length:
+            rest.append(said[at])
+        at += length or 1
+    if said and not rest:
+        return Weight.BACKCHANNEL
+    return weight(" ".join(rest), is_no(before))
 
 
 def is_backchannel(text: str, answering: bool) -> bool:

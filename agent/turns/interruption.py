@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from math import inf
 
-from agent.turns.backchannel import Weight, weight
+from agent.turns.backchannel import Weight, weight, weight_of_more
 from agent.turns.echo import words_are_echo
 from agent.turns.gate import SpeechBegan, SpeechWindow
 
@@ -53,7 +53,8 @@ class AtEar:
     `speaking`: it is audible. `owing`: it owes an answer, or is in the midst of one, audible or not; so also while it
     has yielded. `protected`: it may not be interrupted now (a legal notice, the first words). `answering`: it has asked
     something that a plain "yes" or "okay" may answer. `words`: what it has said in the last seconds and is saying;
-    needed with `BargeIn.words` only.
+    needed with `BargeIn.words` only. `before`: what the caller said last, while no word of the answer to it has been
+    heard: whatever they say now belongs to that.
     """
 
     speaking: bool = False
@@ -61,6 +62,7 @@ class AtEar:
     answering: bool = False
     words: str = ""
     owing: bool = False
+    before: str = ""
 
     @property
     def stoppable(self) -> bool:
@@ -140,6 +142,7 @@ class BargeIn:
         self._echoes.clear()
         self._weight = Weight.NOTHING
         self._over_agent = False  # the agent spoke, or owed an answer, while the stretch was open
+        self._goes_on = False  # it goes on with a turn of whose answer nothing has been heard
         self._recent.clear()
 
     @property
@@ -177,14 +180,14 @@ class BargeIn:
             self.has_partials = self.has_partials or bool(text)
         elif not self._over_agent:
             return _NOTHING
-        heard = weight(text, at.answering)
+        heard = _weight(text, at)
         if heard is Weight.NOTHING:
             return self._take_up(media_ms, "noise") if self.yielded and not self._open else _NOTHING
         if self._is_echo(text, at):
             return self._take_up(media_ms, "echo") if self.yielded else _NOTHING
         self._weight = heard
         if heard is Weight.MEANT:
-            return self._interrupt(media_ms, at)
+            return self._keep_held(media_ms, at) if at.before else self._interrupt(media_ms, at)
         return self._wait(media_ms)
 
     def over(self, media_ms: int) -> tuple[Decision, ...]:
@@ -201,7 +204,7 @@ class BargeIn:
     def beside_the_point(self, text: str, at: AtEar) -> str:
         """Why `text`, all that was said over the agent, is nothing to answer: "no text", "backchannel" or "echo"; "" if
         it is something."""
-        heard = weight(text, at.answering)
+        heard = _weight(text, at)
         if heard is Weight.NOTHING:
             return "no text"
         if self._is_echo(text, at):
@@ -217,6 +220,7 @@ class BargeIn:
 
     def _look(self, at: AtEar) -> None:
         """What the agent does while the stretch is open."""
+        self._goes_on = bool(at.before)
         if at.speaking or at.owing:
             self._over_agent = True
         elif self._state is _State.INTERRUPTED:  # the reply is gone; whatever the agent begins next is another matter
@@ -247,7 +251,7 @@ class BargeIn:
             if not at.stoppable or self._last_speech_ms < media_ms:
                 return _NOTHING
             if self._weight is Weight.MEANT:  # said under protection, or before the agent began
-                return self._interrupt(media_ms, at)
+                return self._keep_held(media_ms, at) if at.before else self._interrupt(media_ms, at)
             return self._stop(media_ms, "speech") if self._speech_ms >= self._needed_ms() else _NOTHING
         return self._wait(media_ms)
 
@@ -261,12 +265,17 @@ class BargeIn:
         if not self.yielded:
             return _NOTHING
         since_ms, quiet_ms = media_ms - self._yielded_ms, media_ms - self._last_speech_ms
+        if self._weight is Weight.MEANT:  # the caller goes on: the final text decides
+            return _NOTHING
         if self._weight is Weight.BACKCHANNEL:
             done = quiet_ms >= BACKCHANNEL_QUIET_MS or since_ms >= BACKCHANNEL_TAKE_UP_MS
             return self._take_up(media_ms, "backchannel") if done else _NOTHING
         if self._sounds_like_echo():
             return self._take_up(media_ms, "echo")
         if not self.has_partials and self._long_speech():
+            if self._goes_on:
+                self._weight = Weight.MEANT
+                return _NOTHING
             self._state = _State.INTERRUPTED
             return (Meant(media_ms, "long speech"),)
         if self._speech_ms <= CLICK_MS and quiet_ms >= CLICK_QUIET_MS:
@@ -300,6 +309,13 @@ class BargeIn:
         self._echoes.clear()  # what came before was not enough to be one
         return (Yield(media_ms, reason),)
 
+    def _keep_held(self, media_ms: int, at: AtEar) -> tuple[Decision, ...]:
+        """The caller goes on before a word of the answer was heard. Who speaks does not wait, so nothing is decided on
+        a recogniser's first guesses: the final text says whether there is more to answer."""
+        if self._state in (_State.FREE, _State.TAKEN_UP) and at.stoppable:
+            return self._stop(media_ms, "words")
+        return _NOTHING
+
     def _interrupt(self, media_ms: int, at: AtEar) -> tuple[Decision, ...]:
         """Words that are meant have come."""
         before: tuple[Decision, ...] = _NOTHING
@@ -319,3 +335,7 @@ class BargeIn:
         if reason != "backchannel":
             self._wary, self._forgiven_ms = min(self._wary + 1, len(WARY_MS) + 1), media_ms
         return (TakeUp(media_ms, reason),)
+
+
+def _weight(text: str, at: AtEar) -> Weight:
+    return weight_of_more(text, at.before) if at.before else weight(text, at.answering)

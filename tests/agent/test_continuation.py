@@ -174,3 +174,10 @@ def test_what_is_nested_without_end_is_passed_over() -> None:
 def test_of_a_call_that_was_over_nobody_comes_back(reason: str, over: bool) -> None:
     ended = [*GREETED, {"kind": "call.ended", "reason": reason}]
     assert (continue_from([ended], "cut off") is None) is over
+
+
+def test_a_turn_is_what_the_recogniser_made_of_it_in_the_end() -> None:
+    corrected = {"kind": "turn.corrected", "turn": 1, "text": "one two"}
+    found = back([*GREETED, committed(1, "one to"), corrected])
+    assert texts(found)[-1] == ("user", "one two")
+    assert found.owed == (1, "one two")

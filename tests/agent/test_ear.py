@@ -127,3 +127,11 @@ async def test_the_latest_audio_ends_where_it_is_asked_to_and_not_with_the_newes
     assert listener.ear.latest(160, newest) == LOUD * 5
     assert listener.ear.latest(160, newest - 32) == QUIET + LOUD * 4
     assert listener.ear.latest(32, newest - 144) == (QUIET + LOUD)[len(LOUD) // 2 :][: len(LOUD)]
+
+
+async def test_no_sound_is_given_to_two_utterances(listener: Listener) -> None:
+    """Who goes on soon after a turn's end would else have said its last words twice."""
+    listener.hear("#####" + "." * 8)
+    listener.ear.end()
+    listener.hear("...###")
+    assert listener.given() == "." * (8 - TAIL + 3) + "###"

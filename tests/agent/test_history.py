@@ -136,3 +136,13 @@ def test_whatever_a_tool_gives_can_be_told(result: object) -> None:
     history = History()
     history.tool_used(CALL, result)
     assert history.messages("")[1].role == "tool"
+
+
+def test_a_correction_keeps_what_was_said_before_in_the_same_turn() -> None:
+    history = History()
+    assert history.caller_said(1, "four seven") == "four seven"
+    said(history, 1, "Is that all?", 0)
+    assert history.caller_said(2, "one to") == "four seven one to"
+    history.caller_corrected(2, "one two")
+    assert told(history) == [("user", "four seven one two")]
+    assert history.caller_said(2, "one two") == "four seven one two"

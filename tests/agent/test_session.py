@@ -177,6 +177,49 @@ async def test_after_a_barge_in_nothing_more_of_the_old_answer_is_heard() -> Non
             assert c.line.pending_ms == 0
 
 
+@virtual
+async def test_who_goes_on_before_the_answer_is_heard_has_said_one_turn_and_gets_one_answer() -> None:
+    """The turn was taken to be over too soon: it costs the caller nothing."""
+    answers: list[list[Step]] = [[0.6, "It is one thing. "], [0.1, "It is both."]]
+    async with Call(says=[(0.05, "first"), (0.05, "and the second")], answers=answers).running() as c:
+        await c.say()
+        c.phone.speak(2500)
+        await c.until_heard("It is both.")
+        assert [event["text"] for event in c.of("turn.committed")] == ["first", "and the second"]
+        assert [event.get("goes_on") for event in c.of("turn.committed")] == [None, 1]
+        assert [event["reason"] for event in c.of("barge_in")] == ["went on"]
+        assert c.count("playout.started") == 2, "the greeting, and one answer"
+        told = [(m.role, m.content) for m in c.llm.requests[-1].messages[1:]]
+        assert told == [("assistant", GREETING), ("user", "first and the second")]
+
+
+@virtual
+async def test_who_adds_please_before_the_answer_is_heard_hears_that_answer_behind_it() -> None:
+    async with Call(
+        says=[(0.05, "yes"), (0.05, "please")], answers=[[0.4, "It is done."], [0.1, "What?"]]
+    ).running() as c:
+        await c.say()
+        c.phone.speak(400)
+        await c.until_heard("It is done.")
+        assert c.count("turn.committed") == len(c.llm.requests) == 1
+        assert [event["reason"] for event in c.of("turn.rejected")] == ["backchannel"]
+        assert c.count("barge_in") == 0
+        assert c.heard()[1:] == ["It is done."]
+
+
+@virtual
+async def test_an_agent_that_went_on_when_the_words_came_to_nothing_can_be_interrupted_by_voice_again() -> None:
+    says: list[tuple[float, str | Exception]] = [(0.05, "yes"), (0.05, "please"), (0.05, "stop that now")]
+    async with Call(says=says, answers=[[0.4, LONG], [0.1, "Stopped."]]).running() as c:
+        await c.say()
+        c.phone.speak(400)
+        await c.until("turn.rejected")
+        await barge_in_during(c, after_s=2.0)
+        await c.until("agent.yielded", 2)
+        await c.until_heard("Stopped.")
+        assert c.of("agent.yielded")[1]["reason"] == "speech"
+
+
 class GatedTts(ScriptedTts):
     """Gives one word; the rest once the gate opens."""
 
@@ -198,7 +241,7 @@ async def test_what_the_voice_gives_at_the_moment_of_a_barge_in_is_not_played_be
         c.tts.gate.clear()
         c.on_event = lambda event: c.tts.gate.set() if event["kind"] == "barge_in" else None  # type: ignore[attr-defined]
         await c.say()
-        await barge_in_during(c, after_s=0.1, ms=1000)
+        await barge_in_during(c, after_s=1.3, ms=1000)  # the first word has been heard
         await c.until("barge_in")
         assert c.line.pending_ms == 0
         await asyncio.sleep(0.15)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.turns.backchannel import Weight, is_backchannel, spoken, weight
+from agent.turns.backchannel import Weight, is_backchannel, spoken, weight, weight_of_more
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,23 @@ def test_any_text_has_a_weight_and_asking_only_makes_it_heavier(text: str, answe
     assert weight(text, answering) in Weight
     if weight(text, answering=False) is not Weight.BACKCHANNEL:
         assert weight(text, answering=True) is weight(text, answering=False)
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "expected"),
+    [
+        ("yes", "please", Weight.BACKCHANNEL),
+        ("yes", "yes please", Weight.BACKCHANNEL),
+        ("no", "thank you very much", Weight.BACKCHANNEL),
+        ("my order number is four seven one two", "okay", Weight.BACKCHANNEL),
+        ("no", "yes please", Weight.MEANT),
+        ("yes", "no", Weight.MEANT),
+        ("thank you", "goodbye", Weight.MEANT),
+        ("four seven", "one two", Weight.MEANT),
+        ("yes", "please cancel the other one", Weight.MEANT),
+        ("yes", "", Weight.NOTHING),
+        ("yes", "[noise]", Weight.NOTHING),
+    ],
+)
+def test_what_is_added_to_a_turn_weighs_by_what_it_changes(before: str, text: str, expected: Weight) -> None:
+    assert weight_of_more(text, before) is expected

@@ -462,3 +462,45 @@ class AnyOrder(RuleBasedStateMachine):
 
 AnyOrder.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestAnyOrder = AnyOrder.TestCase
+
+
+GOING_ON = AtEar(owing=True, before="yes")
+
+
+def test_who_goes_on_before_the_answer_holds_it_and_only_the_final_text_gives_it_up() -> None:
+    """A recogniser's first guesses are often wrong, and an answer that is held keeps nobody waiting."""
+    caller = Caller(at=GOING_ON)
+    caller.begins()
+    caller.says("go")
+    caller.sounds(3000)
+    assert caller.kinds == [("Yield", "speech")]
+    caller.is_over()
+    caller.is_quiet(2000)
+    assert caller.machine.yielded
+    assert caller.machine.beside_the_point("cancel the other one", GOING_ON) == ""
+
+
+def test_courtesy_behind_an_answer_lets_the_reply_go_on() -> None:
+    caller = Caller(at=GOING_ON)
+    caller.begins()
+    caller.says("bye")
+    caller.sounds(200)
+    caller.says("please")
+    caller.is_quiet(320)
+    assert caller.kinds == [("Yield", "speech"), ("TakeUp", "backchannel")]
+    assert caller.stopped_ms < 600
+
+
+def test_who_goes_on_without_partials_is_waited_for() -> None:
+    caller = Caller(at=GOING_ON, has_partials=False)
+    caller.begins()
+    caller.sounds(3000)
+    assert caller.kinds == [("Yield", "speech")]
+
+
+def test_a_noise_before_the_answer_holds_it_no_longer_than_over_it() -> None:
+    caller = Caller(at=GOING_ON)
+    caller.begins()
+    caller.sounds(3000)
+    assert caller.kinds == [("Yield", "speech"), ("TakeUp", "noise")]
+    assert caller.stopped_ms <= TAKE_UP_MS + WINDOW_MS
