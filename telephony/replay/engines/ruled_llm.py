@@ -41,8 +41,10 @@ class RuledLlm:
         says = [] if masked else [event async for event in self._rules.stream(request, VirtualContext())]
         if masked or self._as_recorded(request, says):
             async with aclosing(self._recorded.stream(request, ctx)) as then:
+                asks = iter([event for event in says if isinstance(event, Asks)])
                 async for event in then:
-                    yield event
+                    # An older journal may say less of what was asked for, and who hears is told what is.
+                    yield next(asks, event) if isinstance(event, Asks) else event
             return
         self._serving.served["llm: rules"] += 1
         for event in says:

@@ -245,7 +245,7 @@ class _Folded:
             name, arguments = text(result["tool"]), dict(mapping(result["arguments"]))
             self._calls += 1
             thought.events.append((offset_ms, ToolCall(f"recorded-{self._calls}", name, arguments)))
-        elif result.get("protected") is True:
+        elif "protected" in result:  # true; a mark, where every word was confidential
             thought.events.append((offset_ms, Protected()))
         else:
             thought.events.append((offset_ms, TextDelta(text(result["text"]))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -36,6 +37,21 @@ def test_a_changed_flow_is_seen(mode: Mode, tmp_path: Path) -> None:
     assert (run.diverged.turn, run.diverged.what) == (1, "answered")
     assert run.diverged.now == "And which number has your order?"
     assert run.served["llm: rules"] >= 1
+
+
+def test_a_record_from_before_every_question_said_what_it_asks_is_believed(tmp_path: Path) -> None:
+    call = tmp_path / "CA1"
+    shutil.copytree(parcel_call(), call)
+    lines = [json.loads(line) for line in (call / "journal.jsonl").read_text().splitlines()]
+    for line in lines:
+        if line["kind"] == "agent.asks":
+            del line["longest"], line["confirms"]
+            line["slot_kind"] = line["slot_kind"] if line["slot"] else ""
+    assert {"", "digits"} == {line["slot_kind"] for line in lines if line["kind"] == "agent.asks"}
+    (call / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run = replay(call, Plan(agent=str(desk(tmp_path))), tmp_path / "out")
+    assert (run.failed, run.diverged) == ("", None)
+    assert "llm: rules" not in run.served
 
 
 def test_what_another_model_said_then_is_in_the_record_and_not_in_the_rules(tmp_path: Path) -> None:

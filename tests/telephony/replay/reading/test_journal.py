@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.line import WordEnd
-from agent.llm.base import TextDelta, ToolCall
+from agent.llm.base import Protected, TextDelta, ToolCall
+from agent.masking import MARK
 from agent.slots.base import Asks
 from telephony.replay.reading.journal import Told, fold
 from telephony.replay.recorded import RecordedPiece, RecordedTool
@@ -119,6 +120,15 @@ def test_what_a_model_said_and_asked_for() -> None:
     assert (call.name, dict(call.arguments)) == ("look", {"a": [1]})
     assert (reply.turn, reply.round, reply.input, reply.input_hash) == (1, 0, "x", "hllm-1")
     assert (reply.end_offset_ms, reply.cut) == (80.2, False)
+
+
+@pytest.mark.parametrize("masked", [True, MARK])
+def test_what_cannot_be_interrupted_and_what_is_confirmed(masked: object) -> None:
+    confirmed = Asks("born", "yes_no", sensitive=True, hides="date")
+    journal = committed(1).request(1000, "llm", "llm-1", "x").add(1000, "agent.asks", **confirmed.fields())
+    journal.result(1000, "llm-1", 0, protected=masked)
+    (reply,) = journal.result(1010, "llm-1", 10, True).told.replies
+    assert [event for _, event in reply.events] == [confirmed, Protected()]
 
 
 def test_what_was_asked_for_before_this_stream_is_no_part_of_a_reply() -> None:
