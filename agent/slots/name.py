@@ -10,7 +10,7 @@ from agent.slots.phrases import CLOSINGS, CORRECTIONS, PATIENCE, hesitates, matc
 _AROUND = frozenset(
     "my name is it this i am we are the a an call me you can here last first surname family full names so okay ok yes "
     "yeah yep sure hi hello hey oh ah and that would be was under in for on of his her your their speaking s good "
-    "morning afternoon evening um mine by his".split()
+    "morning afternoon evening um mine by his called known as go goes".split()
 )
 #: After these a name goes on.
 _LEADS = frozenset(

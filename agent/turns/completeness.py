@@ -85,6 +85,12 @@ def ending(text: str) -> Ending:
     return Ending.COMPLETE if likelihood >= COMPLETE_FROM else Ending.UNSURE
 
 
+def ends_in_number(text: str) -> bool:
+    """Whether the last of these words is a number."""
+    said = _words(text)
+    return bool(said) and _is_number(said[-1])
+
+
 def _words(text: str) -> list[str]:
     plain = text[-_MAX_CHARS:].lower().replace("’", "'").replace("`", "'")
     return [word for word in (piece.strip(_MARKS) for piece in plain.split()[-_MAX_WORDS:]) if word]

@@ -56,8 +56,10 @@ class Deadlines:
         self._slots = CallerPauses()  # values are given in another rhythm than one speaks in
 
     def words_are_kept_back(self) -> None:
-        """The recogniser gives last words in its final text only: a beginning may be all, and is not held for long."""
-        self.hold_ms = min(self.hold_ms, max(self._settings.max_trailing_ms, self._settings.trailing_ms))
+        """The recogniser gave last words in its final text only: a beginning may be all, and is held for half as long,
+        down to the wait after unfinished words. (By half: it may have happened by chance, and callers hesitate.)"""
+        least_ms = max(self._settings.max_trailing_ms, self._settings.trailing_ms)
+        self.hold_ms = min(self.hold_ms, max(least_ms, self.hold_ms // 2))
 
     def went_on(self, judged: Judgement, pause_ms: int) -> None:
         """After such words the caller paused for so long, and was not done."""
@@ -98,24 +100,26 @@ class Deadlines:
         trailing_ms = self._settings.trailing_ms
         if self._sound.quiet_ms < SURE_QUIET_MS:
             return max(end_ms + trailing_ms, key_ms)
-        due_ms = max(end_ms + QUIET_MS, self._words_stand(end_ms))
+        quiet_ms = self._settings.min_trailing_ms if turn.judged.lingers else QUIET_MS
+        due_ms = max(end_ms + quiet_ms, self._words_are_there(end_ms) + STABLE_MS)
         # Words that never stand still must not hold for ever what is there.
         return max(key_ms, min(due_ms, max(end_ms, turn.whole_ms) + trailing_ms))
 
     def _by_words(self, turn: Turn, end_ms: int) -> int:
-        """The words tell how long to wait; they must be up to date, within reason."""
+        """The words tell how long to wait; they must be up to date, within reason. Whether they stand is not waited
+        for: the turn waits for the final text anyway."""
         judged, settings = turn.judged, self._settings
         wait_ms = self._pauses(judged).wait_ms(judged.likelihood, settings)
         most_ms = max(wait_ms, settings.trailing_ms)
         if self._sound.quiet_ms < SURE_QUIET_MS:
             return end_ms + most_ms
-        stand_ms = self._words_stand(end_ms) if turn.spoken else 0
-        return max(end_ms + wait_ms, min(stand_ms, end_ms + most_ms))
+        there_ms = self._words_are_there(end_ms) if turn.spoken else 0
+        return max(end_ms + wait_ms, min(there_ms, end_ms + most_ms))
 
-    def _words_stand(self, end_ms: int) -> int:
-        """When the words of speech that ended at `end_ms` are all there, and have been the same for long enough."""
-        stand_ms = self._lag.changed_ms + STABLE_MS
-        return stand_ms if self._lag.up_to_date(end_ms) else max(stand_ms, end_ms + self._lag.lag_ms + STABLE_MS)
+    def _words_are_there(self, end_ms: int) -> int:
+        """When the words of speech that ended at `end_ms` are all there."""
+        changed_ms = self._lag.changed_ms
+        return changed_ms if self._lag.up_to_date(end_ms) else max(changed_ms, end_ms + self._lag.lag_ms)
 
     def _pauses(self, judged: Judgement) -> CallerPauses:
         return self._slots if judged.reading.progress is Progress.ENOUGH else self._free

@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 from agent.slots.base import Asks, Progress, Reading
 from agent.slots.reading import read_answer
-from agent.turns.completeness import ending, ending_likelihood
+from agent.turns.completeness import ending, ending_likelihood, ends_in_number
 
 
 class Waiting(Enum):
@@ -25,21 +25,26 @@ class Waiting(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`likelihood` (0..1) that the speaker is done counts for BY_WORDS; `reason` is the journal's word for an end."""
+    """`likelihood` (0..1) that the speaker is done counts for BY_WORDS; `reason` is the journal's word for an end.
+    `lingers`: the answer is whole, and more is often said after it: it is waited for as after a whole sentence."""
 
     waiting: Waiting
     reason: str
     reading: Reading
     likelihood: float = 0.5
+    lingers: bool = False
 
 
 NOTHING = Reading(Progress.NOTHING)
-#: Given piece by piece, with pauses between the pieces, which say nothing about the end.
-_PIECES = ("digits", "spelled")
 #: Where nobody knows how many pieces there are, the next is likelier than the end after each of them.
 _MORE_PIECES = 0.3
 #: A value that may be all, or go on ("june the third"): no more than words that do not tell.
 _MAY_BE_ALL = 0.5
+#: A day without its month ("the twenty second"), an amount without its unit ("one hundred and twenty"): either may be
+#: all where the rest goes without saying, but who is asked for a date or an amount mostly says it.
+_LACKS = 0.35
+#: A name of two words or more is mostly all of it; a single one is as likely the first of two.
+_FULL_NAME = 0.65
 
 
 def expects(asks: Asks) -> bool:
@@ -56,15 +61,24 @@ def judge(asks: Asks, text: str, gives_words: bool) -> Judgement:
     reading = read_answer(asks, text) if expects(asks) else Reading(Progress.BESIDE)
     match reading.progress:
         case Progress.WHOLE:
-            return Judgement(Waiting.END, "slot complete", reading)
+            # "Yes": please, but, that is right.
+            return Judgement(Waiting.END, "slot complete", reading, lingers=asks.kind == "yes_no")
         case Progress.NOTHING | Progress.PART:
             return Judgement(Waiting.HOLD, "slot unfinished", reading)
         case Progress.ENOUGH:
-            return Judgement(Waiting.BY_WORDS, "slot enough", reading, _enough(asks, text))
+            return Judgement(Waiting.BY_WORDS, "slot enough", reading, _enough(asks, text, reading.value))
     return Judgement(Waiting.BY_WORDS, ending(text).name.lower(), reading, ending_likelihood(text))
 
 
-def _enough(asks: Asks, text: str) -> float:
-    if asks.kind in _PIECES:
-        return _MAY_BE_ALL if asks.length else _MORE_PIECES
+def _enough(asks: Asks, text: str, value: str) -> float:
+    """The likelihood that `value` is all."""
+    match asks.kind:
+        case "digits" | "spelled":  # piece by piece, with pauses between them which say nothing about the end
+            return _MAY_BE_ALL if asks.length else _MORE_PIECES
+        case "name" if " " in value:
+            return _FULL_NAME
+        case "date" if value.startswith("---"):
+            return _LACKS
+        case "money" if ends_in_number(text):
+            return min(_LACKS, ending_likelihood(text)) if value.endswith(".00") else _MAY_BE_ALL
     return min(_MAY_BE_ALL, ending_likelihood(text))

@@ -118,12 +118,13 @@ class ReleasedUtterance:
         return self.start_ms + self._bytes / BYTES_PER_MS
 
     def push(self, pcm: bytes) -> None:
-        """Its length counts: words that end within it come when they are due."""
+        """Its length counts: words that are within it, but for their ends, come when they are due: the session stops
+        giving audio where it hears no more, and no recogniser waits for the last of an "s" that it is not given."""
         self._bytes += len(pcm)
         if self._timeline.now_ms() == self._began_ms:
             self._preroll_bytes += len(pcm)
         words = self._heard()
-        while self._scheduled < len(words) and words[self._scheduled].end_ms <= self.end_ms:
+        while self._scheduled < len(words) and _enough_of(words[self._scheduled], self.end_ms):
             due_ms = words[self._scheduled].end_ms + self._releases.after_word_ms - self._timeline.now_ms()
             self._scheduled += 1
             loop = asyncio.get_running_loop()
@@ -157,6 +158,11 @@ class ReleasedUtterance:
         self._over = True
         for handle in self._due:
             handle.cancel()
+
+
+def _enough_of(word: Word, end_ms: float) -> bool:
+    """Whether of `word` so much lies before `end_ms` that the final text has it too (see `Timeline.between`)."""
+    return (word.start_ms + word.end_ms) / 2 < end_ms
 
 
 def _text(words: Iterable[Word]) -> str:

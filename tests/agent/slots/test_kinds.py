@@ -150,6 +150,7 @@ def test_email(text: str, course: str, value: str) -> None:
     ("text", "course", "value"),
     [
         ("my name is john smith", "nnnee", "John Smith"),
+        ("i'm called oliver stone", "nnee", "Oliver Stone"),
         ("john smith that's s m i t h", "eeeppppe", "John Smith"),
         ("john smith s m y t h e", "eeppeeee", "John Smythe"),
         ("smith spelled", "ep", "Smith"),

@@ -66,3 +66,29 @@ def test_free_speech_by_its_words(asks: Asks, text: str, monkeypatch: pytest.Mon
 )
 def test_without_words(asks: Asks, gives_words: bool, waiting: Waiting) -> None:
     assert judge(asks, "", gives_words).waiting is waiting
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "likelihood"),
+    [
+        ("name", "maria garcia", 0.65),
+        ("name", "maria", 0.5),
+        ("date", "the twenty second", 0.35),
+        ("date", "the third of may", 0.5),
+        ("money", "one hundred and twenty", 0.35),
+        ("money", "one hundred and twenty dollars", 0.5),
+        ("money", "seven pounds eighty", 0.5),
+    ],
+)
+def test_what_a_value_still_lacks_is_waited_for(
+    kind: str, text: str, likelihood: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judgement, "ending_likelihood", lambda text: 0.9)
+    judged = judge(Asks(kind=kind), text, gives_words=True)
+    assert (judged.reason, judged.likelihood) == ("slot enough", likelihood)
+
+
+@pytest.mark.parametrize(("kind", "text", "lingers"), [("yes_no", "yes", True), ("date", "today", False)])
+def test_more_is_often_said_after_a_yes(kind: str, text: str, lingers: bool) -> None:
+    judged = judge(Asks(kind=kind), text, gives_words=True)
+    assert (judged.reason, judged.lingers) == ("slot complete", lingers)
