@@ -70,6 +70,22 @@ def test_a_whole_booking_in_text(tmp_path: Path) -> None:
     assert called["arguments"] == BOOKED
 
 
+def test_keys_end_by_themselves_only_where_their_number_is_known(tmp_path: Path) -> None:
+    desk, digits = load_agent("card-desk", [AGENTS]), []
+
+    async def case() -> None:
+        ctx = VirtualContext()
+        record = CallRecord.open(tmp_path, "CA1", mode="off", rate_hz=8000, ctx=ctx)
+        who = LineInfo("CA1", 8000, "+1555", "+1666", kind="gather")
+        async with TextCall(who, desk, FlowEngine(desk), record, ctx, tmp_path) as call:
+            await call.begin(3.0)
+            for text in ("I want to pay", "4111222233334444", "no", "my health"):
+                digits.append((await call.answer(text, "speech", 3.0)).digits)
+
+    run_virtual(case())
+    assert digits == [16, 0, 0, 0]
+
+
 # --- by voice ---------------------------------------------------------------------------------------------------------
 
 
