@@ -5,9 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import cast
+from typing import cast, get_args
 
-from agent.definition import EngineChoice, NoticeMode, Phrases, RecordMode, TurnSettings
+from agent.definition import (
+    EngineChoice,
+    NoticeMode,
+    Phrases,
+    RecordMode,
+    TurnSettings,
+    VoicemailSettings,
+    VoicemailThen,
+)
 from agent.tomlfile import Table
 
 #: The embedded engines: what an agent gets that names none.
@@ -51,10 +59,12 @@ class AgentSettings:
     phrases: Phrases
     engines: Mapping[str, EngineChoice]
     turns: TurnSettings
+    voicemail: VoicemailSettings
 
 
 def check_agent(top: Table, folder_name: str) -> AgentSettings:
-    """Reads the tables [agent] [phrases] [stt] [llm] [tts] [vad] [turns]; mistakes go to the table's collector."""
+    """Reads the tables [agent] [phrases] [stt] [llm] [tts] [vad] [turns] [voicemail]; mistakes go to the table's
+    collector."""
     agent = top.table("agent")
     name = agent.text("name", folder_name)
     if not _NAME.fullmatch(name):
@@ -77,6 +87,7 @@ def check_agent(top: Table, folder_name: str) -> AgentSettings:
         phrases=_phrases(top.table("phrases")),
         engines={kind: _engine(top.table(kind), kind) for kind in DEFAULT_ENGINES},
         turns=_turns(top.table("turns")),
+        voicemail=_voicemail(top.table("voicemail")),
     )
     agent.done()
     top.done()
@@ -103,3 +114,17 @@ def _turns(table: Table) -> TurnSettings:
     }
     table.done()
     return TurnSettings(**values)
+
+
+def _voicemail(table: Table) -> VoicemailSettings:
+    then = cast(VoicemailThen, table.text("then", "nothing", choices=get_args(VoicemailThen)))
+    message = table.text("message", "", empty=True)
+    if then == "message" and not message.strip():
+        table.wrong(
+            "message" if "message" in table else "then",
+            'voicemail.then is "message", and there is none; write message = "This is … We will call again."',
+        )
+    elif message and then != "message":
+        table.wrong("message", f'voicemail.message is never said: then is "{then}"; write then = "message"')
+    table.done()
+    return VoicemailSettings(then, message.strip())

@@ -82,6 +82,7 @@ def _load(folder: Path, top: Table | None, mistakes: Mistakes) -> AgentDefinitio
         tts=settings.engines["tts"],
         vad=settings.engines["vad"],
         turns=settings.turns,
+        voicemail=settings.voicemail,
         tools=tools,
         grammar=grammar,
         record=settings.record,

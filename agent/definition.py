@@ -14,6 +14,8 @@ RecordMode = Literal["off", "journal", "full"]
 #: When phrases.recording_notice is said with the greeting: where the call's audio is kept, or in every call.
 NoticeMode = Literal["full", "always"]
 
+VoicemailThen = Literal["nothing", "hang_up", "message"]
+
 
 @dataclass(frozen=True, slots=True)
 class EngineChoice:
@@ -85,6 +87,16 @@ class Phrases:
 
 
 @dataclass(frozen=True, slots=True)
+class VoicemailSettings:
+    """What to do where the far end is known to be a machine that takes messages, or plays them."""
+
+    then: VoicemailThen = "nothing"
+    """"nothing": the journal says so, and the call goes on; "hang_up"; "message": leave one, then hang up."""
+    message: str = ""
+    """What is left, after the beep."""
+
+
+@dataclass(frozen=True, slots=True)
 class AgentDefinition:
     """Everything a call needs to know about its agent."""
 
@@ -107,8 +119,15 @@ class AgentDefinition:
     max_call_s: int = 1800
     sensitive_lengths: tuple[int, ...] = ()
     """Numbers of so many digits are sensitive whenever they are said, asked for or not (flow.toml's slots)."""
+    voicemail: VoicemailSettings = VoicemailSettings()
     asks: tuple[Asks, ...] = ()
     """What the agent is known to ask (flow.toml's slots, and yes or no): a recogniser may prepare for it."""
+
+    @property
+    def fixed_phrases(self) -> tuple[str, ...]:
+        """Everything that must be sayable at once, for the cache."""
+        message = self.voicemail.message
+        return (*self.phrases.all(), message) if message else self.phrases.all()
 
     @property
     def engines(self) -> dict[str, str]:

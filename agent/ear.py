@@ -10,6 +10,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable
 
+from agent.audio.beep import BeepDetector, Tone
 from agent.audio.resample import StreamResampler
 from agent.context import CallContext
 from agent.engines.requests import EngineRequest
@@ -86,9 +87,13 @@ class Ear:
         journal: Callable[..., None],
         on_gate: Callable[[GateEvent], None],
         on_doubt: Callable[[int], None] = lambda media_ms: None,
+        on_tone: Callable[[Tone], None] = lambda tone: None,
     ) -> None:
-        """`on_doubt` is given the end of each window that may hold a voice and opens nothing."""
+        """`on_doubt` is given the end of each window that may hold a voice and opens nothing; `on_tone` a machine's
+        beep, while they are listened for."""
         self._on_doubt = on_doubt
+        self._on_tone = on_tone
+        self._beeps: BeepDetector | None = None
         self.gate = gate
         self._rate_hz = rate_hz
         self._vad = vad
@@ -136,7 +141,12 @@ class Ear:
         while self._preroll_bytes - len(self._preroll[0]) >= self._preroll_limit:
             self._preroll_bytes -= len(self._preroll.popleft())
         self._level = level = max(self._level, audioop.rms(pcm, 2))
-        for probability in self._vad.push(self._to_vad.push(pcm)):
+        narrow = self._to_vad.push(pcm)
+        if self._beeps is not None:
+            tone = self._beeps.push(narrow)
+            if tone is not None:
+                self._on_tone(tone)
+        for probability in self._vad.push(narrow):
             self._level = 0
             self._window_end_ms += WINDOW_MS
             event = self.gate.window(probability, self._window_end_ms, level)
@@ -155,6 +165,18 @@ class Ear:
         if self._held and self._hearing is not None:
             self._give(self._hearing, b"".join(self._held))
         self._held.clear()
+
+    def listen_for_beeps(self, listen: bool) -> None:
+        """Whether beeps are looked for from now on."""
+        if not listen:
+            self._beeps = None
+        elif self._beeps is None:
+            self._beeps = BeepDetector(self.end_ms)
+
+    @property
+    def tone_sounds(self) -> bool:
+        """Whether a tone sounds just now that may become a beep, as far as they are looked for."""
+        return self._beeps is not None and self._beeps.sounding
 
     def _give(self, hearing: Hearing, pcm: bytes) -> None:
         """Audio up to now, for this hearing."""

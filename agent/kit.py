@@ -98,7 +98,7 @@ async def build_kit(
         sentence_ends.load()  # 20 ms, once: not in the first call
         kit = EngineKit(vad, stt, llm, tts, PhraseCache(tts) if phrases is None else phrases)
         await within(
-            kit.phrases.warm(agent.phrases.all(), ctx),
+            kit.phrases.warm(agent.fixed_phrases, ctx),
             engine=agent.tts.engine,
             step="speaking the fixed phrases",
             deadline_s=WARM_DEADLINE_S,

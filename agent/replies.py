@@ -152,6 +152,12 @@ class Replies:
             self.speaking.settle(self.speaking.stop())
         self.say(turn, [text], leaving)
 
+    def fall_silent(self) -> None:
+        """Stop speaking for good, and answer no more; the line is left with what is said next."""
+        self._cancel()
+        self.speaking.settle(self.speaking.stop())
+        self._floor.move(Move.LEAVE)
+
     def interrupt(self) -> None:
         """Stop speaking, at once; what was not heard is kept for the case that it was nothing."""
         self._cancel()

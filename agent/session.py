@@ -35,6 +35,7 @@ from agent.slots.base import NOTHING_ASKED
 from agent.trace import TurnTrace
 from agent.turn_taking import TurnTaking
 from agent.turns.ending import Ending
+from agent.turns.far_end import Beep, FarEndEvent
 from agent.turns.floor import Floor, FloorKeeper, Move
 
 #: The call's own clock: timers on media time are looked at this often, and ticks are journaled in a stall.
@@ -91,6 +92,7 @@ class CallSession:
             journal=self._journal,
             spawn=lambda work: self._tasks.create_task(work),
             on_committed=self._on_committed,
+            on_far_end=self._on_far_end,
             turn=continuation.turn if continuation is not None else 0,
         )
         self._continuation = continuation
@@ -99,6 +101,8 @@ class CallSession:
         self._over = False
         self._began_s = ctx.now_s()
         self._ending: Ending | None = None
+        self._message_due = False  # a machine is at the far end, and is to be left a message
+        self._message_early = False  # it is being left one without a beep having been heard
         self._ended_by = "cancelled"
 
     # --- the call ---------------------------------------------------------------------------------------------------
@@ -141,7 +145,9 @@ class CallSession:
 
     def wind_up(self, reason: str, phrase: str = "") -> None:
         """The call must end: say `phrase` (else phrases.closing) as soon as nobody is cut short by it, and hang up."""
-        if self._ending is None and self._floor.floor is not Floor.LEAVING and not self._over:
+        if self._message_due:  # a machine is at the far end: nobody waits for a goodbye
+            self._leave_machine("")
+        elif self._ending is None and self._floor.floor is not Floor.LEAVING and not self._over:
             self._ending = Ending.begun(phrase or self._agent.phrases.closing, reason, self._ctx.now_s())
             self._journal("wind_up", reason=reason)
             self._replies.finish()
@@ -236,9 +242,28 @@ class CallSession:
         self._floor.move(Move.COMMITTED)
         self._replies.answer(turn, text, trace)
 
+    def _on_far_end(self, event: FarEndEvent) -> None:
+        """A machine is at the far end, or has given its beep: what to do then is for the agent's file to say."""
+        settings = self._agent.voicemail
+        if isinstance(event, Beep):
+            if self._message_early:  # what it records begins now
+                self._replies.fall_silent()
+            if self._message_due or self._message_early:
+                self._leave_machine(settings.message)
+        elif settings.then != "nothing" and self._ending is None and self._floor.floor is not Floor.LEAVING:
+            self._replies.fall_silent()
+            self._message_due = settings.then == "message" and event.reason != "mailbox full"
+            if not self._message_due:
+                self._leave_machine("")
+
+    def _leave_machine(self, message: str) -> None:
+        self._message_due = self._message_early = False
+        self._replies.say(self._turns.turn, [message] if message else [], HangUp("voicemail"))
+
     async def _on_heard_out(self, decision: Decision | None) -> None:
         """The caller has heard everything: the floor is open, or the line is left."""
         if decision is not None:
+            self._message_early = False
             await self._leave(decision)
         else:
             self._turns.heard_out()
@@ -254,6 +279,9 @@ class CallSession:
                 self._ticked_ms = media_ms
                 self._journal("tick")
                 self._turns.tick(media_ms)
+            if self._turns.look_at_far_end(media_ms) and self._message_due:
+                self._leave_machine(self._agent.voicemail.message)
+                self._message_early = True
             now_s = self._ctx.now_s()
             if now_s - self._began_s > self._agent.max_call_s:
                 self.wind_up("call too long", self._agent.phrases.time_up)

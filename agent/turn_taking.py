@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from agent.audio.beep import Tone
 from agent.audio.echo import INBOUND_MS, REFERENCE_MS, EchoMeter
 from agent.context import CallContext
 from agent.definition import AgentDefinition
@@ -24,6 +25,7 @@ from agent.replies import Replies
 from agent.trace import TurnTrace
 from agent.turns.echo import words_are_echo
 from agent.turns.endpointing import EndOfTurn, Endpointer, Event, ProbableEnd, WentOn
+from agent.turns.far_end import Beep, FarEnd, FarEndEvent, Voicemail
 from agent.turns.floor import Floor, FloorKeeper, Move
 from agent.turns.gate import GateEvent, SpeechBegan, SpeechGate
 from agent.turns.interruption import ECHO_SCORE, ECHO_SHARE, BargeIn, Decision, Meant, TakeUp, Yield
@@ -56,6 +58,8 @@ class _Turn:
     echoes: int = 0  # those that were one
     met: bool = False  # the rules of interruption know of its speech
     words: str = ""  # of this hearing, so far
+    spoke_ms: int = 0  # when speech was last heard
+    over_agent: bool = False  # it began while the agent spoke
 
     @property
     def is_echo(self) -> bool:
@@ -79,9 +83,11 @@ class TurnTaking:
         journal: Callable[..., None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         on_committed: Callable[[int, str, TurnTrace | None], None],
+        on_far_end: Callable[[FarEndEvent], None] = lambda event: None,
         turn: int = 0,
     ) -> None:
-        """`turn`: the number of the last turn before this stream."""
+        """`on_far_end` is told, once each, that the far end is a machine, and of its beep. `turn`: the number of the
+        last turn before this stream."""
         rate_hz = line.info.sample_rate_hz
         settings = agent.turns
         self._line = line
@@ -92,6 +98,7 @@ class TurnTaking:
         self._journal = journal
         self._spawn = spawn
         self._on_committed = on_committed
+        self._on_far_end = on_far_end
         self.ear = Ear(
             rate_hz=rate_hz,
             vad=kit.vad.stream(),
@@ -103,11 +110,14 @@ class TurnTaking:
             journal=journal,
             on_gate=self._on_gate,
             on_doubt=self._on_doubt,
+            on_tone=self._on_tone,
         )
         self._endpointer = Endpointer(settings)
         self._barge_in = BargeIn(settings.barge_in_ms)
         self._echo = EchoMeter(rate_hz)
         self._silence = CallerSilence(settings.no_input_ms, settings.max_no_input)
+        self.far_end = FarEnd()
+        self.ear.listen_for_beeps(True)
         self.turn = turn
         """The number of the latest turn."""
         self._open: _Turn | None = None
@@ -160,6 +170,8 @@ class TurnTaking:
                 self._follow(self._barge_in.window(event, self._replies.at_ear(), echo))
         elif turn is not None and event.speech:
             self._look_for_echo(turn, event.media_ms)
+        if turn is not None and event.speech and not event.quiet:
+            turn.spoke_ms = event.media_ms
         self._endpointer.hurried = self._floor.floor is Floor.YIELDED
         self._obey(self._endpointer.window(event))
 
@@ -173,6 +185,7 @@ class TurnTaking:
         turn.hearing = self.ear.begin(self._replies.asks, lambda text: self._on_partial(turn, text))
         if self._floor.floor is Floor.OPEN:
             self._floor.move(Move.CALLER_BEGAN)
+        turn.over_agent = self._replies.speaking.pending_ms > 0
         if self._floor.floor in _OVER_AGENT:
             self._meet(turn, event)
         else:
@@ -190,7 +203,40 @@ class TurnTaking:
         turn.words = text
         if self._floor.floor in _OVER_AGENT and turn.met:
             self._follow(self._barge_in.words(text, self._replies.at_ear(), media_ms))
+        self._judge_far_end(turn, text, media_ms)
         self._obey(self._endpointer.partial(text, media_ms))
+
+    # --- a machine at the far end -----------------------------------------------------------------------------------
+
+    def _judge_far_end(self, turn: _Turn, text: str, media_ms: int) -> None:
+        """Whether what the far end has said in this turn so far is a machine's."""
+        may_echo = bool(text) and (turn.over_agent or turn.windows > 0)
+        if turn.is_echo or (may_echo and words_are_echo(text, self._replies.at_ear().words)):
+            return
+        if turn.spoke_ms:
+            self._tell_far_end(self.far_end.speech(turn.began_ms, turn.spoke_ms, turn.over_agent))
+        self._tell_far_end(self.far_end.words(text, media_ms))
+
+    def _on_tone(self, tone: Tone) -> None:
+        if self._open is not None:
+            self._judge_far_end(self._open, "", tone.end_ms)
+        self._tell_far_end(self.far_end.beep(tone))
+
+    def _tell_far_end(self, events: tuple[FarEndEvent, ...]) -> None:
+        for event in events:
+            match event:
+                case Voicemail(_, reason, text):
+                    self._journal("far_end.voicemail", reason=reason, text=text)
+                case Beep(at, hz, length_ms):
+                    self._journal("far_end.beep", at=at, hz=hz, length_ms=length_ms)
+            self._on_far_end(event)
+
+    def look_at_far_end(self, media_ms: int) -> bool:
+        """Whether a message left now would be recorded by the machine that the far end is."""
+        if self._open is not None:
+            self._judge_far_end(self._open, "", media_ms)
+        self.ear.listen_for_beeps(self.far_end.listens(media_ms))
+        return self.far_end.waits_for_words(media_ms, self.ear.tone_sounds)
 
     def _next_turn(self, began_ms: int) -> _Turn:
         self.turn += 1
@@ -262,6 +308,7 @@ class TurnTaking:
 
     def _on_turn_ended(self, turn: _Turn, end: EndOfTurn) -> None:
         self._open = None
+        self._judge_far_end(turn, "", end.media_ms)
         self.ear.end()
         self._journal("turn.ended", turn=turn.number, speech_end_ms=end.speech_end_ms, reason=end.reason)
         if self._floor.floor is Floor.LEAVING:
@@ -306,6 +353,7 @@ class TurnTaking:
             heard = transcript.text.strip()
             self._endpointer.final(heard)
             text = said.final(heard)
+            self._judge_far_end(turn, heard, self._line.media_ms)
             over_agent = self._floor.floor in _OVER_AGENT
             at = self._replies.at_ear()
             reason = "" if text else "no text"

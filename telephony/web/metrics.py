@@ -53,6 +53,7 @@ REJECTIONS = {
 }
 SOURCES = frozenset(("voice", "keys", "both", "speech"))
 TAKEN_UP = frozenset(("backchannel", "noise", "echo", "silence"))
+VOICEMAILS = frozenset(("greeting", "mailbox full", "recording", "signs", "beep"))
 KINDS = frozenset(("stt", "llm", "tts"))
 #: What the app's answers mean, by status.
 OUTCOMES = {
@@ -94,6 +95,7 @@ class ServiceMetrics:
         self.rejected = counter("turns_rejected", "Stretches of speech that were no turn.", "reason")
         self.barge_ins = counter("barge_ins", "Times that a caller spoke over the agent and it stopped.")
         self.false_stops = counter("false_stops", "Times that the agent stopped for nothing, and went on.", "reason")
+        self.voicemails = counter("voicemails", "Calls with a machine at the far end, by how it was known.", "reason")
         self.silences = counter("silence_prompts", "Times that a silent caller was asked.")
         self.voice_to_voice = histogram(
             "voice_to_voice", "From the end of a caller's speech to the agent's first sound, at the caller.", WAIT_S
@@ -182,6 +184,9 @@ class CallMeter:
     def _on_took_up(self, line: Mapping[str, object]) -> None:
         self._metrics.false_stops.labels(_known(line.get("reason"), TAKEN_UP)).inc()
 
+    def _on_voicemail(self, line: Mapping[str, object]) -> None:
+        self._metrics.voicemails.labels(_known(line.get("reason"), VOICEMAILS).replace(" ", "_")).inc()
+
     def _on_silence(self, _: Mapping[str, object]) -> None:
         self._quiet_from_ms = None
         self._metrics.silences.inc()
@@ -244,6 +249,7 @@ _HANDLERS: dict[object, Callable[[CallMeter, Mapping[str, object]], None]] = {
     "turn.latency": CallMeter._on_latency,
     "barge_in": CallMeter._on_barge_in,
     "agent.took_up": CallMeter._on_took_up,
+    "far_end.voicemail": CallMeter._on_voicemail,
     "silence.prompt": CallMeter._on_silence,
     "agent.clause": CallMeter._on_clause,
     "playout.started": CallMeter._on_playing,

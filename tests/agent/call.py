@@ -73,7 +73,7 @@ class Call:
     async def running(self, *, greeted: bool = True) -> AsyncIterator[Call]:
         """The call, from its greeting (already heard, if `greeted`) to whatever ends it; then the checks of `over`."""
         phrases = PhraseCache(self.tts)
-        await phrases.warm(self.agent.phrases.all(), self.ctx)
+        await phrases.warm(self.agent.fixed_phrases, self.ctx)
         self.tts.spoken.clear()
         kit = self.wrap(EngineKit(LoudVad(), self.stt, self.llm, self.tts, phrases))
         self.phone.ring()

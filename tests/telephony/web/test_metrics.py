@@ -66,6 +66,8 @@ def test_a_call_is_counted_from_its_journal(metrics: ServiceMetrics) -> None:
         ("turn.rejected", {"reason": "no text"}),
         ("barge_in", {}),
         ("silence.prompt", {}),
+        ("far_end.voicemail", {"reason": "mailbox full", "text": "the mailbox is full"}),
+        ("far_end.voicemail", {"reason": "made up"}),
         ("line.gap", {"from_ms": 1000, "to_ms": 1250}),
         ("playout.marks_lost", {"owed_ms": 900}),
         ("error", {"where": "stt", "message": 'engine "pocketsphinx": the first result took longer than its 3 s'}),
@@ -84,6 +86,8 @@ def test_a_call_is_counted_from_its_journal(metrics: ServiceMetrics) -> None:
     assert sum(parts) == pytest.approx(0.61)
     assert value(metrics, "barge_ins_total") == 1
     assert value(metrics, "silence_prompts_total") == 1
+    assert value(metrics, "voicemails_total", reason="mailbox_full") == 1
+    assert value(metrics, "voicemails_total", reason="other") == 1
     assert value(metrics, "line_gap_seconds_total") == 0.25
     assert value(metrics, "playout_marks_lost_total") == 1
     assert value(metrics, "errors_total", where="stt", engine="pocketsphinx") == 1
