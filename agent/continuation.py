@@ -99,8 +99,9 @@ class _Folded:
             self._turns[turn] = text
         elif kind == "turn.corrected":
             turn, text = number_of(event["turn"]), str(event["text"])
-            self.history.caller_corrected(turn, text)
-            self._turns[turn] = text
+            if turn in self._turns:
+                self.history.caller_corrected(turn, text)
+                self._turns[turn] = text
         elif kind == "call.ended":
             self.over = str(event["reason"]) in OVER
         elif kind == "agent.clause":

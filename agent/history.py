@@ -11,11 +11,14 @@ from agent.llm.base import Message, ToolCall
 
 @dataclass(slots=True)
 class CallerSaid:
-    """`text` is all of it; `before` its beginning, said in turns that this one goes on with."""
+    """What the caller said before an answer was heard: the latest `turn` of it, and all `parts` by their turns."""
 
     turn: int
-    text: str
-    before: str = ""
+    parts: dict[int, str]
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.parts.values())
 
 
 @dataclass(slots=True)
@@ -57,6 +60,7 @@ class History:
     def __init__(self) -> None:
         self.entries: list[CallerSaid | AgentSaid | ToolUsed] = []
         self._utterances: dict[int, AgentSaid] = {}
+        self._corrected: dict[int, str] = {}
 
     def caller_said(self, turn: int, text: str) -> str:
         """A committed turn. If nothing was heard of an answer to the one before, the two are one. Its whole text.
@@ -68,12 +72,14 @@ class History:
             self.entries.pop()
             last = self.entries[-1] if self.entries else None
         for entry in self.entries:
-            if isinstance(entry, CallerSaid) and entry.turn == turn:
+            if isinstance(entry, CallerSaid) and turn in entry.parts:
                 return entry.text
+        text = self._corrected.pop(turn, text)
         if isinstance(last, CallerSaid):
-            last.turn, last.before, last.text = turn, last.text, f"{last.text} {text}"
+            last.turn = turn
+            last.parts[turn] = text
         else:
-            last = CallerSaid(turn, text)
+            last = CallerSaid(turn, {turn: text})
             self.entries.append(last)
         return last.text
 
@@ -111,11 +117,13 @@ class History:
         return [self._utterances[number] for number in latest]
 
     def caller_corrected(self, turn: int, text: str) -> None:
-        """The recogniser's last word on a turn that was committed by what it had said before."""
+        """The recogniser's last word on a turn that was committed by what it had said before. It may come before the
+        turn itself: whoever answers that may not have begun."""
         for entry in reversed(self.entries):
-            if isinstance(entry, CallerSaid) and entry.turn == turn:
-                entry.text = f"{entry.before} {text}".strip()
+            if isinstance(entry, CallerSaid) and turn in entry.parts:
+                entry.parts[turn] = text
                 return
+        self._corrected[turn] = text
 
     def tool_used(self, call: ToolCall, result: Any) -> None:
         self.entries.append(ToolUsed(call, result))

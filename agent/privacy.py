@@ -109,17 +109,9 @@ class Confidential:
         """What a line tells of the conversation's course, and of its numbers."""
         if kind == "turn.started":
             self._speech_ms[data.get("turn")] = _time(data.get("speech_ms"), media_ms)
-        elif kind == "turn.committed":
-            source = data.get("source")
-            began_ms = self._speech_ms.pop(data.get("turn"), media_ms) if source != "keys" else media_ms
-            if source != "voice":
-                self._keys = False
-            if not self.open and masked != data:
-                self._open(media_ms, began_ms - BEFORE_SPEECH_MS)
-            self._heard_out = False
-            if self.open:
-                self._remember(str(data.get("text", "")))
-        elif kind == "turn.rejected":
+        elif kind in ("turn.committed", "turn.corrected"):
+            self._on_said(kind, media_ms, data, masked)
+        elif kind in ("turn.rejected", "turn.confirmed"):
             self._speech_ms.pop(data.get("turn"), None)
         elif kind == "key":
             digit = str(data.get("digit"))
@@ -132,6 +124,23 @@ class Confidential:
             self._heard_out = True
         if self.open and self._heard_out and not (self._asked or self._speech_ms or self._keys):
             self._close(media_ms)
+
+    def _on_said(self, kind: str, media_ms: int, data: Fields, masked: Fields) -> None:
+        """What a turn says. Committed by a partial text, it is undecided: the final one may tell other numbers."""
+        source, turn = data.get("source"), data.get("turn")
+        began_ms = self._speech_ms.get(turn, media_ms)
+        if data.get("by") != "partial":
+            self._speech_ms.pop(turn, None)
+        if kind == "turn.committed":
+            self._heard_out = False
+            if source == "keys":
+                began_ms = media_ms
+            if source != "voice":
+                self._keys = False
+        if not self.open and masked != data:
+            self._open(media_ms, began_ms - BEFORE_SPEECH_MS)
+        if self.open:
+            self._remember(str(data.get("text", "")))
 
     def remembered(self) -> Remembered:
         """What the call's next stream must know, if there is one."""

@@ -93,7 +93,10 @@ class Replies:
         """A turn is committed: exactly one reply belongs to it, and this is it."""
         self._unheard = ""
         self.speaking.trace = trace
-        self._owed = _Owed(turn, text, self._said_before())
+        before = self._said_before()
+        if self._owed is not None:  # its answer may not even have begun: what was said then stands nowhere yet
+            self.history.caller_said(self._owed.turn, self._owed.text)
+        self._owed = _Owed(turn, text, before)
         self._start(self._answer(self._owed))
 
     def resume(self, turn: int) -> bool:

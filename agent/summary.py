@@ -150,6 +150,8 @@ class _Gathered:
             turn["text"] = str(event.get("text", ""))
             turn["source"] = event.get("source", "voice")
             turn["committed_ms"] = whole_ms(event, "media_ms")
+        elif kind == "turn.corrected" and turn["text"] is not None:
+            turn["text"] = str(event.get("text", ""))
         elif kind == "turn.latency":
             turn["voice_to_voice_ms"] = whole_ms(event, "voice_to_voice_ms")
             turn["stages"] = {stage: whole_ms(event, stage) or 0 for stage in STAGES}

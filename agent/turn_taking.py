@@ -22,6 +22,7 @@ from agent.kit import EngineKit
 from agent.language.words import words
 from agent.line import Line
 from agent.replies import Replies
+from agent.stt.base import Transcript
 from agent.trace import TurnTrace
 from agent.turns.echo import words_are_echo
 from agent.turns.endpointing import EndOfTurn, Endpointer, Event, ProbableEnd, WentOn
@@ -123,6 +124,7 @@ class TurnTaking:
         self._open: _Turn | None = None
         self._over_utterance = 0  # what the agent was saying when it yielded
         self._weighing = asyncio.Lock()
+        self._undecided = 0  # turns that have ended, and wait for a text, or for a turn before them
         self._not_understood = 0
         self._deaf = 0
 
@@ -142,7 +144,8 @@ class TurnTaking:
             self._follow(self._barge_in.tick(media_ms))
 
     def on_key(self, digit: str, media_ms: int) -> None:
-        """A key was pressed: it belongs to the turn that is open, or opens one; over the agent, it is always meant."""
+        """A key was pressed: it belongs to the turn that is open, or opens one; over the agent, it is always meant, and
+        stops it unless what it says must be heard."""
         self._journal("key", digit=digit)
         keyed = self._open is not None and self._open.keyed
         if self._floor.floor is Floor.LEAVING or (digit not in KEYS and not keyed):
@@ -152,7 +155,8 @@ class TurnTaking:
             self._endpointer.asked(self._replies.asks)
         self._open.keyed = True
         if self._floor.floor in _OVER_AGENT:
-            self._break_in("key")
+            if not self._replies.speaking.protected():
+                self._break_in("key")
         elif self._floor.floor is Floor.OPEN:
             self._floor.move(Move.CALLER_BEGAN)
         self._obey(self._endpointer.keys(digit, media_ms))
@@ -321,76 +325,103 @@ class TurnTaking:
         if self._floor.may(Move.TURN_ENDED):
             self._floor.move(Move.TURN_ENDED)
         trace = TurnTrace(turn.number, end.speech_end_ms, end.media_ms, self._ctx.now_s)
-        if turn.hearing is None:
-            self._commit(turn, end.text or "", 1.0, None)
-        elif end.text is not None and self._floor.floor is Floor.WEIGHING and not self._weighing.locked():
+        typed = turn.hearing is None or (end.text is not None and end.text != self._endpointer.said.text)
+        said = None if typed else self._endpointer.said
+        if end.text is not None and self._floor.floor is Floor.WEIGHING and not self._undecided:
             trace.mark("stt")
-            self._commit(turn, end.text, None, trace, by="partial")
-            self._spawn(self._confirm(turn, turn.hearing, self._endpointer.said, end.text))
+            if turn.hearing is None:
+                self._commit(turn, end.text, 1.0, None)
+            else:
+                self._commit(turn, end.text, None, trace, by="partial")
+                self._spawn(self._confirm(turn, turn.hearing, said, end.text))
         else:
-            self._spawn(self._weigh(turn, turn.hearing, self._endpointer.said, end, trace))
+            self._undecided += 1
+            self._spawn(self._weigh(turn, said, end, trace))
 
-    async def _weigh(self, turn: _Turn, hearing: Hearing, said: TurnText, end: EndOfTurn, trace: TurnTrace) -> None:
-        """Wait for a turn's text; accept or reject it. One at a time, in the order of the turns."""
-        speech_ms = end.speech_end_ms - turn.began_ms
+    async def _weigh(self, turn: _Turn, said: TurnText | None, end: EndOfTurn, trace: TurnTrace) -> None:
+        """Wait for a turn's text, and accept or reject it. One at a time, in the order of the turns. `said`: what a
+        final text has its place in; None where keys alone are the text, whatever was said beside them."""
         async with self._weighing:
             try:
-                async with asyncio.timeout(FINAL_TEXT_S):
-                    transcript = await hearing.final()
-            except (TimeoutError, EngineError) as error:
-                await hearing.cancel()
-                self._deaf += 1
-                failure = error if str(error) else EngineError(f"no final text within {FINAL_TEXT_S:g} s")
-                if self._deaf >= MAX_DEAF:
-                    self._journal("turn.rejected", turn=turn.number, reason="stt")
-                    self._replies.give_up(self.turn, "stt", failure)
-                    return
-                self._journal("error", where="stt", message=str(failure))
-                self._reject(turn.number, max(speech_ms, NOISE_MS), "no text")
-                return
-            self._deaf = 0
-            trace.mark("stt")
-            heard = transcript.text.strip()
-            self._endpointer.final(heard)
-            text = said.final(heard)
-            self._judge_far_end(turn, heard, self._line.media_ms)
-            over_agent = self._floor.floor in _OVER_AGENT
-            at = self._replies.at_ear()
-            reason = "" if text else "no text"
-            if text and over_agent:
-                reason = self._barge_in.beside_the_point(text, at)
-            elif turn.is_echo and (not text or words_are_echo(text, at.words)):
-                reason = "echo"
-            if reason:
-                self._reject(turn.number, speech_ms, reason)
-                return
-            if over_agent:
-                await self._replies.speaking.unprotected()
-            self._commit(turn, text, transcript.confidence, trace)
+                await self._decide(turn, said, end, trace)
+            finally:
+                self._undecided -= 1
 
-    async def _confirm(self, turn: _Turn, hearing: Hearing, said: TurnText, accepted: str) -> None:
-        """A turn was committed by a partial text: the final one may correct the history, and brings no second reply."""
+    async def _decide(self, turn: _Turn, said: TurnText | None, end: EndOfTurn, trace: TurnTrace) -> None:
+        transcript = Transcript("", 1.0) if turn.hearing is None else await self._final(turn.hearing)
+        if isinstance(transcript, EngineError):
+            self._on_no_final(turn, end, transcript)
+            if not turn.keyed:
+                return
+            # What was typed needs no recogniser, and nor does what it had understood by then.
+            transcript = Transcript(said.spoken if said is not None else "", None)
+        elif turn.hearing is not None:
+            self._deaf = 0
+            self._endpointer.final(transcript.text.strip())
+        trace.mark("stt")
+        text = (end.text or "") if said is None else said.final(transcript.text.strip())
+        self._judge_far_end(turn, transcript.text.strip(), self._line.media_ms)
+        over_agent = self._floor.floor in _OVER_AGENT
+        at = self._replies.at_ear()
+        reason = "" if text else "no text"
+        if text and over_agent:
+            reason = "" if turn.keyed else self._barge_in.beside_the_point(text, at)
+        elif turn.is_echo and (not text or words_are_echo(text, at.words)):
+            reason = "echo"
+        if reason:
+            self._reject(turn.number, end.speech_end_ms - turn.began_ms, reason)
+            return
+        if over_agent:
+            await self._replies.speaking.unprotected()
+        self._commit(turn, text, transcript.confidence, None if turn.hearing is None else trace)
+
+    async def _final(self, hearing: Hearing) -> Transcript | EngineError:
+        """The recogniser's last word, or why there is none."""
         try:
             async with asyncio.timeout(FINAL_TEXT_S):
-                transcript = await hearing.final()
-        except (TimeoutError, EngineError) as error:
-            await hearing.cancel()
-            self._journal("error", where="stt", message=str(error) or f"no final text within {FINAL_TEXT_S:g} s")
+                return await hearing.final()
+        except EngineError as error:
+            failure = error
+        except TimeoutError:
+            failure = EngineError(f"no final text within {FINAL_TEXT_S:g} s")
+        await hearing.cancel()
+        return failure
+
+    def _on_no_final(self, turn: _Turn, end: EndOfTurn, failure: EngineError) -> None:
+        """The recogniser has failed: once, the caller is asked again; more often, it is beyond help."""
+        self._deaf += 1
+        if self._deaf >= MAX_DEAF and not turn.keyed:
+            self._journal("turn.rejected", turn=turn.number, reason="stt")
+            self._replies.give_up(self.turn, "stt", failure)
             return
-        text = said.final(transcript.text.strip())
-        if text and words(text) != words(accepted):
-            self._journal("turn.corrected", turn=turn.number, text=text)
-            self._replies.history.caller_corrected(turn.number, text)
+        self._journal("error", where="stt", message=str(failure))
+        if not turn.keyed:
+            self._reject(turn.number, max(end.speech_end_ms - turn.began_ms, NOISE_MS), "no text")
+
+    async def _confirm(self, turn: _Turn, hearing: Hearing, said: TurnText | None, accepted: str) -> None:
+        """A turn was committed by a partial text: the final one may correct the history, and brings no second reply.
+        `said`: None where keys alone were the text; nothing that was said beside them corrects it."""
+        transcript = await self._final(hearing)
+        if isinstance(transcript, EngineError):
+            self._journal("error", where="stt", message=str(transcript))
+        elif said is not None:
+            text = said.final(transcript.text.strip())
+            if text and words(text) != words(accepted):
+                self._journal("turn.corrected", turn=turn.number, text=text)
+                self._replies.history.caller_corrected(turn.number, text)
+                return
+        self._journal("turn.confirmed", turn=turn.number)
 
     def _commit(
         self, turn: _Turn, text: str, confidence: float | None, trace: TurnTrace | None, by: str = "final"
     ) -> None:
         """The turn is accepted; exactly one reply belongs to it."""
         if self._floor.floor is Floor.LEAVING:
+            self._journal("turn.rejected", turn=turn.number, reason="leaving")
             return
         before = self._replies.unheard_turn
         if self._floor.floor in _OVER_AGENT:
-            self._break_in("words")
+            self._break_in("key" if turn.hearing is None else "words")
         goes_on = {"goes_on": before} if before else {}
         source = "voice" if not turn.keyed else "both" if turn.hearing is not None else "keys"
         said = {"text": text, "confidence": confidence, "source": source, "by": by}

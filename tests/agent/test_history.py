@@ -146,3 +146,18 @@ def test_a_correction_keeps_what_was_said_before_in_the_same_turn() -> None:
     history.caller_corrected(2, "one two")
     assert told(history) == [("user", "four seven one two")]
     assert history.caller_said(2, "one two") == "four seven one two"
+
+
+def test_a_correction_changes_its_own_turn_only_and_may_come_before_it() -> None:
+    history = History()
+    history.caller_said(1, "i want to know about")
+    history.caller_said(2, "four seven one one")
+    history.caller_corrected(2, "four seven one two")
+    assert history.messages("")[0].content == "i want to know about four seven one two"
+    history.caller_corrected(1, "i want to pay")
+    assert history.messages("")[0].content == "i want to pay four seven one two"
+    history.caller_said(1, "i want to know about")
+    assert len(history.messages("")) == 1, "said again, it adds nothing"
+    history.caller_corrected(3, "yes")
+    history.caller_said(3, "yes no")
+    assert history.messages("")[0].content == "i want to pay four seven one two yes"

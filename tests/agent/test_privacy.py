@@ -341,3 +341,43 @@ def test_where_the_numbers_are_lost_every_longer_number_is_one(text: str) -> Non
         "input_hash": "",
     }
     assert again(journal.confidential.remembered()).turn(3, "999")["text"] == MARK
+
+
+def test_what_was_committed_by_a_partial_text_keeps_the_window_open_until_its_final_one() -> None:
+    """The answer may have been heard by then; what only the final text has is remembered all the same."""
+    journal = Journal()
+    journal.asks("card")
+    journal.write("reply.heard")
+    journal.write("turn.started", turn=1, speech_ms=journal.now_ms)
+    journal.write("turn.committed", turn=1, text="4111 2222", source="voice", by="partial")
+    journal.asks()
+    journal.write("reply.heard")
+    assert journal.confidential.open
+    result = journal.write("engine.result", final=True, result={"text": CARD})
+    assert result["result"] == {"text": MARK}
+    assert journal.write("turn.corrected", turn=1, text=CARD)["text"] == MARK
+    assert not journal.confidential.open
+    assert journal.write("agent.clause", text=f"It is {CARD}.")["text"] == f"It is {MARK}."
+
+
+def test_what_a_partial_text_said_rightly_closes_the_window() -> None:
+    journal = Journal()
+    journal.asks("card")
+    journal.write("turn.started", turn=1, speech_ms=journal.now_ms)
+    journal.write("key", digit="4")
+    journal.write("turn.committed", turn=1, text=CARD, source="both", by="partial")
+    journal.asks()
+    journal.write("reply.heard")
+    assert journal.confidential.open
+    journal.write("turn.confirmed", turn=1)
+    assert not journal.confidential.open
+
+
+def test_a_number_that_only_the_final_text_has_is_silenced_from_its_beginning() -> None:
+    journal = Journal([16])
+    journal.write("turn.started", 5000, turn=1, speech_ms=5000)
+    journal.write("turn.committed", 9000, turn=1, text="four one one", source="voice", by="partial")
+    assert not journal.confidential.open
+    assert journal.write("turn.corrected", 9500, turn=1, text=CARD)["text"] == MARK
+    assert journal.windows == [(5000 - BEFORE_SPEECH_MS, float("inf"))]
+    assert journal.confidential.withdrawn() == [(5000 - BEFORE_SPEECH_MS, 9500)]

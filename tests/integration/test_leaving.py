@@ -85,7 +85,7 @@ async def test_digits_are_sent_and_the_conversation_goes_on(tmp_path: Path) -> N
     speech(tmp_path)
     agent = desk(tmp_path, "press")
     async with service_process(tmp_path, AGENT=str(agent)) as service:
-        call = caller(tmp_path, service, f"{SAY}[[step]]\npause_ms = 2500\n[[step]]\nhang_up = true\n")
+        call = caller(tmp_path, service, f"{SAY}[[step]]\npause_ms = 4000\n[[step]]\nhang_up = true\n")
         report = await call.run()
         assert report.digits_played == ["ww12#"], report
         first, second = journals(service, call)
