@@ -29,6 +29,8 @@ _QUESTIONS = frozenset(
 )
 #: What they begin, a participle goes on with ("has been saved"): it is no new verb.
 _BEING = frozenset("is are was were be been being it's that's i'm we're you're they're he's she's get got".split())
+#: They stand between an auxiliary and its verb, which are one: "does not come", "have already been".
+_WITHIN_VERBS = frozenset("not never just already also still ever really".split())
 #: A word is an adjective from this much likelier after "very" than after "the".
 _QUALITY_FROM = 0.0
 #: Whole objects in one word.
@@ -84,6 +86,7 @@ def read_clause(said: Sequence[str], table: SentenceEnds) -> Clause:
     """The evidence in these words; at least one."""
     hanging_verb = 0.0
     last_verb, verbs, opened, front = -1, 0, False, False
+    joined = False
     before = ""
     likely = 0.0
     for at, word in enumerate(said):
@@ -93,9 +96,12 @@ def read_clause(said: Sequence[str], table: SentenceEnds) -> Clause:
             opened, hanging_verb = True, 0.0
         hanging_verb = max(hanging_verb, likely)
         if likely > 0.5:
-            verbs += 1
+            verbs += not joined
+            joined = word in AUXILIARIES
             if before not in _BEING or at == 0:
                 last_verb = at
+        elif word not in _WITHIN_VERBS:
+            joined = False
         front = front or (at < len(said) - 2 and word in FRONTED)
         before = word
     return Clause(

@@ -118,7 +118,7 @@ def _rules(said: Sequence[str]) -> float:
         return _of_one(last)
     known = longest_ending(said)
     if known:
-        return _CLOSED if known > 0 else _OPEN
+        return _CLOSED if known > 0 or is_echo(said) else _OPEN
     if is_echo(said):
         return _CLOSED
     if is_stranded(said):

@@ -68,6 +68,7 @@ _CLOSED_PHRASES = """
     or not, or something, and so on, as well, at all, right now, right away, as soon as possible, as possible, of
     course, what to do, how to do it, i don't know, i'm not sure, help me with that, do that, do it, like that, like
     this, what's that, who's that, yes please do, what is it, where is it, who is it, is that it, how are you,
+    that was all, that was it,
     what's this, what's this about, how much is it, how much is that, not really, oh really, not yet, me too, excuse
     me, good night, see you, maybe later, just me, both of them, neither of them, all of them, none of them, thanks
     bye, tell me more, call me back, or so, thanks so much, i'm good, i'm fine, i'm done, i'm here, you very much,
@@ -91,6 +92,8 @@ GREETINGS = frozenset("hello hi hey okay ok well".split())
 _ECHOED = frozenset("yes no yeah yep nope sure okay".split())
 #: They take the noun of a preposition, or the end of a clause, to the front ("what is it for", "where it is").
 FRONTED = frozenset("what who where which what's who's where's how than as".split())
+#: They take a noun to the front with them.
+_WITH_NOUN = frozenset("which what whose how".split())
 _ECHO_SUBJECTS = frozenset("i you he she it we they that there this".split())
 
 _OPEN = frozenset(tuple(phrase.split()) for phrase in _OPEN_PHRASES.split(","))
@@ -113,12 +116,15 @@ def longest_ending(said: Sequence[str]) -> int:
 
 
 def is_echo(said: Sequence[str]) -> bool:
-    """Whether an auxiliary at the end stands for all that it leaves out: "i do", "yes it is", "tell me where it is"."""
+    """Whether an auxiliary at the end stands for all that it leaves out: "i do", "yes it is", "tell me where it is",
+    "i don't know which one it was"."""
     if len(said) == 2 and said[-1] in ("do", "did", "does") and said[0] in _ECHO_SUBJECTS:
         return True
     if len(said) < 3 or said[-1] not in AUXILIARIES or said[-2] not in _ECHO_SUBJECTS:
         return False
-    return said[-3] in _ECHOED or said[-3] in FRONTED
+    if said[-3] in _ECHOED or said[-3] in FRONTED:
+        return True
+    return len(said) > 3 and said[-4] in _WITH_NOUN and said[-3] not in AUXILIARIES and said[-3] not in _ECHO_SUBJECTS
 
 
 def is_stranded(said: Sequence[str]) -> bool:

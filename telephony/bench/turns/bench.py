@@ -159,10 +159,16 @@ def _free(stock: Stock, numbers: Numbers, *, sweep: bool) -> list[_Measure]:
 
 
 def scaled(settings: TurnSettings, scale: float) -> tuple[tuple[str, int], ...]:
-    """The three silences of the settings, made longer or shorter together, within what an agent may set."""
-    names = ("min_trailing_ms", "trailing_ms", "max_trailing_ms")
-    return tuple(
-        (name, min(max(round(getattr(settings, name) * scale), LEAST_WAIT_MS), MOST_WAIT_MS)) for name in names
+    """The silences after complete and undecided words made longer or shorter together, within what an agent may set.
+    That after unfinished words stays: turns hardly ever end on those, so a shorter one cuts and hurries nobody."""
+    least, unsure = (
+        min(max(round(wait_ms * scale), LEAST_WAIT_MS), MOST_WAIT_MS)
+        for wait_ms in (settings.min_trailing_ms, settings.trailing_ms)
+    )
+    return (
+        ("min_trailing_ms", least),
+        ("trailing_ms", unsure),
+        ("max_trailing_ms", max(settings.max_trailing_ms, unsure)),
     )
 
 

@@ -20,13 +20,14 @@ COMPLETE = """
     please cancel it, i want to cancel my order, can i speak to a person, thank you very much, yes it is, Yes. I would.,
     could you repeat that please, i don't know, i think so, i'd like to track my order please, what is it for,
     where are you calling from, tell me where it is, my internet is down, it was delivered yesterday, not really, i do,
-    how long will it take, it was closed when i got there
+    how long will it take, it was closed when i got there, i am not sure which one it was, thank you that was all,
+    tell me where it was
 """
 UNFINISHED = """
     i, and, um, my number is, it's, yes and, i'd like to, i was wondering if, can you tell me, do you have, My order,
     i want to cancel my order because, My order number is, i would like a, i'm calling about the, hello i'd like,
     yes um, because, the, so, could you please, it is for my, i want, the problem is, i ordered, if you could,
-    when the driver, i need to change the, i want to speak to, would you, i would
+    when the driver, i need to change the, i want to speak to, would you, i would, well it was
 """
 
 

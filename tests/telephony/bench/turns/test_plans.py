@@ -80,7 +80,8 @@ def test_numbers_go_up_and_down_together() -> None:
 
 def test_a_sweep_stays_within_what_an_agent_may_set() -> None:
     shipped = shipped_settings()
-    assert dict(scaled(shipped, 1.0))["trailing_ms"] == shipped.trailing_ms
+    assert all(getattr(shipped, name) == wait_ms for name, wait_ms in scaled(shipped, 1.0))
+    assert dict(scaled(shipped, 0.5))["max_trailing_ms"] == shipped.max_trailing_ms
     assert min(dict(scaled(shipped, 0.01)).values()) == 100
     assert max(dict(scaled(shipped, 100)).values()) == 10_000
 
