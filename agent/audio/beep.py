@@ -38,6 +38,9 @@ _KEPT_BLOCKS = 20
 #: Of its power so much lies around one frequency: what is left is noise, a codec's work, an overtone.
 _SHARE = 0.88
 _AROUND_HZ = 20.0
+#: From one 20 ms to the next its frequency moves no more than this: a call or a laugh, which may be as pure, moves 3 Hz
+#: at least; a tape's flutter 1 Hz. (The median: one lost packet breaks no beep.)
+_MOST_GLIDE_HZ = 2.0
 #: Quiet: 15 dB below the tone, for so long. Syllables are not parted by as much, and two short beeps are one signal.
 _QUIET_SHARE = 10 ** (-15 / 20)
 _QUIET_BLOCKS = 6
@@ -164,8 +167,9 @@ class BeepDetector:
         start_ms = self._run_end_ms - self._blocks * _BLOCK_MS
         if self._blocks > _MOST_BLOCKS or start_ms - self._tune_ms <= _TUNE_GAP_MS:
             return None
-        hz = _only_hz(np.frombuffer(b"".join(self._run), "<i2").astype(np.float64))
-        if not HZ[0] <= hz <= HZ[1]:
+        samples = np.frombuffer(b"".join(self._run), "<i2").astype(np.float64)
+        hz = _only_hz(samples)
+        if not HZ[0] <= hz <= HZ[1] or _glide_hz(samples, hz) > _MOST_GLIDE_HZ:
             return None
         before, after = (_part_ms(edge, self._rms) for edge in (self._before_rms, self._tail_rms))
         end_ms = self._run_end_ms + after
@@ -196,3 +200,12 @@ def _only_hz(samples: NDArray[np.float64]) -> float:
         return 0.0
     bins = np.arange(max(0, peak - reach), max(0, peak - reach) + len(near))
     return float((bins * near).sum() / power) * RATE_HZ / size
+
+
+def _glide_hz(samples: NDArray[np.float64], hz: float) -> float:
+    """How much the frequency, about `hz`, changes from block to block (the median)."""
+    turns = np.exp(-2j * np.pi * hz / RATE_HZ * np.arange(len(samples)))
+    phases = np.angle((samples * turns).reshape(-1, _BLOCK).sum(axis=1))
+    steps = np.diff(np.unwrap(phases))  # how far off `hz` each block is
+    changes = np.angle(np.exp(1j * np.diff(steps)))
+    return float(np.median(np.abs(changes))) / (2 * np.pi * _BLOCK_MS / 1000) if len(changes) else 0.0

@@ -64,6 +64,11 @@ def test_audio_in_pieces_of_any_size(step: int) -> None:
     assert beeps(pcm, start_ms=4000)[0].start_ms == beeps(pcm)[0].start_ms + 4000
 
 
+def test_a_lost_packet_breaks_no_beep() -> None:
+    cut = np.concatenate([sines(147, 1000), sines(200, 1000)])  # 13 ms of a wave are missing
+    assert len(beeps(line(quiet(300), cut, quiet(300)))) == 1
+
+
 def test_straight_behind_the_last_word() -> None:
     words = np.frombuffer(espeak_pcm("please leave a message after the tone", RATE_HZ), "<i2") / 32768
     assert len(beeps(line(words, sines(500, 1000), quiet(300)))) == 1
@@ -123,8 +128,9 @@ def _harmonics(hz: float, ms: int) -> NDArray[np.float64]:
         _harmonics(500, 400),
         np.random.default_rng(2).normal(0, 0.1, 8000),
         np.sin(2 * np.pi * np.cumsum(np.linspace(600, 1200, 4000)) / RATE_HZ) * 0.2,
+        np.sin(2 * np.pi * np.cumsum(np.linspace(565, 540, 880)) / RATE_HZ) * 0.2,
     ],
-    ids=["short", "fax", "faint", "hum", "high", "not in service", "melody", "instrument", "noise", "glide"],
+    ids=["short", "fax", "faint", "hum", "high", "not in service", "melody", "instrument", "noise", "glide", "laugh"],
 )
 def test_what_is_no_beep(sound: NDArray[np.float64]) -> None:
     assert beeps(line(quiet(300), sound, quiet(400))) == []
