@@ -17,6 +17,9 @@ QUIET_MS = 96
 STABLE_MS = 80
 #: So much quiet must have been heard, and not only nothing: where audio is missing, the caller may be speaking.
 SURE_QUIET_MS = 64
+#: Where something sounds on without new words for so long, it is no words: a television, a street. The silence that is
+#: waited for is then counted from the last word. (A recogniser gives a word within 0.6 s, or is out of order.)
+SOUNDS_ON_MS = 1500
 NEVER_MS = 1 << 62
 
 
@@ -78,9 +81,11 @@ class Deadlines:
             due_ms = self._whole(turn, end_ms)
             if turn.anew and key_ms is not None:
                 due_ms = max(due_ms, key_ms + settings.key_pause_ms)
+            due_ms = min(due_ms, self._sounds_on(turn, QUIET_MS))
             return Deadline(due_ms, end_ms + SURE_QUIET_MS, judged.reason)
         if judged.waiting is Waiting.HOLD:
-            return Deadline(last_ms + self.hold_ms, NEVER_MS, judged.reason)
+            due_ms = min(last_ms + self.hold_ms, self._sounds_on(turn, self.hold_ms))
+            return Deadline(due_ms, NEVER_MS, judged.reason)
         due_ms, reason = 0, judged.reason
         if turn.heard:
             by_words = judged.waiting is Waiting.BY_WORDS
@@ -112,9 +117,15 @@ class Deadlines:
         wait_ms = self._pauses(judged).wait_ms(judged.likelihood, settings)
         most_ms = max(wait_ms, settings.trailing_ms)
         if self._sound.quiet_ms < SURE_QUIET_MS:
-            return end_ms + most_ms
+            return min(end_ms + most_ms, self._sounds_on(turn, most_ms))
         there_ms = self._words_are_there(end_ms) if turn.spoken else 0
         return max(end_ms + wait_ms, min(there_ms, end_ms + most_ms))
+
+    def _sounds_on(self, turn: Turn, wait_ms: int) -> int:
+        """When the turn ends though it never gets quiet."""
+        if not turn.spoken or not self._lag.known:
+            return NEVER_MS
+        return max(self._lag.changed_ms, turn.key_ms or 0) + SOUNDS_ON_MS + wait_ms
 
     def _words_are_there(self, end_ms: int) -> int:
         """When the words of speech that ended at `end_ms` are all there."""

@@ -8,7 +8,8 @@ from agent.definition import TurnSettings
 from agent.slots.base import Asks, Progress, Reading
 from agent.turns import judgement
 from agent.turns.completeness import Ending
-from agent.turns.endpointing import EndOfTurn, Endpointer, ProbableEnd
+from agent.turns.deadlines import QUIET_MS, SOUNDS_ON_MS
+from agent.turns.endpointing import EndOfTurn, Endpointer, ProbableEnd, WentOn
 from agent.turns.gate import SpeechBegan, SpeechWindow
 from tests.agent.turns.caller import FOUR, SOME, Line, read
 
@@ -279,10 +280,33 @@ def test_a_quiet_window_is_quiet_though_the_detector_calls_it_speech() -> None:
     assert EndOfTurn(1096, 1352, "slot complete", "4712") in ends
 
 
-def test_speech_that_goes_on_never_ends_a_whole_answer() -> None:
+def test_speech_that_goes_on_ends_no_whole_answer_while_words_come() -> None:
     made = opened()
-    made.partial("4712", 1100)
-    assert [made.window(SpeechWindow(True, at_ms)) for at_ms in range(1128, 20_000, 32)] == [None] * 590
+    for at_ms in range(1128, 12_000, 32):
+        assert made.partial("4712" if at_ms // 1000 % 2 else "4713", at_ms) is None
+        assert made.window(SpeechWindow(True, at_ms)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "silence_ms", "reason"), [("4712", QUIET_MS, "slot complete"), ("47", SETTINGS.hold_ms, "slot unfinished")]
+)
+def test_noise_that_never_ends_holds_no_turn_whose_words_have_long_stood(
+    text: str, silence_ms: int, reason: str
+) -> None:
+    made = opened()
+    made.partial(text, 1100)
+    due_ms = 1100 + SOUNDS_ON_MS + silence_ms
+    ends = [event for at_ms in range(1128, due_ms + 64, 32) if (event := made.window(SpeechWindow(True, at_ms)))]
+    assert [(type(event), event.reason) for event in ends if not isinstance(event, WentOn)][-1] == (EndOfTurn, reason)
+    assert due_ms <= ends[-1].media_ms < due_ms + 32
+
+
+def test_noise_that_never_ends_holds_no_free_speech() -> None:
+    made = opened(Asks())
+    made.partial("where is my parcel", 1100)
+    ends = [event for at_ms in range(1128, 20_000, 32) if (event := made.window(SpeechWindow(True, at_ms)))]
+    end = next(event for event in ends if isinstance(event, EndOfTurn))
+    assert SOUNDS_ON_MS <= end.media_ms - 1100 <= SOUNDS_ON_MS + SETTINGS.max_trailing_ms + 32
 
 
 def test_words_that_change_must_stand_again() -> None:
