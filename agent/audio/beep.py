@@ -27,8 +27,9 @@ _LEAST_RMS = 32768 * 10 ** (_LEAST_DBFS / 20)
 #: Lower ones are hum, higher ones the answer tones of fax and modem (2100 Hz), which are longer, too.
 HZ = (350.0, 2200.0)
 LENGTH_MS = (95, 2500)
-#: The same sound from block to block: 2 dB, and so many crossings of zero, of which line noise makes some.
-_SAME_LEVEL = 10 ** (2 / 20)
+#: The same sound: 4.5 dB (a mobile's codec lets a tone's level waver), and so many crossings of zero, of which line
+#: noise makes some.
+_SAME_LEVEL = 10 ** (4.5 / 20)
 _SAME_CROSSINGS = 3
 #: At least so many blocks are the same; the first and the last of a tone are cut somewhere.
 _LEAST_BLOCKS = 3

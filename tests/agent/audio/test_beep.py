@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import audioop
+import io
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -67,6 +69,17 @@ def test_audio_in_pieces_of_any_size(step: int) -> None:
 def test_a_lost_packet_breaks_no_beep() -> None:
     cut = np.concatenate([sines(147, 1000), sines(200, 1000)])  # 13 ms of a wave are missing
     assert len(beeps(line(quiet(300), cut, quiet(300)))) == 1
+
+
+@pytest.mark.parametrize("hz", [440, 620, 850, 1000, 1400, 2000])
+@pytest.mark.parametrize("ms", [200, 600, 1500])
+def test_through_a_mobile(hz: int, ms: int) -> None:
+    wav = io.BytesIO()
+    pcm = line(quiet(400), sines(ms, hz, dbfs=-18), quiet(400))
+    soundfile.write(wav, np.frombuffer(pcm, "<i2"), RATE_HZ, format="WAV", subtype="GSM610")
+    wav.seek(0)
+    heard = soundfile.read(wav, dtype="int16")[0].astype("<i2").tobytes()
+    assert [abs(tone.hz - hz) < 8 for tone in beeps(heard)] == [True]
 
 
 def test_straight_behind_the_last_word() -> None:
