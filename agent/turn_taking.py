@@ -38,6 +38,9 @@ from agent.turns.turn_text import TurnText
 FINAL_TEXT_S = 3.0
 #: A stretch of speech shorter than this, without text, is a noise: nobody is asked to repeat it.
 NOISE_MS = 350
+#: What has sounded over the agent for so long without a word, from a recogniser that streams them, is no
+#: caller: one who speaks has words within a second.
+WORDLESS_MS = 1500
 #: So often in a row the caller is asked to say it again; then a person is tried, or the call ended: not silence.
 MAX_NOT_UNDERSTOOD = 3
 #: A recogniser that fails so often in a row is beyond help.
@@ -53,6 +56,7 @@ class _Turn:
 
     number: int
     began_ms: int
+    alone_ms: int = 0  # since when the agent was heard out, if it began before
     hearing: Hearing | None = None
     keyed: bool = False
     windows: int = 0  # of its speech, while an echo could be heard
@@ -205,6 +209,7 @@ class TurnTaking:
             return
         media_ms = self._line.media_ms
         turn.words = text
+        self._barge_in.has_partials = self._barge_in.has_partials or bool(text)
         if self._floor.floor in _OVER_AGENT and turn.met:
             self._follow(self._barge_in.words(text, self._replies.at_ear(), media_ms))
         self._judge_far_end(turn, text, media_ms)
@@ -369,7 +374,7 @@ class TurnTaking:
         elif turn.is_echo and (not text or words_are_echo(text, at.words)):
             reason = "echo"
         if reason:
-            self._reject(turn.number, end.speech_end_ms - turn.began_ms, reason)
+            self._reject(turn.number, end.speech_end_ms - max(turn.began_ms, turn.alone_ms), reason)
             return
         if over_agent:
             await self._replies.speaking.unprotected()
@@ -396,7 +401,7 @@ class TurnTaking:
             return
         self._journal("error", where="stt", message=str(failure))
         if not turn.keyed:
-            self._reject(turn.number, max(end.speech_end_ms - turn.began_ms, NOISE_MS), "no text")
+            self._reject(turn.number, max(end.speech_end_ms - max(turn.began_ms, turn.alone_ms), NOISE_MS), "no text")
 
     async def _confirm(self, turn: _Turn, hearing: Hearing, said: TurnText | None, accepted: str) -> None:
         """A turn was committed by a partial text: the final one may correct the history, and brings no second reply.
@@ -455,10 +460,28 @@ class TurnTaking:
 
     def heard_out(self) -> None:
         """The caller has heard all that was said: the floor is open, from now on."""
+        media_ms = self._line.media_ms
+        turn = self._open
+        if turn is not None and turn.hearing is not None:
+            wordless = self._barge_in.has_partials and not turn.keyed and not words(turn.words)
+            if wordless and self.ear.end_ms - turn.began_ms >= WORDLESS_MS:
+                self._end_noise(turn, turn.hearing)
+            else:
+                turn.alone_ms = media_ms
+                self._endpointer.asked(self._replies.asks)  # it has been asked by now
         self._floor.move(Move.HEARD)
-        self._silence.floor_opened(self._line.media_ms)
+        self._silence.floor_opened(media_ms)
         if self._floor.floor is Floor.OPEN and self._open is not None:
             self._floor.move(Move.CALLER_BEGAN)
+
+    def _end_noise(self, turn: _Turn, hearing: Hearing) -> None:
+        """What sounds on is no turn. Who answers the agent into it begins one, with a hearing of their own."""
+        self._open = None
+        self._endpointer.close()
+        self.ear.end()
+        self._journal("turn.ended", turn=turn.number, speech_end_ms=self.ear.end_ms, reason="noise")
+        self._journal("turn.rejected", turn=turn.number, reason="noise")
+        self._spawn(hearing.cancel())
 
     def look_at_silence(self, media_ms: int) -> bool | None:
         """Whether the caller must be asked if they are there; True: for the last time, then it is goodbye."""

@@ -1,0 +1,85 @@
+"""Noise that does not end: the agent goes on through it, and whoever answers into it is heard. Whole calls."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from agent.context import CallContext
+from agent.slots.base import NOTHING_ASKED, Asks
+from agent.stt.base import Partial
+from tests.agent.call import Call
+from tests.agent.fakes import ScriptedStt, ScriptedUtterance
+from tests.support.virtual_loop import virtual
+
+QUESTION = "I can look that up for you now, if you like me to. What is the number?"
+
+
+class StreamingStt(ScriptedStt):
+    """Each utterance gives the words of `words`, (seconds after its beginning, text so far), and the last as its final
+    text; past the end of `words` nothing."""
+
+    def __init__(self, *words: tuple[tuple[float, str], ...]) -> None:
+        super().__init__(script=[(0.05, one[-1][1] if one else "") for one in words] + [(0.05, "")])
+        self._words = words
+
+    def call(self, ctx: CallContext, line_hz: int = 8000) -> "StreamingStt":
+        return self
+
+    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> ScriptedUtterance:
+        mine = self._words[self.begun] if self.begun < len(self._words) else ()
+        utterance = super().begin(on_partial, hint)
+        loop = asyncio.get_running_loop()
+        for after_s, text in mine:
+            loop.call_later(after_s, on_partial, Partial(text))
+        return utterance
+
+
+def call(*words: tuple[tuple[float, str], ...], **fields: Any) -> Call:
+    made = Call(answers=[(0.1, QUESTION), (0.1, "Thank you, I have it.")], **fields)
+    made.stt = StreamingStt(((0.3, "hello"),), *words)
+    return made
+
+
+@virtual
+async def test_who_answers_into_a_noise_that_began_over_the_agent_is_heard() -> None:
+    made = call((), ((1.0, "four seven"), (1.6, "four seven one two")))
+    async with made.running():
+        await made.say()
+        await made.until("playout.started", 2)
+        made.phone.speak(30_000)  # a television, from the middle of the question on
+        await made.until("agent.took_up", reason="noise")
+        await made.until_heard("What is the number?")
+        asked_ms = made.of("reply.heard")[-1]["media_ms"]
+        committed = await made.until("turn.committed", 2)
+        assert committed["text"] == "four seven one two"
+        assert committed["media_ms"] - asked_ms < 6000, "no longest turn is waited for"
+        assert made.of("turn.rejected", reason="noise") != []
+        await made.until_heard("Thank you, I have it.")
+        assert made.of("barge_in") == []
+
+
+@virtual
+async def test_who_speaks_at_the_end_of_the_question_is_not_taken_for_noise() -> None:
+    made = call(((0.9, "it is four"), (1.4, "it is four seven one two")))
+    async with made.running():
+        await made.say()
+        await made.until("playout.started", 2)
+        while made.line.pending_ms > 400:
+            await asyncio.sleep(0.02)
+        made.phone.speak(1500)
+        assert (await made.until("turn.committed", 2))["text"] == "it is four seven one two"
+        assert made.of("turn.rejected") == []
+
+
+@virtual
+async def test_a_noise_that_ends_behind_the_agents_last_word_is_not_asked_about() -> None:
+    made = call(())
+    async with made.running():
+        await made.say()
+        await made.until("playout.started", 2)
+        while made.line.pending_ms > 1000:
+            await asyncio.sleep(0.02)
+        made.phone.speak(2300)  # the agent stops for it, goes on, and is done some moments before the noise is
+        await made.until("turn.rejected")
+        await asyncio.sleep(3)
+        assert [event["text"] for event in made.of("agent.clause")][-1] == "What is the number?"
