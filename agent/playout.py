@@ -225,9 +225,11 @@ class PlayoutLedger:
             if owed_ms > MARK_GRACE_MS:
                 self._marks_lost = True
                 yield MarksLost(media_ms, int(owed_ms))
-        if not self._run.announced and (self._confirmed > self._run.start or self._marks_lost):
-            self._run.announced = True
-            yield PlayoutStarted(round(self._time_of(self._run.start)), self._run.sent_ms)
+        if not self._run.announced:
+            started_ms = round(self._time_of(self._run.start))
+            if self._confirmed > self._run.start or (self._marks_lost and media_ms >= started_ms):
+                self._run.announced = True
+                yield PlayoutStarted(started_ms, self._run.sent_ms)
         if self._finished(media_ms):
             self._done = True
             if self._marks_lost:

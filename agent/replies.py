@@ -107,7 +107,8 @@ class Replies:
             self._floor.move(Move.AGENT_BEGAN)
             self._start(self._answer(owed))
         elif unheard or (owed is not None and owed.decisions):
-            self._start(self._take_up(owed.turn if owed else turn, unheard, owed))
+            self._floor.move(Move.AGENT_BEGAN)
+            self._say_on(owed.turn if owed else turn, unheard, owed)
         else:
             return False
         return True
@@ -130,7 +131,7 @@ class Replies:
             self._owed = _Owed(*continuation.owed)
             self._start(self._answer(self._owed))
         elif continuation.question:
-            self._start(self._take_up(turn, continuation.question, None))
+            self._say_on(turn, continuation.question, None)
         else:
             self._start(self._be_heard_out(None))
 
@@ -288,11 +289,14 @@ class Replies:
             if not self._finishing:
                 await self.speaking.clause(turn, *item)
 
-    async def _take_up(self, turn: int, text: str, owed: _Owed | None) -> None:
-        """Go on from the last heard word, after an interruption that was none; then leave, if that had been decided."""
-        self._floor.move(Move.AGENT_BEGAN)
+    def _say_on(self, turn: int, text: str, owed: _Owed | None) -> None:
+        """Go on from the last heard word, after an interruption that was none; then leave, if that had been decided.
+        At once it is the agent's to say: who interrupts before a word of it has come leaves all of it to be said."""
         utterance = self.history.agent_begins(turn)
         self.history.agent_adds(utterance, text)
+        self._start(self._take_up(turn, utterance, text, owed))
+
+    async def _take_up(self, turn: int, utterance: int, text: str, owed: _Owed | None) -> None:
         splitter = ClauseSplitter()
         try:
             for clause in [*splitter.push(text), *splitter.flush()]:

@@ -58,8 +58,8 @@ Event = ProbableEnd | WentOn | EndOfTurn
 class Endpointer:
     """One call's endpointer. A turn is opened by `began()` or by a key, and closed by its EndOfTurn or by `close()`.
 
-    Events may come in any order and at any time: time never runs backwards, and what comes while no turn is open
-    ends none. Deadlines are looked at in every call; between VAD windows, `tick()` meets them on time.
+    Events may come in any order and at any time: within a turn time never runs backwards, and what comes while no turn
+    is open ends none. Deadlines are looked at in every call; between VAD windows, `tick()` meets them on time.
     """
 
     def __init__(self, settings: TurnSettings) -> None:
@@ -107,6 +107,7 @@ class Endpointer:
         if not self.open or self._heard:
             if event.speech_ms - self._ended_ms <= CUT_MS:
                 self._learn(event.speech_ms - self._sound.speech_end_ms)
+            self._now_ms = event.media_ms  # in a stall ticks ran ahead of it: that quiet is not behind this speech
             self._open_turn()
             self._began_ms = min(event.speech_ms, event.media_ms)
         self.said.hear()

@@ -124,9 +124,10 @@ class AnyOrder(RuleBasedStateMachine):
         at_ms = self._at(step_ms)
         joins = self.open and not self.heard
         self.endpointer.began(SpeechBegan(at_ms - speech_ms, at_ms))
-        if not joins:
+        if not joins:  # a new turn's time is that of its audio, which may come late
             self.opened_ms, self.keys, self.told = at_ms - speech_ms, "", False
             self.last_ms = 0
+            self.now_ms = self.seen_ms = at_ms
         self.open = self.heard = True
         self.words = ""
         self.speech_ms = at_ms

@@ -1,0 +1,95 @@
+"""Orders of events that once broke a call, one table test for each: found by test_turn_taking_machine.py."""
+
+import asyncio
+from typing import Any
+
+from agent.definition import TurnSettings
+from agent.line import PlayoutStarted, TextSpan
+from agent.playout import MARK_GRACE_MS, PlayoutLedger
+from agent.turns.endpointing import EndOfTurn, Endpointer
+from agent.turns.gate import SpeechBegan, SpeechWindow
+from tests.agent.call import Call
+from tests.agent.wayward import Said, WaywardCall
+from tests.support.virtual_loop import virtual
+
+
+@virtual
+async def test_keys_are_not_answered_before_the_speech_that_came_before_them() -> None:
+    """The text of the spoken turn comes late: the entry waits for it, and each is decided once, in order."""
+    async with Call(says=[(1.2, "hello")]).running() as c:
+        c.phone.speak(600)
+        await c.until("turn.ended")
+        c.phone.press("47#")
+        await c.until("turn.ended", 2)
+        assert c.count("turn.committed") == 0
+        await c.until("turn.committed", 2)
+        assert [(event["turn"], event["text"]) for event in c.of("turn.committed")] == [(1, "hello"), (2, "47")]
+        await c.until_heard("This is the answer.")
+        assert {event["turn"] for event in c.of("agent.clause") if event["turn"]} == {2}, "one reply, to both"
+
+
+@virtual
+async def test_a_text_that_comes_when_the_agent_is_leaving_is_rejected() -> None:
+    """Every turn that ends is decided, also that of a caller to whom goodbye is being said."""
+    async with Call(says=[(0.6, "hello")]).running() as c:
+        c.phone.speak(600)
+        await c.until("turn.ended")
+        c.session._replies.give_up(1, "test", RuntimeError("trouble"))
+        rejected = await c.until("turn.rejected")
+        assert (rejected["turn"], rejected["reason"]) == (1, "leaving")
+        assert await c.ended() == "agent: hangup"
+
+
+@virtual
+async def test_who_speaks_in_the_moment_in_which_the_agent_goes_on_is_heard() -> None:
+    """Words broke the agent off that were none. It goes on; a key is pressed before a word of that has come."""
+    c = WaywardCall(answers=[lambda number: [0.1, f"Answer {number} is long enough to be broken off by a noise."]])
+
+    def press(event: dict[str, Any]) -> None:
+        if event["kind"] == "turn.rejected" and not c.of("key"):
+            asyncio.get_running_loop().call_soon(c.session._turns.on_key, "4", c.line.media_ms)
+
+    c.on_event = press
+    async with c.running():
+        await c.say()
+        await c.until("playout.started", 2)
+        await asyncio.sleep(0.6)
+        c.stt.said = Said("", partials=((0.2, "no stop"),))
+        await c.say()
+        await c.until("turn.committed", 2)
+        assert not c.of("error", where="call")
+        assert [event["reason"] for event in c.of("barge_in")] == ["words", "key"]
+        await c.until_heard("Answer 2")
+
+
+def test_speech_that_a_stall_held_up_is_a_turn_of_its_own_time() -> None:
+    """Ticks went on by the clock while no audio came. Then all of it comes at once: no pause is behind any of it."""
+    endpointer = Endpointer(TurnSettings(trailing_ms=550))
+    endpointer.tick(13_000)
+    endpointer.began(SpeechBegan(10_000, 10_064))
+    ends = []
+    for at_ms in range(10_096, 13_000, 32):
+        event = endpointer.window(SpeechWindow(speech=at_ms < 11_000, media_ms=at_ms))
+        if isinstance(event, EndOfTurn):
+            ends.append(event)
+    assert [(end.speech_end_ms, end.media_ms) for end in ends] == [(10_992, 11_568)]
+
+
+def test_what_begins_to_be_heard_is_not_told_before_it_does() -> None:
+    """A far end that owes marks is served by the clock, and by what its earlier marks taught of the way there."""
+    ledger = PlayoutLedger(8000)
+
+    def say(ms: int, media_ms: int) -> str:
+        ledger.queue(bytes(16 * ms), TextSpan(1))
+        ledger.send(ms, media_ms)
+        return ledger.mark()
+
+    mark = say(100, 1000)
+    ledger.returned(mark, 1300)  # 200 ms there and back
+    list(ledger.advance(1300))
+    say(100, 2000)
+    list(ledger.advance(2300 + MARK_GRACE_MS + 1))  # its mark never comes
+    say(100, 5000)
+    assert not [event for event in ledger.advance(5000) if isinstance(event, PlayoutStarted)]
+    started = [event for event in ledger.advance(5200) if isinstance(event, PlayoutStarted)]
+    assert [event.media_ms for event in started] == [5200]
