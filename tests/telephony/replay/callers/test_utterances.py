@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.ear import PREROLL_MS
 from telephony.replay.callers.loudness import loud_stretches
 from telephony.replay.callers.utterances import (
     MONO_GAP_MS,
@@ -53,9 +54,9 @@ def test_the_journals_utterances_keep_their_soft_edges_and_never_overlap() -> No
     recorded = a_call([(2000, 3000), (3100, 3600), (6000, 6500)], [(0, 1000), (4000, 5000)])
     acts = recorded_caller(recorded).acts
     assert [(act.from_ms, act.start_ms, act.end_ms, act.to_ms) for act in acts] == [
-        (1360, 2000, 3000, 3100),
+        (2000 - PREROLL_MS, 2000, 3000, 3100),
         (3100, 3100, 3600, 3800),
-        (5360, 6000, 6500, 6700),
+        (6000 - PREROLL_MS, 6000, 6500, 6700),
     ]
     assert [act.place for act in acts] == [Place("after", 1000, 1), Place("on", 100), Place("after", 1000, 1)]
 

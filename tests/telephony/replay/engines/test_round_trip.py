@@ -225,7 +225,7 @@ def test_an_agent_that_is_not_cut_off_any_more_diverges_where_the_record_ends(tm
     heard = [
         max(len(event["text"]) for event in events if event["kind"] == "agent.heard") for events in (then, on.events)
     ]
-    assert heard[1] > heard[0] + 50
+    assert heard[1] > heard[0] + 30, "it goes on until the words have come: a second or so"
 
 
 def test_reheard_the_agents_own_recogniser_is_asked_and_the_rest_comes_from_the_record(tmp_path: Path) -> None:
