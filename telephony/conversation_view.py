@@ -22,9 +22,21 @@ MAX_RESULT_CHARS = 160
 #: Why a stretch of speech was no turn, by the journal's reason.
 _REJECTED = {
     "no text": "(a sound, but no words that were understood)",
+    "backchannel": "(listening, not a turn)",
+    "echo": "(the agent's own voice, come back)",
+    "noise": "(a noise)",
     "short": "(a sound, too short to interrupt)",
     "leaving": "(not listened to any more)",
     "stt": "(the recogniser failed)",
+}
+
+
+#: Why the agent goes on after all.
+_TOOK_UP = {
+    "backchannel": "(the caller is only listening: the agent goes on)",
+    "noise": "(a noise: the agent goes on)",
+    "echo": "(its own voice, come back: the agent goes on)",
+    "silence": "(nothing more is heard: the agent goes on)",
 }
 
 
@@ -78,7 +90,12 @@ def _heard(event: dict[str, Any]) -> Line:
 
 
 def _committed(event: dict[str, Any]) -> Line:
-    return "caller", event["text"] + (" (keys)" if event.get("source") == "keys" else ""), "bold"
+    how = {"keys": " (keys)", "both": " (voice and keys)"}.get(str(event.get("source")), "")
+    return "caller", event["text"] + how, "bold"
+
+
+def _corrected(event: dict[str, Any]) -> Line:
+    return "caller", f"(rather: {event['text']})", "dim"
 
 
 def _rejected(event: dict[str, Any]) -> Line:
@@ -105,8 +122,17 @@ def _latency(event: dict[str, Any]) -> Line:
     return "", f"answered after {event['voice_to_voice_ms']:.0f} ms = {stages}", "dim"
 
 
+def _yielded(event: dict[str, Any]) -> Line:
+    return "", "(the caller speaks: the agent waits)", "dim"
+
+
+def _took_up(event: dict[str, Any]) -> Line:
+    return "", _TOOK_UP.get(str(event.get("reason", "")), "(the agent goes on)"), "dim"
+
+
 def _barge_in(event: dict[str, Any]) -> Line:
-    return "", "(the caller speaks: the agent stops)", "dim"
+    who = "a key is pressed" if event.get("reason") == "key" else "the caller means it" if "reason" in event else ""
+    return "", f"({who or 'the caller speaks'}: the agent stops)", "dim"
 
 
 def _key(event: dict[str, Any]) -> Line:
@@ -135,10 +161,13 @@ _SHOWN = {
     "agent.clause": _clause,
     "agent.heard": _heard,
     "turn.committed": _committed,
+    "turn.corrected": _corrected,
     "turn.rejected": _rejected,
     "turn.latency": _latency,
     "tool.called": _tool_called,
     "tool.returned": _tool_returned,
+    "agent.yielded": _yielded,
+    "agent.took_up": _took_up,
     "barge_in": _barge_in,
     "key": _key,
     "silence.prompt": _silence,

@@ -73,7 +73,9 @@ async def test_a_worker_killed_while_a_card_is_taken(tmp_path: Path) -> None:
         log = service.log.read_text()
 
     before, after = journal(first), journal(second)
-    assert [event["digit"] for event in before if event["kind"] == "key"] == [*("•" * 16), "#"]
+    keys = [event["digit"] for event in before if event["kind"] == "key"]
+    assert keys[:16] == ["•"] * 16, "the sixteenth is the last: the agent asks back before the hash key comes"
+    assert keys[16:] in ([], ["#"])
     assert not (first / "call.json").exists()
     samples = sound(first)
     assert samples[: 8 * asks_ms(first)].any(axis=0).all()

@@ -17,9 +17,20 @@ const FULL_BAR_MS = 1200;
 
 const REJECTED = {
   "no text": "a sound, but no words that were understood",
+  backchannel: "listening, not a turn",
+  echo: "the agent's own voice, come back",
+  noise: "a noise",
   short: "a sound, too short to interrupt",
   leaving: "not listened to any more",
   stt: "the recogniser failed",
+};
+
+/** Why the agent goes on after all. */
+const TOOK_UP = {
+  backchannel: "the caller is only listening: the agent goes on",
+  noise: "a noise: the agent goes on",
+  echo: "its own voice, come back: the agent goes on",
+  silence: "nothing more is heard: the agent goes on",
 };
 
 export function element(tag, className = "", ...children) {
@@ -70,6 +81,7 @@ export class Transcript {
     this.tools = new Map();
     this.speaking = null;
     this.waits = [];
+    this.yielded = null; // the note that the agent fell silent, until it is known whether that was meant
     this.turns = 0;
     this.following = true;
   }
@@ -108,10 +120,17 @@ export class Transcript {
     const made = this.callers.get(turn) ?? this.#bubble("caller", at);
     made.item.className = `said caller${source === "keys" ? " keys" : ""}`;
     made.text.textContent = text;
-    if (source === "keys") made.item.querySelector("time").textContent = `keys · ${clock(at)}`;
+    this.callers.set(turn, made); // a turn of keys was not told to begin
+    const how = { keys: "keys", both: "voice and keys" }[source];
+    if (how) made.item.querySelector("time").textContent = `${how} · ${clock(at)}`;
     if (this.speaking === made) this.speaking = null;
     this.turns += 1;
     this.#count();
+  }
+
+  corrected({ turn, text }) {
+    const made = this.callers.get(turn);
+    if (made) made.text.textContent = text;
   }
 
   rejected({ turn, reason }) {
@@ -158,8 +177,30 @@ export class Transcript {
     made.item.classList.add("cut");
   }
 
-  bargeIn() {
-    this.note("the caller speaks: the agent stops", "faint", this.speaking?.item ?? null);
+  yields() {
+    this.yielded = this.#before("the caller speaks: the agent waits");
+  }
+
+  tookUp({ reason }) {
+    this.#settled(TOOK_UP[reason] ?? "the agent goes on");
+  }
+
+  bargeIn({ reason }) {
+    this.#settled(reason === "key" ? "a key is pressed: the agent stops" : "the caller speaks: the agent stops");
+  }
+
+  /** What became of falling silent stands where that did: one line for one thing. */
+  #settled(text) {
+    const note = this.yielded ?? this.#before("");
+    note.firstChild.textContent = text;
+    this.yielded = null;
+  }
+
+  /** A faint line before what the caller is saying. */
+  #before(text) {
+    const speaking = this.speaking?.item ?? null;
+    this.note(text, "faint", speaking);
+    return speaking ? speaking.previousSibling : this.list.lastElementChild;
   }
 
   latency(line) {
@@ -221,10 +262,13 @@ const TAKERS = {
   "turn.started": "started",
   partial: "partial",
   "turn.committed": "committed",
+  "turn.corrected": "corrected",
   "turn.rejected": "rejected",
   "turn.latency": "latency",
   "agent.clause": "clause",
   "agent.heard": "heard",
+  "agent.yielded": "yields",
+  "agent.took_up": "tookUp",
   barge_in: "bargeIn",
   key: "key",
   "silence.prompt": "silence",
