@@ -187,7 +187,7 @@ class PlayoutLedger:
 
     def take_back(self, media_ms: int) -> TakenBack:
         """As `clear`; and everything unheard, from the end of the last heard word on, to be queued again perhaps."""
-        self._prove_words(head := self._head(media_ms))
+        self._prove_words(head := self._head(media_ms), media_ms)
         start, run_in = self._broken_off(head)
         rest = tuple(self._pieces(start - run_in, head)) if head < self._queued else ()
         return TakenBack(self.clear(media_ms), rest, run_in // self._per_ms if rest else 0)
@@ -241,12 +241,12 @@ class PlayoutLedger:
     def heard(self, media_ms: int) -> Heard:
         """What the caller has heard at `media_ms`. A word is heard when its end was played."""
         head = self._head(media_ms)
-        self._prove_words(head)
+        self._prove_words(head, media_ms)
         chars, spans = dict(self._chars), dict(self._spans)
         for word in self._words:
             if word.offset > head:
                 break
-            self._count(word, chars, spans)
+            self._count(word, chars, spans, media_ms)
         return Heard(
             media_ms=media_ms,
             position_ms=head // self._per_ms,
@@ -340,19 +340,21 @@ class PlayoutLedger:
             return True
         return self._marks_lost and media_ms >= self._time_of(self._sent)
 
-    def _prove_words(self, head: int) -> None:
+    def _prove_words(self, head: int, media_ms: int) -> None:
         """Words behind the proof (or long behind the head) need no more looking at."""
         limit = max(self._confirmed, head - KEEP_WORDS_MS * self._per_ms)
         while self._words and self._words[0].offset <= limit:
             word = self._words.popleft()
             self._last_word = word.offset
-            self._count(word, self._chars, self._spans)
+            self._count(word, self._chars, self._spans, media_ms)
 
-    def _count(self, word: _Word, chars: dict[int, int], spans: dict[int, tuple[int, int]]) -> None:
+    def _count(self, word: _Word, chars: dict[int, int], spans: dict[int, tuple[int, int]], media_ms: int) -> None:
+        """The word has been heard by `media_ms`. A stall moves the anchor, but no word ends before its utterance began."""
         chars[word.utterance] = max(word.chars, chars.get(word.utterance, 0))
         began = spans.get(word.utterance)
         start_ms = began[0] if began else max(0, round(self._time_of(self._first_offset[word.utterance])))
-        spans[word.utterance] = (start_ms, round(self._time_of(word.offset)))
+        end_ms = min(round(self._time_of(word.offset)), media_ms)
+        spans[word.utterance] = (min(start_ms, end_ms), end_ms)
 
     def _settle_until(self, until: int) -> None:
         """Place what was played before offset `until`, by the anchor that holds now."""

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from agent.definition import TurnSettings
-from agent.line import PlayoutStarted, TextSpan
+from agent.line import PlayoutStarted, TextSpan, WordEnd
 from agent.playout import MARK_GRACE_MS, PlayoutLedger
 from agent.turns.endpointing import EndOfTurn, Endpointer
 from agent.turns.gate import SpeechBegan, SpeechWindow
@@ -93,3 +93,18 @@ def test_what_begins_to_be_heard_is_not_told_before_it_does() -> None:
     assert not [event for event in ledger.advance(5000) if isinstance(event, PlayoutStarted)]
     started = [event for event in ledger.advance(5200) if isinstance(event, PlayoutStarted)]
     assert [event.media_ms for event in started] == [5200]
+
+
+def test_no_utterance_is_heard_out_before_it_began_or_in_the_future() -> None:
+    """A mark that a stall held up places the first word too late; the next, right mark must not turn the span round."""
+    ledger = PlayoutLedger(8000)
+    ledger.queue(bytes(16_000), TextSpan(1, (WordEnd(4000, 4), WordEnd(8000, 8))))
+    marks = []
+    for _ in range(2):
+        ledger.send(500, 0)
+        marks.append(ledger.mark())
+    for mark, mark_ms in zip(marks, (3200, 1040), strict=True):
+        ledger.returned(mark, mark_ms)
+        start_ms, end_ms = ledger.heard(3200).spans[1]
+        assert 0 <= start_ms <= end_ms <= 3200
+    assert end_ms == 1040
