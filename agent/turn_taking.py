@@ -118,7 +118,8 @@ class TurnTaking:
             on_tone=self._on_tone,
         )
         self._endpointer = Endpointer(settings)
-        self._barge_in = BargeIn(settings.barge_in_ms)
+        self._barge_in = BargeIn(settings.barge_in_ms, has_partials=True)  # until the recogniser is known to give none
+        self._streams = False  # it has given words before a final text
         self._echo = EchoMeter(rate_hz)
         self._silence = CallerSilence(settings.no_input_ms, settings.max_no_input)
         self.far_end = FarEnd()
@@ -209,7 +210,7 @@ class TurnTaking:
             return
         media_ms = self._line.media_ms
         turn.words = text
-        self._barge_in.has_partials = self._barge_in.has_partials or bool(text)
+        self._streams = self._barge_in.has_partials = self._streams or bool(text)
         if self._floor.floor in _OVER_AGENT and turn.met:
             self._follow(self._barge_in.words(text, self._replies.at_ear(turn.began_ms), media_ms))
         self._judge_far_end(turn, text, media_ms)
@@ -363,6 +364,8 @@ class TurnTaking:
         elif turn.hearing is not None:
             self._deaf = 0
             self._endpointer.final(transcript.text.strip())
+            if transcript.text.strip() and not self._streams:
+                self._barge_in.has_partials = False
         trace.mark("stt")
         text = (end.text or "") if said is None else said.final(transcript.text.strip())
         self._judge_far_end(turn, transcript.text.strip(), self._line.media_ms)
@@ -439,7 +442,7 @@ class TurnTaking:
         """Nothing to answer: take up what was broken off, or ask again, or let a noise be a noise."""
         self._journal("turn.rejected", turn=turn, reason=reason)
         if self._floor.floor is Floor.YIELDED and self._open is None:
-            self._barge_in.settled()
+            self._barge_in.rejected(reason, self._line.media_ms)
             self._take_up("silence" if reason == "no text" else reason)
         if self._floor.floor is not Floor.WEIGHING:
             return
@@ -463,7 +466,7 @@ class TurnTaking:
         media_ms = self._line.media_ms
         turn = self._open
         if turn is not None and turn.hearing is not None:
-            wordless = self._barge_in.has_partials and not turn.keyed and not words(turn.words)
+            wordless = self._streams and not turn.keyed and not words(turn.words)
             if wordless and self.ear.end_ms - turn.began_ms >= WORDLESS_MS:
                 self._end_noise(turn, turn.hearing)
             else:

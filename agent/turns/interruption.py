@@ -211,6 +211,12 @@ class BargeIn:
             return "echo"
         return "backchannel" if heard is Weight.BACKCHANNEL else ""
 
+    def rejected(self, reason: str, media_ms: int) -> None:
+        """The text of all that was said is nothing to answer (`beside_the_point`), and the agent goes on by that: it was
+        a false stop like any other."""
+        if self.yielded:
+            self._take_up(media_ms, reason)
+
     def settled(self) -> None:
         """Something else has decided (a key, the end of the call): whatever was yielded to is no matter any more."""
         if self.yielded:

@@ -356,6 +356,22 @@ def test_a_caller_over_an_echo_that_stopped_it_once_stops_it_by_voice_again() ->
     assert caller.kinds[2:] == [("Yield", "speech")]
 
 
+@pytest.mark.parametrize(("reason", "stops"), [("no text", 3), ("backchannel", 9)])
+def test_sounds_whose_text_was_nothing_make_it_harder_to_stop_it(reason: str, stops: int) -> None:
+    caller = Caller()
+    for _ in range(9):
+        caller.begins()
+        caller.sounds(480)
+        caller.is_over()
+        caller.machine.rejected(reason, caller.media_ms)
+        caller.media_ms += 1000
+    assert caller.kinds == [("Yield", "speech")] * stops
+    assert caller.machine.false_stops == stops
+    caller.begins()
+    caller.says("wait a moment")
+    assert caller.kinds[-1] == ("Meant", "words")
+
+
 def test_what_a_key_has_settled_is_settled() -> None:
     caller = Caller()
     caller.begins()
