@@ -349,7 +349,7 @@ class PlayoutLedger:
             self._count(word, self._chars, self._spans, media_ms)
 
     def _count(self, word: _Word, chars: dict[int, int], spans: dict[int, tuple[int, int]], media_ms: int) -> None:
-        """The word has been heard by `media_ms`. A stall moves the anchor, but no word ends before its utterance began."""
+        """The word has been heard by `media_ms`. Stalls move the anchor; no word ends before its utterance began."""
         chars[word.utterance] = max(word.chars, chars.get(word.utterance, 0))
         began = spans.get(word.utterance)
         start_ms = began[0] if began else max(0, round(self._time_of(self._first_offset[word.utterance])))
