@@ -212,8 +212,8 @@ class BargeIn:
         return "backchannel" if heard is Weight.BACKCHANNEL else ""
 
     def rejected(self, reason: str, media_ms: int) -> None:
-        """The text of all that was said is nothing to answer (`beside_the_point`), and the agent goes on by that: it was
-        a false stop like any other."""
+        """The text of all that was said is nothing to answer (`beside_the_point`), and the agent goes on by that: it
+        was a false stop like any other."""
         if self.yielded:
             self._take_up(media_ms, reason)
 
