@@ -33,6 +33,13 @@ _PREROLL_WINDOWS = 5
 _STEADY_WINDOWS = 6
 _STEADY = 0.9
 
+#: After so many windows (4.8 s) without speech the model forgets what it has heard. Its state, carried through minutes
+#: of steady noise, turns deaf: of a caller 5 dB over an office it heard 4 % of the windows, with this 69 %. The price:
+#: 0.3 false stops in a minute of noises at 10 dB instead of 0.1.
+_FORGET_WINDOWS = 150
+#: Less is no speech.
+_NO_SPEECH = 0.15
+
 #: One session per process: it is stateless and may be run by every call.
 _sessions: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 
@@ -88,7 +95,9 @@ class SileroStream:
         self._probability = 0.0
         self._input: NDArray[np.float32] = np.zeros((1, _CONTEXT_SAMPLES + WINDOW_SAMPLES), np.float32)
         self._output: NDArray[np.float32] = np.zeros((1, 1), np.float32)
-        self._bindings = _bind(session, self._input, self._output)
+        self._state: NDArray[np.float32] = np.zeros((2, 2, 1, 128), np.float32)
+        self._bindings = _bind(session, self._input, self._output, self._state)
+        self._no_speech_windows = 0
         self.runs = 0
         """So many windows the model was run on."""
 
@@ -100,10 +109,14 @@ class SileroStream:
         return [self._window(data[_WINDOW_BYTES * at : _WINDOW_BYTES * (at + 1)]) for at in range(windows)]
 
     def _window(self, window: bytes) -> float:
+        if self._no_speech_windows >= _FORGET_WINDOWS:
+            self._state.fill(0.0)
+            self._no_speech_windows = 0
         if not self._gate.opens(20 * math.log10(max(audioop.rms(window, 2), 1) / 32768)):
             self._unheard.append(window)
             self._doubt.silence()
             self._steady_windows = 0
+            self._no_speech_windows += 1
             return 0.0
         if self._steady_windows >= _STEADY_WINDOWS and self._gate.loud:
             if not self._unheard:
@@ -114,6 +127,7 @@ class SileroStream:
             self._catch_up()
         probability = self._doubt.check(self._run(window), self._heard, self._gate.quiet, self._gate.noise_power)
         self._steady_windows = self._steady_windows + 1 if probability >= _STEADY else 0
+        self._no_speech_windows = self._no_speech_windows + 1 if probability < _NO_SPEECH else 0
         self._probability = probability
         self._gate.heard(probability)
         return probability
@@ -148,11 +162,14 @@ class EveryWindow(SileroStream):
         return self._run(window)
 
 
-def _bind(session: Any, heard: NDArray[np.float32], output: NDArray[np.float32]) -> list[Any]:
-    """Two bindings that run on these arrays and hand a state to each other: a fifth cheaper than run() with a dict."""
+def _bind(
+    session: Any, heard: NDArray[np.float32], output: NDArray[np.float32], states: NDArray[np.float32]
+) -> list[Any]:
+    """Two bindings that run on these arrays and hand a state to each other: a fifth cheaper than run() with a dict.
+    All of them are used where they lie, without a copy."""
     from onnxruntime import OrtValue
 
-    one, other = (OrtValue.ortvalue_from_numpy(np.zeros((2, 1, 128), np.float32)) for _ in range(2))
+    one, other = (OrtValue.ortvalue_from_numpy(state) for state in states)
     fixed = [OrtValue.ortvalue_from_numpy(array) for array in (heard, _RATE, output)]
     bindings = []
     for before, after in ((one, other), (other, one)):

@@ -159,3 +159,24 @@ def test_the_same_scores_whatever_the_chunks(session: Counted, sizes: list[int])
         at += size
     pieces += stream.push(pcm[at:])
     assert pieces == SileroStream(session).push(pcm)
+
+
+def test_after_seconds_without_speech_the_model_hears_afresh(session: Counted) -> None:
+    stream = SileroStream(session)
+    stream.push(hiss(4.7).tobytes())
+    assert np.any(stream._state)
+    stream.push(hiss(0.228).tobytes())  # to the end of a window
+    assert not np.any(stream._state)
+    word = stream.push(spoken().tobytes())
+    fresh = SileroStream(session).push(spoken().tobytes())
+    heard = [abs(a - b) for a, b in zip(word[-len(fresh) :], fresh, strict=True) if b >= 0.5]
+    assert sum(difference < 0.1 for difference in heard) >= 0.9 * len(heard) > 0
+
+
+def test_while_somebody_speaks_nothing_is_forgotten(session: Counted) -> None:
+    stream = SileroStream(session)
+    pcm = np.concatenate([spoken()] * 6).tobytes()
+    assert len(pcm) > 2 * 8000 * 6
+    for at in range(0, len(pcm), 512):
+        stream.push(pcm[at : at + 512])
+        assert at < 1024 or np.any(stream._state)
