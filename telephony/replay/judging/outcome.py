@@ -12,6 +12,11 @@ from telephony.replay.judging.silences import NOISE_MS, Owed, Spoken, Stretch, c
 UNWEIGHED = ("short", "leaving")
 """Reasons of a rejected turn that never had a text looked for: the caller did not expect an answer to it."""
 
+BESIDE = ("backchannel", "echo")
+"""Reasons of a rejected turn that was nothing to answer, however long: no proof that the one before was cut short."""
+WENT_ON = "went on"
+"""Reason of a barge-in that interrupted nobody: no word of the reply had been heard."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -62,7 +67,8 @@ class ToolRun:
 @dataclass(frozen=True, slots=True)
 class Cutoff:
     """The turn was taken to be over while the caller went on: at `at_ms` the next speech began, `after_ms` after this
-    one's end, too soon to be a reaction to the answer (silences.py)."""
+    one's end, too soon to be a reaction to the answer (silences.py). Not where the answer was held back before a word
+    of it was heard, and given to both: that costs the caller nothing."""
 
     turn: int
     at_ms: int
@@ -130,7 +136,7 @@ def outcome_of(events: Iterable[Mapping[str, Any]]) -> Outcome:
         rejected=tuple(fold.rejected),
         said=said,
         tools=tuple(fold.tools),
-        cutoffs=tuple(Cutoff(*found) for found in cutoffs(spoken, sounds)),
+        cutoffs=tuple(Cutoff(*found) for found in cutoffs(spoken, sounds) if found[0] not in fold.joined),
         dead_air=tuple(DeadAir(*found) for found in dead_air(fold.owed, sounds, speech, duration_ms)),
         barge_ins_ms=tuple(fold.barge_ins_ms),
         errors=tuple(fold.errors),
@@ -170,6 +176,9 @@ class _Fold:
         self._starts: dict[int, int] = {}
         self._ends: dict[int, int] = {}
         self._weighed: dict[int, bool] = {}
+        self.joined: set[int] = set()
+        """Turns with which the next one went on."""
+        self._beside: set[int] = set()
         self._key_ms: int | None = None
         self._ask_again: int | None = None
 
@@ -181,9 +190,11 @@ class _Fold:
                 self._take_turn(kind, turn, at_ms, event)
         elif kind.startswith(("agent.", "reply.", "playout.", "call.", "silence.")):
             self._take_agent(kind, at_ms, event)
+            if kind == "agent.took_up" and (turn := whole_ms(event, "turn")) is not None:
+                self._beside.add(turn)
         elif kind.startswith("tool."):
             self._take_tool(kind, at_ms, event)
-        elif kind == "barge_in":
+        elif kind == "barge_in" and event.get("reason") != WENT_ON:
             self.barge_ins_ms.append(at_ms)
         elif kind == "error":
             self.errors.append((at_ms, f"{event.get('where', '')}: {event.get('message', '')}"))
@@ -206,7 +217,7 @@ class _Fold:
         for (start_ms, turn), next_ms in zip(starts, following, strict=True):
             end_ms = max(start_ms, self._ends.get(turn, next_ms))
             committed = self._weighed.get(turn) is True
-            meant = committed or end_ms - start_ms >= NOISE_MS
+            meant = committed or (end_ms - start_ms >= NOISE_MS and turn not in self._beside)
             out.append(Spoken(turn, start_ms, end_ms, turn in self._weighed and turn in self._ends, meant))
         return out
 
@@ -220,6 +231,8 @@ class _Fold:
             self._ends[turn] = at_ms if (end_ms := whole_ms(event, "speech_end_ms")) is None else end_ms
         elif kind == "turn.committed":
             self._ask_again = None
+            if (joined := whole_ms(event, "goes_on")) is not None:
+                self.joined.add(joined)
             keys = event.get("source") == "keys"
             from_ms = self._key_ms if keys else self._ends.get(turn)
             self._key_ms = None
@@ -229,6 +242,8 @@ class _Fold:
         elif kind == "turn.rejected":
             reason = str(event.get("reason", ""))
             self.rejected.append((at_ms, turn, reason))
+            if reason in BESIDE:
+                self._beside.add(turn)
             if reason not in UNWEIGHED:
                 self._weighed[turn] = False
                 self._ask_again = turn

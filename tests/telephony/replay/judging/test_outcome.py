@@ -288,6 +288,41 @@ async def test_a_real_caller_who_only_paused() -> None:
         await call.say()
         call.phone.speak(600)
         await call.until_heard("Thank you.")
-    (cutoff,) = outcome_of(call.events).cutoffs
+    outcome = outcome_of(call.events)
+    assert (outcome.cutoffs, outcome.barge_ins_ms) == ((), ()), "nothing was heard of an answer: it cost nothing"
+    assert [turn.reply for turn in outcome.turns] == ["", "Thank you."]
+    unheld = [{**event, "goes_on": None} for event in call.events]
+    (cutoff,) = outcome_of(unheld).cutoffs
     assert cutoff.turn == 1
     assert 550 <= cutoff.after_ms <= 900
+
+
+def cut_in_two(**second: Any) -> list[dict[str, Any]]:
+    """A turn that was taken to be over too soon, and its caller 400 ms later."""
+    later = [event("turn.committed", 5000, turn=2, text="please do", source="voice", **second)]
+    return [
+        *greeted(),
+        *spoken(1, 2000, 3000, 250),
+        committed(1, 3260, "yes"),
+        *spoken(2, 3400, 4400),
+        event("barge_in", 3500, turn=2, utterance=2, reason="went on" if second else "words"),
+        *later,
+        *answered(2, 4400, "Done."),
+        *ended(9000),
+    ]
+
+
+def test_who_went_on_before_a_word_of_the_answer_was_heard_was_not_cut_off_and_interrupted_nobody() -> None:
+    outcome = outcome_of(cut_in_two(goes_on=1))
+    assert (outcome.cutoffs, outcome.barge_ins_ms) == ((), ())
+    outcome = outcome_of(cut_in_two())
+    assert [cutoff.turn for cutoff in outcome.cutoffs] == [1]
+    assert outcome.barge_ins_ms == (3500,)
+
+
+@pytest.mark.parametrize(("reason", "cut"), [("backchannel", False), ("echo", False), ("no text", True)])
+def test_what_was_beside_the_point_cuts_nobody_off(reason: str, cut: bool) -> None:
+    rejected = event("turn.rejected", 5000, turn=2, reason=reason)
+    went_on = [*spoken(1, 2000, 3000, 250), committed(1, 3260, "yes"), *spoken(2, 3400, 4400), rejected]
+    outcome = outcome_of([*greeted(), *went_on, *answered(1, 4400, "Done."), *ended(9000)])
+    assert bool(outcome.cutoffs) is cut

@@ -69,7 +69,7 @@ def test_a_kept_call_is_a_test_that_passes_until_the_agent_changes(project: Path
 
 def test_turns_that_end_later_fail_it(project: Path) -> None:
     keep(parcel_call())
-    change(project / "agents/parcel-desk/agent.toml", "trailing_ms = 550", "trailing_ms = 1100")
+    change(project / "agents/parcel-desk/agent.toml", "[turns]", "[turns]\ntrailing_ms = 1100\nmin_trailing_ms = 1100")
     told = pytest_in(project)
     assert "1 failed" in told
     assert "the answers took longer than" in told

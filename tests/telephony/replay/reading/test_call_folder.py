@@ -58,7 +58,7 @@ class Recording:
             await call.until_heard("Anything else?")
             await call.say(500)
             await call.until("agent.clause", turn=2, text="Very good.")
-            await asyncio.sleep(0.1)  # its voice is there, and waits behind what is heard
+            await asyncio.sleep(0.16)  # its voice is there, and waits behind what is heard
             call.phone.press("5")
             await call.until("reply.heard", 3)
         self.events = call.events

@@ -187,8 +187,12 @@ def test_a_call_is_run_again(caller: CallerScript, replay: Replays) -> None:
     assert first.run is not None
     assert first.run.folder is not None
     again = replay(first.run.folder, mode="same").did_not_diverge().ended_by("agent")
-    assert again.outcome == first.outcome
-    slower = replay(first.run.folder, set={"turns.trailing_ms": 800}, caller="reactive")
+    assert [(turn.text, turn.reply) for turn in again.outcome.turns] == [
+        (turn.text, turn.reply) for turn in first.outcome.turns
+    ]
+    assert again.outcome.tools == first.outcome.tools
+    assert list(again.outcome.waits_ms) == pytest.approx(first.outcome.waits_ms, abs=20), "a frame at most"
+    slower = replay(first.run.folder, set={"turns.trailing_ms": 1000, "turns.min_trailing_ms": 1000}, caller="reactive")
     first.answered_within(max_ms=800)
     with pytest.raises(AssertionError, match="endpointing"):
         slower.answered_within(max_ms=800)
