@@ -39,7 +39,7 @@ class TurnSettings:
     """Where what was asked for has come in part (two digits of four): so long a silence is waited for the rest."""
     min_speech_ms: int = 64
     """Speech shorter than this opens no turn: clicks, breath. A window of which the detector is sure counts twice."""
-    barge_in_ms: int = 96
+    barge_in_ms: int = 64
     """Speech this long, over the agent, stops the agent."""
     protect_ms: int = 0
     """Nobody interrupts the first so many milliseconds of what the agent says."""

@@ -66,7 +66,7 @@ def test_by_path_and_options(tmp_path: Path) -> None:
     agent = load_agent(str(folder))
     assert agent.stt.options == {"words_ms": 50}
     assert agent.turns.trailing_ms == 700
-    assert agent.turns.barge_in_ms == 96
+    assert agent.turns.barge_in_ms == 64
 
 
 def test_unknown_agent() -> None:

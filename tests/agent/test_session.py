@@ -283,7 +283,8 @@ async def test_after_a_cough_the_agent_goes_on_where_it_stopped() -> None:
 
 @virtual
 async def test_speech_shorter_than_a_barge_in_stops_nothing() -> None:
-    async with Call(says=[(0.05, "hello"), (0.05, "")], answers=[[0.1, LONG]]).running() as c:
+    turns = TurnSettings(barge_in_ms=96)
+    async with Call(says=[(0.05, "hello"), (0.05, "")], answers=[[0.1, LONG]], turns=turns).running() as c:
         await c.say()
         await barge_in_during(c, after_s=0.5, ms=70)
         await c.until_heard(LONG)

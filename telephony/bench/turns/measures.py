@@ -148,7 +148,10 @@ def _abandoned(run: CallRun) -> int:
     """Replies that the caller did not hear to their end: of marked words by the carrier's record, else as the journal
     has it."""
     if not run.replies:
-        complete = {event["turn"]: bool(event.get("complete")) for event in run.of("agent.heard")}
+        told = run.of("agent.heard")
+        if told and told[-1]["utterance"] not in {event["utterance"] for event in run.of("barge_in")}:
+            told = told[:-1]  # still being said when the caller hung up, or whole
+        complete = {event["turn"]: bool(event.get("complete")) for event in told}
         return sum(not heard for turn, heard in complete.items() if turn)
     played = set(words_played(run.heard.pieces))
     return sum(reply[-1] not in played for reply in run.replies)
