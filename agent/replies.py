@@ -209,9 +209,12 @@ class Replies:
         """The call is over: settle what was heard, let tools finish. Bounded, and safe in a cancel."""
         self.speaking.settle()
         if self._tools:
-            _, unfinished = await asyncio.wait(self._tools, timeout=TOOLS_GRACE_S)
-            for task in unfinished:
-                task.cancel()
+            unfinished = set(self._tools)
+            try:
+                _, unfinished = await asyncio.wait(self._tools, timeout=TOOLS_GRACE_S)
+            finally:
+                for task in unfinished:
+                    task.cancel()
             if unfinished:
                 await asyncio.wait(unfinished, timeout=1.0)
 

@@ -134,14 +134,16 @@ class CallSession:
 
     async def _finish(self) -> None:
         """After the group: what was said and heard, the recogniser and the record, in this order, are closed."""
-        await self._replies.close()
         try:
-            await self._turns.ear.close()
-        except OffhookError as error:
-            self._journal("error", where="stt", message=str(error))
-        self._late.over()
-        self._journal("call.ended", reason=self._ended_by, audio_ms=self._turns.ear.end_ms)
-        await self._record.close()
+            await self._replies.close()
+        finally:  # cancelled meanwhile or not
+            try:
+                await self._turns.ear.close()
+            except OffhookError as error:
+                self._journal("error", where="stt", message=str(error))
+            self._late.over()
+            self._journal("call.ended", reason=self._ended_by, audio_ms=self._turns.ear.end_ms)
+            await self._record.close()
 
     def wind_up(self, reason: str, phrase: str = "") -> None:
         """The call must end: say `phrase` (else phrases.closing) as soon as nobody is cut short by it, and hang up."""

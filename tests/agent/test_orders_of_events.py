@@ -5,7 +5,10 @@ from typing import Any
 
 from agent.definition import TurnSettings
 from agent.line import PlayoutStarted, TextSpan, WordEnd
+from agent.llm.base import ToolCall
 from agent.playout import MARK_GRACE_MS, PlayoutLedger
+from agent.tools.base import ToolContext
+from agent.tools.decorator import tool
 from agent.turns.endpointing import EndOfTurn, Endpointer
 from agent.turns.gate import SpeechBegan, SpeechWindow
 from tests.agent.call import Call
@@ -60,6 +63,29 @@ async def test_who_speaks_in_the_moment_in_which_the_agent_goes_on_is_heard() ->
         assert not c.of("error", where="call")
         assert [event["reason"] for event in c.of("barge_in")] == ["words", "key"]
         await c.until_heard("Answer 2")
+
+
+@tool(effect="read", timeout_s=100)
+async def endless(ctx: ToolContext) -> str:
+    """Take for ever."""
+    await asyncio.sleep(90)
+    return "done"
+
+
+@virtual
+async def test_a_call_that_is_cancelled_while_it_ends_has_ended_all_the_same() -> None:
+    """The line dropped, a tool is let finish; then the service stops: the journal has its end, and no task is left."""
+    c = Call(answers=[[0.1, ToolCall("c1", "endless")]], tools=[endless])
+    async with c.running():
+        await c.say()
+        await c.until("tool.called")
+        c.phone.drop()
+        await asyncio.sleep(1.0)
+        assert not c.task.done()
+        c.task.cancel()
+        assert await c.ended(1.0) == "caller: closed"
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 def test_speech_that_a_stall_held_up_is_a_turn_of_its_own_time() -> None:
