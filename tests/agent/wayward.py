@@ -231,11 +231,11 @@ class WaywardPhone(Phone):
         self.keeps_marks = False
         self._kept: list[Mark] = []
 
-    def give_marks(self) -> None:
-        """What was kept back comes now."""
+    def give_marks(self, lost: bool = False) -> None:
+        """What was kept back comes now, unless it is `lost`."""
         self.keeps_marks = False
         kept, self._kept = self._kept, []
-        self._send(kept)
+        self._send([] if lost else kept)
 
     def _on_text(self, text: str) -> None:
         if not self._over and isinstance(decode_to_carrier(text), Clear):
