@@ -118,7 +118,7 @@ def check_yields(call: WaywardCall, words: list[Played]) -> None:
         over = next(index for index in range(at + 1, len(call.events)) if _settles(call.events, index))
         assert call.events[over]["kind"] != "agent.yielded", "it fell silent twice"
         lasted_ms = call.times_ms[over] - call.times_ms[at]
-        if _goes_on(call, at, words):  # held until the final text of what is said
+        if call.events[at]["reason"] == "words" or _goes_on(call, at, words):  # held until all of it was said
             ended = [index for index in indices(call.events, "turn.ended") if at < index < over]
             lasted_ms = call.times_ms[over] - call.times_ms[ended[-1]] if ended else 0
         assert lasted_ms <= LONGEST_YIELD_MS, f"silent for {lasted_ms:.0f} ms: {call.events[at]}"

@@ -347,9 +347,14 @@ class CallMachine(RuleBasedStateMachine):
 
 
 def test_no_order_of_events_breaks_turn_taking() -> None:
+    """The same examples each time: other ones are looked for by hand, with thousands of them."""
     run_state_machine_as_test(
         CallMachine,
         settings=settings(
-            max_examples=80, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=80,
+            stateful_step_count=25,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
         ),
     )
