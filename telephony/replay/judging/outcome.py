@@ -147,12 +147,13 @@ def outcome_of(events: Iterable[Mapping[str, Any]]) -> Outcome:
 
 
 def _turn(turn: Mapping[str, Any], replies: Mapping[int, list[str]]) -> Turn:
+    keys = turn["source"] == "keys"  # their turn's end is journaled too, and is the last key
     return Turn(
         number=turn["turn"],
         text=turn["text"],
         source=str(turn["source"]),
         speech_start_ms=turn["start_ms"],
-        speech_end_ms=turn["end_ms"],
+        speech_end_ms=None if keys else turn["end_ms"],
         committed_ms=turn["committed_ms"] or 0,
         reply=" ".join(replies.get(turn["turn"], ())),
         voice_to_voice_ms=turn["voice_to_voice_ms"],

@@ -271,6 +271,7 @@ async def test_a_real_call_with_a_hole_a_barge_in_a_tool_and_keys() -> None:
     assert (first.text, first.reply) == ("hello", "This is the answer. And some more of")
     assert (second.text, second.reply) == ("wait", "It is in Leeds.")
     assert (keys.source, keys.text, keys.reply, keys.voice_to_voice_ms) == ("keys", "1", "Keys it is.", None)
+    assert keys.speech_end_ms is None
     assert [(run.name, run.arguments, run.ok) for run in outcome.tools] == [("look", {"number": "42"}, True)]
     assert len(outcome.barge_ins_ms) == 1
     assert outcome.cutoffs == ()
