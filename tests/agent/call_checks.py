@@ -144,7 +144,7 @@ def _goes_on(call: WaywardCall, yielded: int, words: list[Played]) -> bool:
     """Whether the caller went on before a word of the answer was heard."""
     committed = [at for at in indices(call.events, "turn.committed") if at < yielded]
     since_ms = call.times_ms[committed[-1]] if committed else 0.0
-    until_ms = call.times_ms[yielded]
+    until_ms = call.times_ms[yielded] - 2000 * call.phone.socket.delay_s - WORD_END_MS  # as far as it can be known
     return not any(since_ms < word.end_ms < until_ms and word.end_ms - word.start_ms >= WORD_MS - 1 for word in words)
 
 
