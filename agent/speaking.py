@@ -51,6 +51,7 @@ class Speaking:
         self._all_heard.set()
         self._not_held = asyncio.Event()
         self._not_held.set()
+        self._holds = 0  # so often it has fallen silent for a caller
         self._protected: set[int] = set()
         self._quiet_ms = -inf  # since when nothing has been said
         self.trace: TurnTrace | None = None
@@ -89,13 +90,17 @@ class Speaking:
             await self._not_held.wait()
 
     async def _heard_or_held(self) -> bool:
+        """False if it was held back meanwhile, whether it still is or not: what was left then takes its time anew."""
+        holds = self._holds
         try:
             async with asyncio.timeout(max(0, self._line.pending_ms) / 1000 + HEARD_GRACE_S):
                 await self._all_heard.wait()
+                return not self._mouth.held
         except TimeoutError:
-            if not self._mouth.held:
-                self._journal("error", where="playout", message="no proof that all was heard; going on without it")
-        return not self._mouth.held
+            if self._mouth.held or holds != self._holds:
+                return False
+        self._journal("error", where="playout", message="no proof that all was heard; going on without it")
+        return True
 
     # --- holding back, stopping -------------------------------------------------------------------------------------
 
@@ -107,6 +112,7 @@ class Speaking:
     def hold(self) -> None:
         """Fall silent at once, for a caller who may mean it; what was not heard, and what comes, is kept."""
         self.trace = None
+        self._holds += 1
         self._not_held.clear()
         self._journal_stop(self._mouth.hold())
 

@@ -34,7 +34,7 @@ from agent.turns.keypad import KEYS
 from agent.turns.silence import CallerSilence
 from agent.turns.turn_text import TurnText
 
-#: A recogniser that has not given its final text by then is taken to have understood nothing.
+#: A recogniser that has not given its final text so long after the turn has ended is taken to have failed.
 FINAL_TEXT_S = 3.0
 #: A stretch of speech shorter than this, without text, is a noise: nobody is asked to repeat it.
 NOISE_MS = 350
@@ -128,7 +128,7 @@ class TurnTaking:
         """The number of the latest turn."""
         self._open: _Turn | None = None
         self._over_utterance = 0  # what the agent was saying when it yielded
-        self._weighing = asyncio.Lock()
+        self._weighed: asyncio.Task[None] | None = None  # what decides the turn that ended last
         self._undecided = 0  # turns that have ended, and wait for a text, or for a turn before them
         self._not_understood = 0
         self._deaf = 0
@@ -206,10 +206,10 @@ class TurnTaking:
             self._echo_at(media_ms)
 
     def _on_partial(self, turn: _Turn, text: str) -> None:
+        turn.words = text
         if turn is not self._open:
             return
         media_ms = self._line.media_ms
-        turn.words = text
         self._streams = self._barge_in.has_partials = self._streams or bool(text)
         if self._floor.floor in _OVER_AGENT and turn.met:
             self._follow(self._barge_in.words(text, self._replies.at_ear(turn.began_ms), media_ms))
@@ -342,25 +342,36 @@ class TurnTaking:
                 self._spawn(self._confirm(turn, turn.hearing, said, end.text))
         else:
             self._undecided += 1
-            self._spawn(self._weigh(turn, said, end, trace))
+            self._weighed = self._spawn(self._weigh(turn, said, end, trace, self._weighed))
 
-    async def _weigh(self, turn: _Turn, said: TurnText | None, end: EndOfTurn, trace: TurnTrace) -> None:
-        """Wait for a turn's text, and accept or reject it. One at a time, in the order of the turns. `said`: what a
+    async def _weigh(
+        self, turn: _Turn, said: TurnText | None, end: EndOfTurn, trace: TurnTrace, before: asyncio.Task[None] | None
+    ) -> None:
+        """Wait for a turn's text, from now on; then accept or reject it, behind the turn `before`. `said`: what a
         final text has its place in; None where keys alone are the text, whatever was said beside them."""
-        async with self._weighing:
-            try:
-                await self._decide(turn, said, end, trace)
-            finally:
-                self._undecided -= 1
+        try:
+            transcript = Transcript("", 1.0) if turn.hearing is None else await self._final(turn.hearing)
+            if before is not None:
+                await asyncio.wait([before])
+            await self._decide(turn, said, end, trace, transcript)
+        finally:
+            self._undecided -= 1
 
-    async def _decide(self, turn: _Turn, said: TurnText | None, end: EndOfTurn, trace: TurnTrace) -> None:
-        transcript = Transcript("", 1.0) if turn.hearing is None else await self._final(turn.hearing)
+    async def _decide(
+        self, turn: _Turn, said: TurnText | None, end: EndOfTurn, trace: TurnTrace, transcript: Transcript | EngineError
+    ) -> None:
+        by = "final"
         if isinstance(transcript, EngineError):
-            self._on_no_final(turn, end, transcript)
-            if not turn.keyed:
-                return
             # What was typed needs no recogniser, and nor does what it had understood by then.
-            transcript = Transcript(said.spoken if said is not None else "", None)
+            understood = turn.words if said is not None else ""
+            if words(understood):
+                by = "partial"
+                self._journal("error", where="stt", message=f"{transcript}; the turn is what it had understood before")
+            else:
+                self._on_no_final(turn, end, transcript)
+                if not turn.keyed:
+                    return
+            transcript = Transcript(understood, None)
         elif turn.hearing is not None:
             self._deaf = 0
             self._endpointer.final(transcript.text.strip())
@@ -381,7 +392,9 @@ class TurnTaking:
             return
         if over_agent:
             await self._replies.speaking.unprotected()
-        self._commit(turn, text, transcript.confidence, None if turn.hearing is None else trace)
+        committed = self._commit(turn, text, transcript.confidence, None if turn.hearing is None else trace, by)
+        if committed and by == "partial":
+            self._journal("turn.confirmed", turn=turn.number)  # nothing will correct it
 
     async def _final(self, hearing: Hearing) -> Transcript | EngineError:
         """The recogniser's last word, or why there is none."""
@@ -422,11 +435,11 @@ class TurnTaking:
 
     def _commit(
         self, turn: _Turn, text: str, confidence: float | None, trace: TurnTrace | None, by: str = "final"
-    ) -> None:
-        """The turn is accepted; exactly one reply belongs to it."""
+    ) -> bool:
+        """The turn is accepted, unless the agent is leaving; exactly one reply belongs to it."""
         if self._floor.floor is Floor.LEAVING:
             self._journal("turn.rejected", turn=turn.number, reason="leaving")
-            return
+            return False
         before = self._replies.unheard_turn
         if self._floor.floor in _OVER_AGENT:
             self._break_in("key" if turn.hearing is None else "words")
@@ -437,6 +450,7 @@ class TurnTaking:
         self._not_understood = 0
         self._silence.caller_answered()
         self._on_committed(turn.number, text, trace)
+        return True
 
     def _reject(self, turn: int, speech_ms: int, reason: str) -> None:
         """Nothing to answer: take up what was broken off, or ask again, or let a noise be a noise."""
@@ -444,6 +458,8 @@ class TurnTaking:
         if self._floor.floor is Floor.YIELDED and self._open is None:
             self._barge_in.rejected(reason, self._line.media_ms)
             self._take_up("silence" if reason == "no text" else reason)
+        elif self._floor.floor is Floor.YIELDED and self._open is not None and not words(self._open.words):
+            self._barge_in.weigh_anew(self._line.media_ms)
         if self._floor.floor is not Floor.WEIGHING:
             return
         self._floor.move(Move.REJECTED)

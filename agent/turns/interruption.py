@@ -217,6 +217,12 @@ class BargeIn:
         if self.yielded:
             self._take_up(media_ms, reason)
 
+    def weigh_anew(self, media_ms: int) -> None:
+        """The words that the agent is held for were nothing to answer, and the stretch that is open now has none: it
+        has as long as any other to say some."""
+        if self.yielded:
+            self._weight, self._yielded_ms = Weight.NOTHING, media_ms
+
     def settled(self) -> None:
         """Something else has decided (a key, the end of the call): whatever was yielded to is no matter any more."""
         if self.yielded:

@@ -7,6 +7,7 @@ import itertools
 from collections import Counter
 from typing import Any
 
+from agent.replies import REACTION_MS
 from tests.agent.wayward import WORD_MS, Played, WaywardCall, played
 
 Event = dict[str, Any]
@@ -141,11 +142,16 @@ def _settles(events: list[Event], at: int) -> bool:
 
 
 def _goes_on(call: WaywardCall, yielded: int, words: list[Played]) -> bool:
-    """Whether the caller went on before a word of the answer was heard."""
+    """Whether the caller went on before a word of the answer was heard, or too soon after it to react to it."""
     committed = [at for at in indices(call.events, "turn.committed") if at < yielded]
     since_ms = call.times_ms[committed[-1]] if committed else 0.0
-    until_ms = call.times_ms[yielded] - 2000 * call.phone.socket.delay_s - WORD_END_MS  # as far as it can be known
-    return not any(since_ms < word.end_ms < until_ms and word.end_ms - word.start_ms >= WORD_MS - 1 for word in words)
+    unsure_ms = 2000 * call.phone.socket.delay_s + WORD_END_MS  # as far as it can be known
+    until_ms = call.times_ms[yielded] - unsure_ms
+    heard = [word for word in words if since_ms < word.end_ms < until_ms and word.end_ms - word.start_ms >= WORD_MS - 1]
+    if not heard:
+        return True
+    began = of(call.events[:yielded], "turn.started", turn=call.events[yielded]["turn"])
+    return bool(began) and heard[0].start_ms > began[-1]["speech_ms"] - REACTION_MS - unsure_ms
 
 
 def check_clears(call: WaywardCall, words: list[Played]) -> None:
