@@ -148,6 +148,14 @@ class Dialogue:
     async def _use_tool(self, turn: int, call: ToolCall, confirmed: bool) -> AsyncIterator[DialogueEvent]:
         """Run one tool; a filler is said once its patience is over. Effects are carried out even if the reply dies."""
         tool = self._agent.tools.get(call.name)
+        self._journal(
+            "tool.called",
+            id=call.id,
+            name=call.name,
+            arguments=dict(call.arguments),
+            turn=turn,
+            effect=tool.effect if tool else "unknown",
+        )
         task = self._spawn(self._run_tool(turn, call, confirmed))
         if tool is not None and tool.filler:
             done, _ = await asyncio.wait([task], timeout=tool.patience_s)
@@ -163,14 +171,6 @@ class Dialogue:
     async def _run_tool(self, turn: int, call: ToolCall, confirmed: bool) -> ToolOutcome:
         tool = self._agent.tools.get(call.name)
         ctx = self._tool_context.ctx
-        self._journal(
-            "tool.called",
-            id=call.id,
-            name=call.name,
-            arguments=dict(call.arguments),
-            turn=turn,
-            effect=tool.effect if tool else "unknown",
-        )
         if tool is not None and tool.effect != "read":
             await self._keep()  # else a call that comes back after a crash would not know of it, and do it again
         began_s = ctx.now_s()

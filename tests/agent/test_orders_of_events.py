@@ -134,3 +134,108 @@ def test_no_utterance_is_heard_out_before_it_began_or_in_the_future() -> None:
         start_ms, end_ms = ledger.heard(3200).spans[1]
         assert 0 <= start_ms <= end_ms <= 3200
     assert end_ms == 1040
+
+
+@virtual
+async def test_two_false_stops_use_up_none_of_the_time_that_the_rest_has_to_be_heard() -> None:
+    """Each holds the agent for more than a second: the proof that all was heard is waited for from the last one on."""
+    c = WaywardCall(answers=[lambda number: [0.1, "This."]])
+    mhm = Said("mhm", partials=((0.25, "mhm"),))
+    async with c.running(greeted=False):
+        c.stt.said = mhm
+        for _ in range(2):
+            c.phone.speak(2400)
+            c.phone.pause(640)
+        await c.until("agent.took_up", 2)
+        await c.until("reply.heard")
+        assert not c.of("error")
+        assert c.of("agent.heard")[0]["complete"]
+
+
+@virtual
+async def test_a_turn_behind_a_slow_text_waits_for_its_own_from_its_own_end() -> None:
+    """Two texts that never come cost three seconds from the second turn's end, not six."""
+    c = WaywardCall(answers=[lambda number: [0.1, "This is the answer."]])
+    async with c.running():
+        c.stt.said = Said("one", 10.0, ((0.3, "one"),))
+        c.phone.speak(500)
+        first = await c.until("turn.ended", 1)
+        c.stt.said = Said("two", 10.0, ((0.3, "two"),))
+        c.phone.speak(500)
+        second = await c.until("turn.ended", 2)
+        await c.until("turn.committed", 2)
+        waited = [
+            committed["media_ms"] - ended["media_ms"]
+            for ended, committed in zip((first, second), c.of("turn.committed"), strict=True)
+        ]
+        assert [round(ms, -2) for ms in waited] == [3000, 3000]
+
+
+@virtual
+async def test_a_recogniser_that_fails_leaves_what_it_had_understood() -> None:
+    """Its last partial is the turn, also one that came behind the turn's end; a turn without any is asked for again."""
+    c = WaywardCall(answers=[lambda number: [0.1, f"Answer {number}."]])
+    async with c.running():
+        for at_s, text in ((0.3, "where is it"), (1.4, "and the other"), (0.4, "thank you")):
+            c.stt.said = Said(None, 0.6, ((0.2, "where"), (at_s, text)))
+            heard = c.count("reply.heard")
+            await c.say()
+            await c.until("reply.heard", heard + 1)
+            await asyncio.sleep(0.3)
+        committed = [(event["text"], event["by"]) for event in c.of("turn.committed")]
+        assert committed == [("where is it", "partial"), ("and the other", "partial"), ("thank you", "partial")]
+        assert [event["turn"] for event in c.of("turn.confirmed")] == [1, 2, 3], "nothing more is to come of them"
+        assert len(c.of("error", where="stt")) == 3
+        c.stt.said = Said(None, 0.2, ((0.2, "hello"), (0.5, "")))
+        await c.say()
+        assert c.of("turn.rejected")[-1]["reason"] == "no text"
+        await c.until_heard("Say it again please.")
+
+
+@virtual
+async def test_words_that_were_nothing_do_not_hold_the_agent_for_the_next_sound() -> None:
+    """The sound goes on as a turn of its own before the text of the first has come; it has no words, and ends late."""
+    c = WaywardCall(
+        answers=[lambda number: [0.1, "This is a long answer, and it goes on for a while."]],
+        turns=TurnSettings(max_turn_ms=4000),
+    )
+    async with c.running():
+        c.stt.said = Said("where is it")
+        c.phone.speak(600)
+        await c.until("turn.committed")
+        c.stt.said = Said("mhm", 0.3, ((0.4, "four seven"),))
+        c.phone.speak(7500)
+        await c.until("turn.started", 2)
+        c.stt.said = Said("")
+        rejected = await c.until("turn.rejected", reason="backchannel")
+        took_up = await c.until("agent.took_up", c.count("agent.took_up") + 1, 5)
+        assert took_up["media_ms"] - rejected["media_ms"] <= 1000
+        await c.until_heard("for a while.")
+
+
+@tool(effect="write", timeout_s=4)
+async def slow_order(ctx: ToolContext) -> str:
+    """Order it, in three seconds."""
+    await asyncio.sleep(3)
+    return "ordered"
+
+
+@virtual
+async def test_a_tool_belongs_to_the_turn_whose_reply_called_it() -> None:
+    """The next turn is committed in the very moment in which the model calls the tool: it was called before that."""
+    c = WaywardCall(
+        answers=[lambda number: [ToolCall("", "slow_order")], lambda number: [0.1, "To both."]], tools=[slow_order]
+    )
+    async with c.running():
+        c.stt.said = Said("one", 2.0)
+        c.phone.speak(500)
+        await c.until("turn.ended")
+        c.stt.said = Said("two")
+        c.phone.speak(300)
+        await c.until("turn.committed", 2)
+        await c.until_heard("To both.")
+        order = [
+            (event["kind"], event["turn"]) for event in c.events if event["kind"] in ("tool.called", "turn.committed")
+        ]
+        assert order == [("turn.committed", 1), ("tool.called", 1), ("turn.committed", 2)]
+        assert c.of("tool.returned")[0]["ok"]
