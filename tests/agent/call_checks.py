@@ -4,6 +4,7 @@ the carrier has really played."""
 from __future__ import annotations
 
 import itertools
+from bisect import bisect
 from collections import Counter
 from typing import Any
 
@@ -26,6 +27,7 @@ def check(call: WaywardCall, *, exact: bool) -> None:
     check_time(call)
     check_turns(call.events)
     check_replies(call.events)
+    check_model(call.events)
     check_tools(call.events, cut_short=call.task.cancelling() > 0)
     words = played(call.phone.carrier.heard)
     check_yields(call, words)
@@ -101,6 +103,24 @@ def _said_more(events: list[Event], turn: int) -> bool:
     return any(event["kind"] in ("silence.prompt", "turn.rejected", "wind_up", "error") for event in events[last:]) or (
         any(event["kind"] == "agent.clause" and event["aside"] for event in events[last:])
     )
+
+
+def check_model(events: list[Event]) -> None:
+    """The model is asked once for a turn, and again only where a tool was used or where it had not said all of it."""
+    asked, turn = "", 0
+    done: dict[int, str] = {}  # by turn: the request whose answer was all of it
+    used: set[str] = set()
+    for event in events:
+        if event["kind"] == "turn.committed":
+            turn = event["turn"]
+        elif event["kind"] == "engine.request" and event["engine"] == "llm":
+            assert turn not in done, f"asked again, though it had said all of it: {event}"
+            asked = event["id"]
+        elif event["kind"] == "engine.result" and event["id"] == asked:
+            if "tool" in event["result"]:
+                used.add(asked)
+            elif event["final"] and asked not in used:
+                done[turn] = asked
 
 
 def check_tools(events: list[Event], *, cut_short: bool) -> None:
@@ -184,6 +204,10 @@ def check_heard(call: WaywardCall, words: list[Played], *, exact: bool) -> None:
     off = 1 + round(2000 * call.phone.socket.delay_s / WORD_MS)
     back = off if exact else STALLED_WORDS
     whole = [word for word in words if word.sound in order and word.end_ms - word.start_ms > WORD_END_MS]
+    clears = call.phone.clears_ms
+    full = [word for word in whole if word.end_ms - word.start_ms >= WORD_MS - 1]
+    between = Counter((bisect(clears, word.start_ms + 1), word.sound) for word in full)
+    assert all(count == 1 for count in between.values()), f"heard twice without a clear: {between.most_common(2)}"
     for before, after in itertools.pairwise(whole):
         assert order[after.sound] >= order[before.sound] - back, f"went back from {before} to {after}"
     for event in settled:
@@ -193,7 +217,9 @@ def check_heard(call: WaywardCall, words: list[Played], *, exact: bool) -> None:
             continue
         said = sounds.get(event["utterance"], [])
         by_record = sum(1 for _, end in said if end <= len(event["text"]))
-        by_carrier = sum(1 for sound, _ in said if longest.get(sound, 0.0) >= WORD_MS - WORD_END_MS)
+        is_heard = [longest.get(sound, 0.0) >= WORD_MS - WORD_END_MS for sound, _ in said]
+        by_carrier = sum(is_heard)
+        assert all(is_heard[: max(0, by_record - off)]), f"left out within it: {is_heard}, {event}"
         assert abs(by_record - by_carrier) <= off, f"the caller heard {by_carrier} words of {event}"
 
 
