@@ -18,6 +18,7 @@ from agent.continuation import Continuation
 from agent.definition import AgentDefinition
 from agent.dialogue import Dialogue, Leave, SaidAll, Say
 from agent.errors import EngineError
+from agent.history import History
 from agent.kit import EngineKit
 from agent.line import Decision, HangUp, Line, Transfer
 from agent.slots.base import NOTHING_ASKED, Asks
@@ -63,6 +64,8 @@ class Replies:
         kit: EngineKit,
         ctx: CallContext,
         data_dir: Path,
+        history: History,
+        speaking: Speaking,
         floor: FloorKeeper,
         journal: Callable[..., None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
@@ -72,17 +75,16 @@ class Replies:
     ) -> None:
         self._line = line
         self._agent = agent
+        self._history = history
+        self._speaking = speaking
         self._floor = floor
         self._journal = journal
         self._spawn = spawn
         self._on_heard_out = on_heard_out
         tool_context = ToolContext(line.info.call_id, line.info.caller, data_dir, agent.transfer_to, ctx)
-        before = continuation.history if continuation is not None else None
         self._llm_name = kit.llm.name
         asks = continuation.asks if continuation is not None else NOTHING_ASKED
-        self._dialogue = Dialogue(agent, kit.llm, tool_context, journal, self._spawn_tool, before, keep_journal, asks)
-        self.history = self._dialogue.history
-        self.speaking = Speaking(line, agent, kit, ctx, journal, self.history)
+        self._dialogue = Dialogue(agent, kit.llm, tool_context, journal, self._spawn_tool, history, keep_journal, asks)
         self._tools: set[asyncio.Task[ToolOutcome]] = set()
         self._reply: asyncio.Task[None] | None = None
         self._parts: list[asyncio.Task[None]] = []  # the reply's own tasks: thinking, speaking
@@ -95,10 +97,10 @@ class Replies:
     def answer(self, turn: int, text: str, trace: TurnTrace | None) -> None:
         """A turn is committed: exactly one reply belongs to it, and this is it."""
         self._unheard = ""
-        self.speaking.trace = trace
+        self._speaking.trace = trace
         before = self._said_before()
         if self._owed is not None:  # its answer may not even have begun: what was said then stands nowhere yet
-            self.history.caller_said(self._owed.turn, self._owed.text)
+            self._history.caller_said(self._owed.turn, self._owed.text)
         self._owed = _Owed(turn, text, before)
         self._start(self._answer(self._owed))
 
@@ -120,7 +122,7 @@ class Replies:
         """Say fixed phrases: from memory, so at once. Then leave the line, if `leaving` says how."""
         self._floor.move(Move.AGENT_BEGAN if leaving is None else Move.LEAVE)
         for text in texts:
-            self.speaking.phrase(turn, text)
+            self._speaking.phrase(turn, text)
         self._start(self._be_heard_out(leaving))
 
     def come_back(self, continuation: Continuation) -> None:
@@ -129,7 +131,7 @@ class Replies:
         said = {"cut off": [phrases.cut_off], "nobody answered": [phrases.nobody_there], "digits sent": []}
         self._floor.move(Move.AGENT_BEGAN)
         for text in said[continuation.reason]:
-            self.speaking.phrase(turn, text)
+            self._speaking.phrase(turn, text)
         if continuation.owed is not None:
             self._owed = _Owed(*continuation.owed)
             self._start(self._answer(self._owed))
@@ -144,7 +146,7 @@ class Replies:
         if self._floor.floor is Floor.LEAVING:
             return
         self._cancel()
-        self.speaking.settle(self.speaking.stop())
+        self._speaking.settle(self._speaking.stop())
         to = self._agent.transfer_to
         self.say(turn, [self._agent.phrases.trouble], Transfer(to, "trouble") if to else HangUp("trouble"))
 
@@ -155,20 +157,20 @@ class Replies:
     def say_last(self, turn: int, text: str, leaving: Decision) -> None:
         """Say a fixed phrase behind what is being said already, whatever else was to come; then leave the line."""
         self._cancel()
-        if self.speaking.held:
-            self.speaking.settle(self.speaking.stop())
+        if self._speaking.held:
+            self._speaking.settle(self._speaking.stop())
         self.say(turn, [text], leaving)
 
     def fall_silent(self) -> None:
         """Stop speaking for good, and answer no more; the line is left with what is said next."""
         self._cancel()
-        self.speaking.settle(self.speaking.stop())
+        self._speaking.settle(self._speaking.stop())
         self._floor.move(Move.LEAVE)
 
     def interrupt(self) -> None:
         """Stop speaking, at once; what was not heard is kept for the case that it was nothing."""
         self._cancel()
-        self._unheard = self.speaking.settle(self.speaking.stop())
+        self._unheard = self._speaking.settle(self._speaking.stop())
 
     @property
     def asks(self) -> Asks:
@@ -180,18 +182,18 @@ class Replies:
         """The turn that is owed a reply of which no word has been heard yet: whoever speaks now goes on with it. 0:
         none is."""
         owed = self._owed
-        return owed.turn if owed is not None and not self.speaking.anything_heard(owed.turn) else 0
+        return owed.turn if owed is not None and not self._speaking.anything_heard(owed.turn) else 0
 
     def _said_before(self, began_ms: float = inf) -> str:
         """What the caller had said, if who began to speak at `began_ms` cannot have reacted to the answer."""
         owed = self._owed
-        if owed is None or self.speaking.anything_heard(owed.turn, began_ms - REACTION_MS):
+        if owed is None or self._speaking.anything_heard(owed.turn, began_ms - REACTION_MS):
             return ""
         return f"{owed.before} {owed.text}".strip()
 
     def at_ear(self, began_ms: int) -> AtEar:
         """What is heard just now by a caller who began to speak over it at `began_ms`."""
-        speaking = self.speaking
+        speaking = self._speaking
         if self._reply is not None and (before := self._said_before(began_ms)):
             # It answers nothing, and echoes nothing, that has not been heard.
             return AtEar(speaking.pending_ms > 0, speaking.protected(), owing=True, before=before)
@@ -207,7 +209,7 @@ class Replies:
 
     async def close(self) -> None:
         """The call is over: settle what was heard, let tools finish. Bounded, and safe in a cancel."""
-        self.speaking.settle()
+        self._speaking.settle()
         if self._tools:
             unfinished = set(self._tools)
             try:
@@ -248,7 +250,7 @@ class Replies:
         if failure is not None:
             self.give_up(owed.turn, "reply", failure)
             return
-        said = "".join(said.text for said in self.history.open_utterances() if said.turn == owed.turn)
+        said = "".join(said.text for said in self._history.open_utterances() if said.turn == owed.turn)
         if not owed.decisions and not any(character.isalnum() for character in said):
             self._owed = None
             self._journal("error", where="reply", message="the model said nothing; the caller is asked again")
@@ -274,8 +276,8 @@ class Replies:
             match event:
                 case Say(utterance, words, protected):
                     if protected:
-                        self.speaking.protect(utterance)
-                    self.speaking.mark("llm")
+                        self._speaking.protect(utterance)
+                    self._speaking.mark("llm")
                     found = splitter.push(words)
                 case SaidAll(utterance):
                     found = splitter.flush()
@@ -288,7 +290,7 @@ class Replies:
             elif deadline.when() is None:
                 deadline.reschedule(asyncio.get_running_loop().time() + CLAUSE_S)
             for clause in found:
-                self.speaking.mark("clause")
+                self._speaking.mark("clause")
                 clauses.put_nowait((utterance, clause))
         owed.thought = True
         clauses.put_nowait(None)
@@ -296,20 +298,20 @@ class Replies:
     async def _speak(self, turn: int, clauses: asyncio.Queue[tuple[int, Clause] | None]) -> None:
         while (item := await clauses.get()) is not None:
             if not self._finishing:
-                await self.speaking.clause(turn, *item)
+                await self._speaking.clause(turn, *item)
 
     def _say_on(self, turn: int, text: str, owed: _Owed | None) -> None:
         """Go on from the last heard word, after an interruption that was none; then leave, if that had been decided.
         At once it is the agent's to say: who interrupts before a word of it has come leaves all of it to be said."""
-        utterance = self.history.agent_begins(turn)
-        self.history.agent_adds(utterance, text)
+        utterance = self._history.agent_begins(turn)
+        self._history.agent_adds(utterance, text)
         self._start(self._take_up(turn, utterance, text, owed))
 
     async def _take_up(self, turn: int, utterance: int, text: str, owed: _Owed | None) -> None:
         splitter = ClauseSplitter()
         try:
             for clause in [*splitter.push(text), *splitter.flush()]:
-                await self.speaking.clause(turn, utterance, clause)
+                await self._speaking.clause(turn, utterance, clause)
         except EngineError as error:
             self.give_up(turn, "voice", error)
             return
@@ -317,12 +319,12 @@ class Replies:
 
     async def _be_heard_out(self, decision: Decision | None) -> None:
         """Wait until the caller has heard everything; from the moment nobody speaks over it, a decision stands."""
-        await self.speaking.not_held()
+        await self._speaking.not_held()
         if decision is not None:
             self._floor.move(Move.LEAVE)
-        await self.speaking.all_heard()
+        await self._speaking.all_heard()
         self._owed = None
-        self.speaking.settle()
+        self._speaking.settle()
         self._journal("reply.heard")
         await self._on_heard_out(decision)
 

@@ -15,6 +15,7 @@ from agent.context import CallContext
 from agent.continuation import Continuation
 from agent.definition import AgentDefinition
 from agent.errors import EngineError, OffhookError, members
+from agent.history import History
 from agent.kit import EngineKit
 from agent.late_audio import LateAudio
 from agent.line import (
@@ -32,6 +33,7 @@ from agent.line import (
 from agent.record import CallRecord
 from agent.replies import Replies
 from agent.slots.base import NOTHING_ASKED
+from agent.speaking import Speaking
 from agent.trace import TurnTrace
 from agent.turn_taking import TurnTaking
 from agent.turns.ending import Ending
@@ -69,12 +71,16 @@ class CallSession:
         self._ctx = ctx
         self._floor = FloorKeeper()
         self._late = LateAudio(partial(self._journal, "line.stall"))
+        history = continuation.history if continuation is not None else History()
+        self._speaking = Speaking(line, agent, kit, ctx, self._journal, history)
         self._replies = Replies(
             line=line,
             agent=agent,
             kit=kit,
             ctx=ctx,
             data_dir=data_dir,
+            history=history,
+            speaking=self._speaking,
             floor=self._floor,
             journal=self._journal,
             spawn=lambda work: self._tasks.create_task(work),
@@ -88,6 +94,8 @@ class CallSession:
             kit=kit,
             ctx=ctx,
             floor=self._floor,
+            speaking=self._speaking,
+            history=history,
             replies=self._replies,
             journal=self._journal,
             spawn=lambda work: self._tasks.create_task(work),
@@ -224,10 +232,10 @@ class CallSession:
                 self._turns.on_key(digit, media_ms)
             case PlayoutStarted(media_ms, sent_ms):
                 self._journal("playout.started", at=media_ms, sent_ms=sent_ms)
-                self._replies.speaking.on_playout_started(media_ms)
+                self._speaking.on_playout_started(media_ms)
             case PlayoutDone(heard):
                 self._journal("playout.done", position_ms=heard.position_ms, basis=heard.basis)
-                self._replies.speaking.on_playout_done()
+                self._speaking.on_playout_done()
             case MarksLost(_, owed_ms):
                 self._journal("playout.marks_lost", owed_ms=owed_ms)
             case HungUp(reason, _):
@@ -296,8 +304,7 @@ class CallSession:
         self._replies.say_last(self._turns.turn, ending.phrase, HangUp(ending.reason))
 
     def _look_at_silence(self, media_ms: int) -> None:
-        last = self._turns.look_at_silence(media_ms)
-        if last is not None:
-            phrases = self._agent.phrases
-            phrase = phrases.no_input_goodbye if last else phrases.still_there
+        prompt = self._turns.look_at_silence(media_ms)
+        if prompt is not None:
+            phrase, last = prompt
             self._replies.say(self._turns.turn, [phrase], HangUp("no input") if last else None)

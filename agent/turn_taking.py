@@ -18,10 +18,12 @@ from agent.context import CallContext
 from agent.definition import AgentDefinition
 from agent.ear import Ear, Hearing
 from agent.errors import EngineError
+from agent.history import History
 from agent.kit import EngineKit
 from agent.language.words import words
 from agent.line import Line
 from agent.replies import Replies
+from agent.speaking import Speaking
 from agent.stt.base import Transcript
 from agent.trace import TurnTrace
 from agent.turns.echo import words_are_echo
@@ -29,7 +31,7 @@ from agent.turns.endpointing import EndOfTurn, Endpointer, Event, ProbableEnd, W
 from agent.turns.far_end import Beep, FarEnd, FarEndEvent, Voicemail
 from agent.turns.floor import Floor, FloorKeeper, Move
 from agent.turns.gate import GateEvent, SpeechBegan, SpeechGate
-from agent.turns.interruption import ECHO_SCORE, ECHO_SHARE, ECHO_WINDOWS, BargeIn, Decision, Meant, TakeUp, Yield
+from agent.turns.interruption import ECHO_SCORE, ECHO_SHARE, ECHO_WINDOWS, BargeIn, Meant, TakeUp, Verdict, Yield
 from agent.turns.keypad import KEYS
 from agent.turns.silence import CallerSilence
 from agent.turns.turn_text import TurnText
@@ -84,6 +86,8 @@ class TurnTaking:
         kit: EngineKit,
         ctx: CallContext,
         floor: FloorKeeper,
+        speaking: Speaking,
+        history: History,
         replies: Replies,
         journal: Callable[..., None],
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
@@ -99,6 +103,8 @@ class TurnTaking:
         self._agent = agent
         self._ctx = ctx
         self._floor = floor
+        self._speaking = speaking
+        self._history = history
         self._replies = replies
         self._journal = journal
         self._spawn = spawn
@@ -160,7 +166,7 @@ class TurnTaking:
             self._endpointer.asked(self._replies.asks)
         self._open.keyed = True
         if self._floor.floor in _OVER_AGENT:
-            if not self._replies.speaking.protected():
+            if not self._speaking.protected():
                 self._break_in("key")
         elif self._floor.floor is Floor.OPEN:
             self._floor.move(Move.CALLER_BEGAN)
@@ -194,7 +200,7 @@ class TurnTaking:
         turn.hearing = self.ear.begin(self._replies.asks, lambda text: self._on_partial(turn, text))
         if self._floor.floor is Floor.OPEN:
             self._floor.move(Move.CALLER_BEGAN)
-        turn.over_agent = self._replies.speaking.pending_ms > 0
+        turn.over_agent = self._speaking.pending_ms > 0
         if self._floor.floor in _OVER_AGENT:
             self._meet(turn, event)
         else:
@@ -202,7 +208,7 @@ class TurnTaking:
 
     def _on_doubt(self, media_ms: int) -> None:
         """Something sounds, and is no speech yet: if it is the agent's echo, its way can be learnt by now."""
-        if self._replies.speaking.just_heard(media_ms):
+        if self._speaking.just_heard(media_ms):
             self._echo_at(media_ms)
 
     def _on_partial(self, turn: _Turn, text: str) -> None:
@@ -210,7 +216,8 @@ class TurnTaking:
         if turn is not self._open:
             return
         media_ms = self._line.media_ms
-        self._streams = self._barge_in.has_partials = self._streams or bool(text)
+        if text:
+            self._streams = self._barge_in.has_partials = True
         if self._floor.floor in _OVER_AGENT and turn.met:
             self._follow(self._barge_in.words(text, self._replies.at_ear(turn.began_ms), media_ms))
         self._judge_far_end(turn, text, media_ms)
@@ -263,7 +270,7 @@ class TurnTaking:
 
     def _look_for_echo(self, turn: _Turn, media_ms: int) -> None:
         """The agent has just been heard out: what sounds now may be the end of it, come back."""
-        if self._replies.speaking.just_heard(media_ms):
+        if self._speaking.just_heard(media_ms):
             turn.windows += 1
             turn.echoes += self._echo_at(media_ms) >= ECHO_SCORE
 
@@ -272,14 +279,14 @@ class TurnTaking:
         inbound = self.ear.latest(INBOUND_MS, media_ms)
         return self._echo.score(inbound, self._line.playing(media_ms - REFERENCE_MS, media_ms))
 
-    def _follow(self, decisions: tuple[Decision, ...]) -> None:
-        for decision in decisions:
+    def _follow(self, verdicts: tuple[Verdict, ...]) -> None:
+        for verdict in verdicts:
             floor = self._floor.floor
-            match decision:
+            match verdict:
                 case Yield(_, reason) if floor is Floor.AGENT:
-                    self._over_utterance = self._replies.speaking.utterance()
+                    self._over_utterance = self._speaking.utterance()
                     self._journal("agent.yielded", turn=self.turn, utterance=self._over_utterance, reason=reason)
-                    self._replies.speaking.hold()
+                    self._speaking.hold()
                     self._floor.move(Move.YIELD)
                 case Meant(_, reason) if floor in _OVER_AGENT:
                     self._break_in(reason)
@@ -288,7 +295,7 @@ class TurnTaking:
 
     def _break_in(self, reason: str) -> None:
         """The caller means it: the reply is given up."""
-        utterance = self._over_utterance if self._floor.floor is Floor.YIELDED else self._replies.speaking.utterance()
+        utterance = self._over_utterance if self._floor.floor is Floor.YIELDED else self._speaking.utterance()
         reason = "went on" if self._replies.unheard_turn else reason
         self._journal("barge_in", turn=self.turn, utterance=utterance, reason=reason)
         self._barge_in.settled()
@@ -299,7 +306,7 @@ class TurnTaking:
 
     def _take_up(self, reason: str) -> None:
         self._journal("agent.took_up", turn=self.turn, utterance=self._over_utterance, reason=reason)
-        self._replies.speaking.take_up()
+        self._speaking.take_up()
         self._floor.move(Move.TAKEN_UP)
 
     # --- the end of a turn ------------------------------------------------------------------------------------------
@@ -331,8 +338,7 @@ class TurnTaking:
         if self._floor.may(Move.TURN_ENDED):
             self._floor.move(Move.TURN_ENDED)
         trace = TurnTrace(turn.number, end.speech_end_ms, end.media_ms, self._ctx.now_s)
-        typed = turn.hearing is None or (end.text is not None and end.text != self._endpointer.said.text)
-        said = None if typed else self._endpointer.said
+        said = None if end.by_keys else self._endpointer.said
         if end.text is not None and self._floor.floor is Floor.WEIGHING and not self._undecided:
             trace.mark("stt")
             if turn.hearing is None:
@@ -391,7 +397,7 @@ class TurnTaking:
             self._reject(turn.number, end.speech_end_ms - max(turn.began_ms, turn.alone_ms), reason)
             return
         if over_agent:
-            await self._replies.speaking.unprotected()
+            await self._speaking.unprotected()
         committed = self._commit(turn, text, transcript.confidence, None if turn.hearing is None else trace, by)
         if committed and by == "partial":
             self._journal("turn.confirmed", turn=turn.number)  # nothing will correct it
@@ -429,7 +435,7 @@ class TurnTaking:
             text = said.final(transcript.text.strip())
             if text and words(text) != words(accepted):
                 self._journal("turn.corrected", turn=turn.number, text=text)
-                self._replies.history.caller_corrected(turn.number, text)
+                self._history.caller_corrected(turn.number, text)
                 return
         self._journal("turn.confirmed", turn=turn.number)
 
@@ -502,8 +508,9 @@ class TurnTaking:
         self._journal("turn.rejected", turn=turn.number, reason="noise")
         self._spawn(hearing.cancel())
 
-    def look_at_silence(self, media_ms: int) -> bool | None:
-        """Whether the caller must be asked if they are there; True: for the last time, then it is goodbye."""
+    def look_at_silence(self, media_ms: int) -> tuple[str, bool] | None:
+        """The phrase by which a silent caller is asked if they are there, if it is time; and whether that is the
+        last one, a goodbye."""
         if self._floor.floor is not Floor.OPEN:
             return None
         prompt = self._silence.tick(media_ms)
@@ -512,4 +519,4 @@ class TurnTaking:
         phrases = self._agent.phrases
         phrase = phrases.no_input_goodbye if prompt.last else phrases.still_there
         self._journal("silence.prompt", phrase=phrase, count=prompt.count)
-        return prompt.last
+        return phrase, prompt.last

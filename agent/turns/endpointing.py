@@ -44,12 +44,14 @@ class EndOfTurn:
     "complete", "unsure", "unfinished" (free speech, by its words), "silence" (no words known), "keys" or "max".
     `text`: all that was said, where nothing needs to be waited for: a whole answer that stands, or keys alone.
     None: the recogniser's final text is still to come (`TurnText.final` puts it in its place).
+    `by_keys`: keys alone are the text, whatever was said beside them.
     """
 
     speech_end_ms: int
     media_ms: int
     reason: str
     text: str | None = None
+    by_keys: bool = False
 
 
 Event = ProbableEnd | WentOn | EndOfTurn
@@ -149,7 +151,7 @@ class Endpointer:
         """The recogniser's final text of the turn that ended last. If that had been held in vain, because the last
         words come with the final only, turns of this call are held for `max_trailing_ms` from now on."""
         held, self._held = self._held, None
-        if held is not None and judge(held[0], held[1].final(text), gives_words=True).waiting is Waiting.END:
+        if held is not None and judge(held[0], held[1].final(text)).waiting is Waiting.END:
             self._deadlines.words_are_kept_back()
 
     def keys(self, entry: str, media_ms: int) -> Event | None:
@@ -266,7 +268,7 @@ class Endpointer:
 
     def _begins_anew(self) -> bool:
         """Whether the keys begin as the words did: who was not understood types all of it."""
-        spoken = judge(self._asks, self.said.spoken, self._lag.known).reading.value
+        spoken = judge(self._asks, self.said.spoken).reading.value
         keys = self._keypad.keys
         return bool(spoken) and (keys.startswith(spoken) or spoken.startswith(keys))
 
@@ -282,7 +284,7 @@ class Endpointer:
 
     def _judgement(self) -> Judgement:
         if self._judged is None:
-            self._judged = judge(self._asks, self.said.text, self._lag.known)
+            self._judged = judge(self._asks, self.said.text)
         return self._judged
 
     # --- decisions --------------------------------------------------------------------------------------------------
@@ -319,7 +321,8 @@ class Endpointer:
         return self._decide() if over else WentOn(self._now_ms)
 
     def _end(self, reason: str) -> EndOfTurn:
-        end = EndOfTurn(self._last_ms, self._now_ms, reason, self._accepted())
+        by_keys = bool(self._entry) or not self._heard
+        end = EndOfTurn(self._last_ms, self._now_ms, reason, self._accepted(), by_keys)
         judged = self._judgement()
         if self._heard:
             self._lag.pause_over(self._sound.speech_end_ms)

@@ -93,8 +93,8 @@ class TakeUp:
     reason: str
 
 
-Decision = Yield | Meant | TakeUp
-_NOTHING: tuple[Decision, ...] = ()
+Verdict = Yield | Meant | TakeUp
+_NOTHING: tuple[Verdict, ...] = ()
 
 
 class _State(Enum):
@@ -111,7 +111,7 @@ class _State(Enum):
 class BargeIn:
     """Decides whether the agent stops for the caller, and whether it goes on. One a call; events in media time in.
 
-    Each event gives decisions in the order in which they hold: mostly none, or one; `Yield` and `Meant` together where
+    Each event gives verdicts in the order in which they hold: mostly none, or one; `Yield` and `Meant` together where
     words come first. `Meant` and `TakeUp` only ever follow a `Yield`. After a `Yield` without words a `TakeUp` comes
     within TAKE_UP_MS of media time, as long as windows or ticks come.
     """
@@ -152,7 +152,7 @@ class BargeIn:
 
     # --- events -----------------------------------------------------------------------------------------------------
 
-    def began(self, event: SpeechBegan, at: AtEar, echo: float | None = None) -> tuple[Decision, ...]:
+    def began(self, event: SpeechBegan, at: AtEar, echo: float | None = None) -> tuple[Verdict, ...]:
         """A stretch of speech opens. `echo`: how much of it is the agent's own sound (EchoMeter), where known."""
         if self._state is not _State.YIELDED:  # else the caller pauses and goes on: it is one matter
             self._state = _State.FREE
@@ -163,14 +163,14 @@ class BargeIn:
         self._hear(event.media_ms, span_ms, True, event.probability, echo)
         return self._decide(event.media_ms, at)
 
-    def window(self, event: SpeechWindow, at: AtEar, echo: float | None = None) -> tuple[Decision, ...]:
+    def window(self, event: SpeechWindow, at: AtEar, echo: float | None = None) -> tuple[Verdict, ...]:
         """One more window of the stretch. `echo` where the agent could be heard in it, and the detector says speech."""
         self._look(at)
         speech = event.speech and not event.quiet
         self._hear(event.media_ms, self._window_ms, speech, event.probability, echo)
         return self._decide(event.media_ms, at) if speech else self._wait(event.media_ms)
 
-    def words(self, text: str, at: AtEar, media_ms: int) -> tuple[Decision, ...]:
+    def words(self, text: str, at: AtEar, media_ms: int) -> tuple[Verdict, ...]:
         """All that the stretch has said so far (a partial while it is open, the final text behind `over`).
 
         The final text of a turn that did not concern the agent changes nothing: the reply that follows answers it.
@@ -190,14 +190,14 @@ class BargeIn:
             return self._keep_held(media_ms, at) if at.before else self._interrupt(media_ms, at)
         return self._wait(media_ms)
 
-    def over(self, media_ms: int) -> tuple[Decision, ...]:
+    def over(self, media_ms: int) -> tuple[Verdict, ...]:
         """The stretch has ended; its final text may still come, by `words`."""
         self._open = False
         if self.yielded and self._weight is Weight.BACKCHANNEL:
             return self._take_up(media_ms, "backchannel")
         return self._wait(media_ms)
 
-    def tick(self, media_ms: int) -> tuple[Decision, ...]:
+    def tick(self, media_ms: int) -> tuple[Verdict, ...]:
         """Media time went on, with or without audio. Due at least every 100 ms while `yielded`."""
         return self._wait(media_ms)
 
@@ -257,7 +257,7 @@ class BargeIn:
             self._wary -= 1
             self._forgiven_ms = media_ms
 
-    def _decide(self, media_ms: int, at: AtEar) -> tuple[Decision, ...]:
+    def _decide(self, media_ms: int, at: AtEar) -> tuple[Verdict, ...]:
         """There is sound now: stop for it, or see what came of stopping."""
         if self._state is _State.FREE or (self._state is _State.TAKEN_UP and self._weight is Weight.MEANT):
             if not at.stoppable or self._last_speech_ms < media_ms:
@@ -272,7 +272,7 @@ class BargeIn:
             return self._barge_in_ms
         return max(self._barge_in_ms, WARY_MS[self._wary - 1]) if self._wary <= len(WARY_MS) else inf
 
-    def _wait(self, media_ms: int) -> tuple[Decision, ...]:
+    def _wait(self, media_ms: int) -> tuple[Verdict, ...]:
         """What the time that went by decides."""
         if not self.yielded:
             return _NOTHING
@@ -313,24 +313,24 @@ class BargeIn:
             return True
         return not at.answering and (len(self._echoes) < ECHO_WINDOWS or len(text.split()) >= ECHO_WORDS)
 
-    # --- decisions --------------------------------------------------------------------------------------------------
+    # --- verdicts ---------------------------------------------------------------------------------------------------
 
-    def _stop(self, media_ms: int, reason: str) -> tuple[Decision, ...]:
+    def _stop(self, media_ms: int, reason: str) -> tuple[Verdict, ...]:
         self._state = _State.YIELDED
         self._yielded_ms = media_ms
         self._echoes.clear()  # what came before was not enough to be one
         return (Yield(media_ms, reason),)
 
-    def _keep_held(self, media_ms: int, at: AtEar) -> tuple[Decision, ...]:
+    def _keep_held(self, media_ms: int, at: AtEar) -> tuple[Verdict, ...]:
         """The caller goes on before a word of the answer was heard. Who speaks does not wait, so nothing is decided on
         a recogniser's first guesses: the final text says whether there is more to answer."""
         if self._state in (_State.FREE, _State.TAKEN_UP) and at.stoppable:
             return self._stop(media_ms, "words")
         return _NOTHING
 
-    def _interrupt(self, media_ms: int, at: AtEar) -> tuple[Decision, ...]:
+    def _interrupt(self, media_ms: int, at: AtEar) -> tuple[Verdict, ...]:
         """Words that are meant have come."""
-        before: tuple[Decision, ...] = _NOTHING
+        before: tuple[Verdict, ...] = _NOTHING
         if not self.yielded:
             if self._state is _State.INTERRUPTED or not at.stoppable:
                 return _NOTHING
@@ -341,7 +341,7 @@ class BargeIn:
             self._wary, self._forgiven_ms = self._wary - 1, media_ms
         return (*before, Meant(media_ms, "words"))
 
-    def _take_up(self, media_ms: int, reason: str) -> tuple[Decision, ...]:
+    def _take_up(self, media_ms: int, reason: str) -> tuple[Verdict, ...]:
         self._state = _State.TAKEN_UP
         self.false_stops += 1
         if reason != "backchannel":

@@ -105,7 +105,7 @@ class Call:
         assert self.kinds().count("call.ended") == 1
         assert (self.stt.open, self.llm.open, self.tts.open) == (0, 0, 0), "an engine's work was left open"
         assert self.stt.closed == 1
-        assert self.session._replies.history.open_utterances() == []
+        assert self.session._replies._history.open_utterances() == []
 
     def _on_event(self, event: dict[str, Any]) -> None:
         self.events.append(event)

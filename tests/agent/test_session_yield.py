@@ -204,7 +204,7 @@ async def test_a_model_that_speaks_for_ever_while_the_agent_is_silent_is_not_sai
         await asyncio.sleep(1.0)
         await speaks_over(call, MHM, ms=1200)
         while not c.count("agent.took_up"):
-            held_ms = c.session._replies.speaking.pending_ms
+            held_ms = c.session._speaking.pending_ms
             assert held_ms <= AHEAD_MS + 8 * WORD_MS, "a clause more than it may be ahead"
             await asyncio.sleep(0.02)
         await asyncio.sleep(1.0)

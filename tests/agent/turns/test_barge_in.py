@@ -17,9 +17,9 @@ from agent.turns.interruption import (
     WARY_MS,
     AtEar,
     BargeIn,
-    Decision,
     Meant,
     TakeUp,
+    Verdict,
     Yield,
 )
 
@@ -34,7 +34,7 @@ class Caller:
         self.machine = BargeIn(barge_in_ms, has_partials=has_partials)
         self.at = at
         self.media_ms = 1000
-        self.decided: list[Decision] = []
+        self.decided: list[Verdict] = []
 
     def begins(self, echo: float | None = None, probability: float = 0.95) -> None:
         self.media_ms += 96
@@ -395,13 +395,13 @@ class AnyOrder(RuleBasedStateMachine):
         self.machine = BargeIn(96)
         self.media_ms = 0
         self.at = AtEar()
-        self.decided: list[Decision] = []
+        self.decided: list[Verdict] = []
         self.yielded_ms: int | None = None
         self.heard_words = False
         self.taken_up_in_stretch = False
         self.heard_echo = False
 
-    def take(self, decisions: tuple[Decision, ...], words: bool = False) -> None:
+    def take(self, decisions: tuple[Verdict, ...], words: bool = False) -> None:
         for decision in decisions:
             assert decision.media_ms == self.media_ms
             match decision:

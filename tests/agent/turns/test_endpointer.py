@@ -143,11 +143,12 @@ def test_a_recogniser_without_partials_is_served_by_silence() -> None:
         assert 550 <= told.ends[0].media_ms - told.last_ms <= 580
 
 
-def test_a_recogniser_that_gives_words_and_has_none_yet_is_waited_for() -> None:
+def test_a_sound_without_words_is_not_held_though_a_value_was_asked_for() -> None:
     line = Line(endpointer(FOUR))
     line.play("four seven one two")
-    told = line.play("~ ~ (3000) four seven one two")
-    assert [end.reason for end in told.ends] == ["slot complete"]
+    told = line.play("~ (2000) four seven one two")
+    assert [end.reason for end in told.ends] == ["silence", "slot complete"]
+    assert told.ends[0].media_ms < told.last_ms - 4 * 300 - 1000
 
 
 @pytest.mark.parametrize(
@@ -424,9 +425,9 @@ def test_what_is_no_key_opens_no_turn(junk: str) -> None:
 
 def test_keys_at_one_moment() -> None:
     made = endpointer()
-    assert made.keys("47#1", 1000) == EndOfTurn(1000, 1000, "keys", "47")
+    assert made.keys("47#1", 1000) == EndOfTurn(1000, 1000, "keys", "47", by_keys=True)
     assert made.text == "1"
-    assert made.tick(2500) == EndOfTurn(1000, 2500, "keys", "1")
+    assert made.tick(2500) == EndOfTurn(1000, 2500, "keys", "1", by_keys=True)
 
 
 def test_a_hash_ends_a_turn_that_was_spoken() -> None:
@@ -435,10 +436,16 @@ def test_a_hash_ends_a_turn_that_was_spoken() -> None:
     assert made.keys("#", 1150) == EndOfTurn(1096, 1150, "keys", None)
 
 
+def test_an_entry_that_is_an_answer_alone_is_by_keys_whatever_was_said_before_it() -> None:
+    made = opened(asks=FOUR)
+    made.partial("four seven", 1100)
+    assert made.keys("4712", 1150) == EndOfTurn(1150, 1150, "keys", "4712", by_keys=True)
+
+
 def test_a_stuck_key_ends_by_itself() -> None:
     made = endpointer()
     events = [made.keys("5", 1000 + 50 * at) for at in range(40)]
-    assert events[31] == EndOfTurn(1000 + 50 * 31, 1000 + 50 * 31, "keys", "5" * 32)
+    assert events[31] == EndOfTurn(1000 + 50 * 31, 1000 + 50 * 31, "keys", "5" * 32, by_keys=True)
 
 
 def test_the_tone_of_a_key_is_no_speech_after_it() -> None:
