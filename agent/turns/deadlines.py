@@ -89,8 +89,7 @@ class Deadlines:
         due_ms, reason = 0, judged.reason
         if turn.heard:
             by_words = judged.waiting is Waiting.BY_WORDS
-            wordless_ms = min(settings.min_trailing_ms, settings.trailing_ms) if self.hurried else settings.trailing_ms
-            due_ms = self._by_words(turn, end_ms) if by_words else end_ms + wordless_ms
+            due_ms = self._by_words(turn, end_ms) if by_words else end_ms + self._wordless_ms()
         if key_ms is not None:
             due_ms = max(due_ms, key_ms + settings.key_pause_ms)
             reason = "keys" if key_ms == last_ms else reason
@@ -120,6 +119,14 @@ class Deadlines:
             return min(end_ms + most_ms, self._sounds_on(turn, most_ms))
         there_ms = self._words_are_there(end_ms) if turn.spoken else 0
         return max(end_ms + wait_ms, min(there_ms, end_ms + most_ms))
+
+    def _wordless_ms(self) -> int:
+        """The silence after a sound without words: a cough, or a caller whose words come late. Also where a value was
+        asked for it is short: who goes on later begins a turn of their own, and loses nothing by it."""
+        settings = self._settings
+        if self.hurried:
+            return min(settings.min_trailing_ms, settings.trailing_ms)
+        return max(settings.trailing_ms, self._lag.lag_ms + STABLE_MS if self._lag.known else 0)
 
     def _sounds_on(self, turn: Turn, wait_ms: int) -> int:
         """When the turn ends though it never gets quiet."""

@@ -63,6 +63,7 @@ class SpeechGate:
         self._began_ms = 0
         self._in_speech = False
         self._loudest = 0
+        self._tail = False  # the end of the stretch that was closed may still sound
         self._floor = NoiseFloor(window_ms)
         self.open = False
 
@@ -70,6 +71,10 @@ class SpeechGate:
         """One window's probability; `end_ms` is the media time of its end, `level` its RMS on the 16-bit scale."""
         level_dbfs = _dbfs(level)
         self._floor.follow(level_dbfs, probability >= _NO_SPEECH)
+        if self._tail:
+            if probability >= LEAVE and self._quiet(level, level_dbfs):
+                return None
+            self._tail, self._loudest = False, 0
         self._in_speech = probability >= (LEAVE if self._in_speech else ENTER)
         if self._in_speech:
             self._loudest = max(self._loudest, level)
@@ -93,11 +98,17 @@ class SpeechGate:
         return near and not self._floor.probing and _dbfs(self._loudest) >= self._floor.dbfs + _CLEAR_DB
 
     def close(self) -> None:
-        """The stretch is over; the next one must earn its opening again. The line's floor stays known."""
+        """The stretch is over; the next one must earn its opening again. The line's floor stays known.
+
+        A turn may end while the detector still says "speech" of quiet windows: they are the end of the word that was
+        heard, and no beginning, up to one that is no speech, or louder.
+        """
+        self._tail = self.open
         self.open = False
         self._evidence = 0.0
-        self._loudest = 0
         self._in_speech = False
+        if not self._tail:
+            self._loudest = 0
 
 
 def _evidence(probability: float) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from agent.slots.base import Asks, Progress, Reading
+from agent.slots.courtesy import Courtesy, courtesy
 from agent.slots.reading import read_answer
 from agent.turns.completeness import ending, ending_likelihood, ends_in_number
 
@@ -43,6 +44,8 @@ _MAY_BE_ALL = 0.5
 #: A day without its month ("the twenty second"), an amount without its unit ("one hundred and twenty"): either may be
 #: all where the rest goes without saying, but who is asked for a date or an amount mostly says it.
 _LACKS = 0.35
+#: "Yes", "okay", where a value was asked for: it opens the answer oftener than it is one.
+_OPENS = 0.3
 #: A name of two words or more is mostly all of it; a single one is as likely the first of two.
 _FULL_NAME = 0.65
 
@@ -52,17 +55,19 @@ def expects(asks: Asks) -> bool:
     return asks.kind not in ("", "free")
 
 
-def judge(asks: Asks, text: str, gives_words: bool) -> Judgement:
-    """`text`: all that was said in the turn. `gives_words`: the recogniser is known to give words before its final."""
+def judge(asks: Asks, text: str) -> Judgement:
+    """`text`: all that was said in the turn."""
     if not text:
-        if expects(asks) and gives_words:
-            return Judgement(Waiting.HOLD, "slot unfinished", NOTHING)
         return Judgement(Waiting.SILENCE, "silence", NOTHING)
     reading = read_answer(asks, text) if expects(asks) else Reading(Progress.BESIDE)
     match reading.progress:
         case Progress.WHOLE:
             # "Yes": please, but, that is right.
             return Judgement(Waiting.END, "slot complete", reading, lingers=asks.kind == "yes_no")
+        case Progress.NOTHING if (polite := courtesy(text)) is not Courtesy.NOT:
+            most = _OPENS if polite is Courtesy.OPENING else _MAY_BE_ALL
+            reason = "unfinished" if polite is Courtesy.OPENING else "unsure"
+            return Judgement(Waiting.BY_WORDS, reason, reading, min(most, ending_likelihood(text)))
         case Progress.NOTHING | Progress.PART:
             return Judgement(Waiting.HOLD, "slot unfinished", reading)
         case Progress.ENOUGH:

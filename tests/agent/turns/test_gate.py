@@ -93,6 +93,29 @@ def test_quiet_is_far_below_the_voice_or_no_louder_than_the_line(
     assert quiet_after(noise, voice, after) is quiet
 
 
+def after_close(*windows: tuple[float, int]) -> list[SpeechBegan]:
+    """What opens in windows of (probability, level) right after a loud stretch was closed."""
+    gate, end_ms = SpeechGate(64), 0
+    for level, probability in [(10, 0.01)] * 40 + [(3000, 0.95)] * 10 + [(60, 0.9)] * 3:
+        end_ms += 32
+        gate.window(probability, end_ms, level)
+    assert gate.open
+    gate.close()
+    found = [gate.window(probability, end_ms + 32 * at, level) for at, (probability, level) in enumerate(windows, 1)]
+    return [event for event in found if isinstance(event, SpeechBegan)]
+
+
+def test_the_tail_of_the_word_that_ended_a_turn_opens_none() -> None:
+    assert after_close(*[(0.9, 60)] * 20) == []
+    assert after_close(*[(0.9, 60)] * 3, *[(0.36, 20)] * 3, *[(0.1, 10)] * 5) == []
+
+
+@pytest.mark.parametrize("tail", [0, 1, 4])
+def test_who_goes_on_louder_or_after_a_window_without_speech_opens_at_once(tail: int) -> None:
+    assert len(after_close(*[(0.9, 60)] * tail, (0.9, 2000))) == 1
+    assert len(after_close(*[(0.9, 60)] * tail, (0.3, 60), (0.9, 60))) == 1  # a soft voice, after a pause
+
+
 @given(st.lists(st.floats(0, 1), max_size=200), st.integers(0, 400))
 def test_a_stretch_began_before_it_was_certain_and_not_before_the_audio(
     levels: list[float], min_speech_ms: int

@@ -23,7 +23,7 @@ def test_by_how_far_the_answer_has_come(
     progress: Progress, waiting: Waiting, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(judgement, "read_answer", lambda asks, text: Reading(progress, "4"))
-    judged = judge(DIGITS, "four", gives_words=True)
+    judged = judge(DIGITS, "four")
     assert (judged.waiting, judged.reason, judged.reading) == (waiting, reason, Reading(progress, "4"))
     assert judged.likelihood == 0.5
 
@@ -43,29 +43,44 @@ def test_what_may_be_all_is_likelier_to_go_on_where_it_comes_in_pieces(
 ) -> None:
     monkeypatch.setattr(judgement, "read_answer", lambda asks, text: Reading(Progress.ENOUGH, "4"))
     monkeypatch.setattr(judgement, "ending_likelihood", lambda text: 0.1 if text.endswith("and") else 0.9)
-    assert judge(asks, text, gives_words=True).likelihood == likelihood
+    assert judge(asks, text).likelihood == likelihood
 
 
 @pytest.mark.parametrize("asks", [Asks(), Asks(kind="free"), DIGITS])
 @pytest.mark.parametrize("text", ["i don't have it", "well and", "my order"])
 def test_free_speech_by_its_words(asks: Asks, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judgement, "read_answer", lambda asks, text: Reading(Progress.BESIDE))
-    judged = judge(asks, text, gives_words=True)
+    judged = judge(asks, text)
     assert (judged.waiting, judged.reason) == (Waiting.BY_WORDS, ending(text).name.lower())
     assert judged.likelihood == ending_likelihood(text)
 
 
+@pytest.mark.parametrize("asks", [DIGITS, Asks(), Asks(kind="free")])
+def test_without_words_there_is_nothing_to_hold(asks: Asks) -> None:
+    assert judge(asks, "").waiting is Waiting.SILENCE
+
+
 @pytest.mark.parametrize(
-    ("asks", "gives_words", "waiting"),
+    ("text", "waiting", "reason"),
     [
-        (DIGITS, True, Waiting.HOLD),
-        (DIGITS, False, Waiting.SILENCE),
-        (Asks(), True, Waiting.SILENCE),
-        (Asks(kind="free"), True, Waiting.SILENCE),
+        ("yes please", Waiting.BY_WORDS, "unsure"),
+        ("no thank you", Waiting.BY_WORDS, "unsure"),
+        ("yeah that's right", Waiting.BY_WORDS, "unsure"),
+        ("thank you", Waiting.BY_WORDS, "unsure"),
+        ("yes", Waiting.BY_WORDS, "unfinished"),
+        ("okay", Waiting.BY_WORDS, "unfinished"),
+        ("it is", Waiting.HOLD, "slot unfinished"),
+        ("um", Waiting.HOLD, "slot unfinished"),
+        ("yes um", Waiting.HOLD, "slot unfinished"),
+        ("yes it's", Waiting.HOLD, "slot unfinished"),
+        ("my number is", Waiting.HOLD, "slot unfinished"),
+        ("one moment", Waiting.HOLD, "slot unfinished"),
     ],
 )
-def test_without_words(asks: Asks, gives_words: bool, waiting: Waiting) -> None:
-    assert judge(asks, "", gives_words).waiting is waiting
+def test_courtesy_holds_no_turn_and_an_introduction_does(text: str, waiting: Waiting, reason: str) -> None:
+    judged = judge(DIGITS, text)
+    assert (judged.waiting, judged.reason) == (waiting, reason)
+    assert waiting is Waiting.HOLD or judged.likelihood <= 0.5
 
 
 @pytest.mark.parametrize(
@@ -84,11 +99,11 @@ def test_what_a_value_still_lacks_is_waited_for(
     kind: str, text: str, likelihood: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(judgement, "ending_likelihood", lambda text: 0.9)
-    judged = judge(Asks(kind=kind), text, gives_words=True)
+    judged = judge(Asks(kind=kind), text)
     assert (judged.reason, judged.likelihood) == ("slot enough", likelihood)
 
 
 @pytest.mark.parametrize(("kind", "text", "lingers"), [("yes_no", "yes", True), ("date", "today", False)])
 def test_more_is_often_said_after_a_yes(kind: str, text: str, lingers: bool) -> None:
-    judged = judge(Asks(kind=kind), text, gives_words=True)
+    judged = judge(Asks(kind=kind), text)
     assert (judged.reason, judged.lingers) == ("slot complete", lingers)
