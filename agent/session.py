@@ -289,7 +289,7 @@ class CallSession:
                 self._ticked_ms = media_ms
                 self._journal("tick")
                 self._turns.tick(media_ms)
-            if self._turns.look_at_far_end(media_ms) and self._message_due:
+            if self._turns.watch_far_end(media_ms) and self._message_due:
                 self._leave_machine(self._agent.voicemail.message)
                 self._message_early = True
             now_s = self._ctx.now_s()

@@ -18,6 +18,7 @@ from agent.context import CallContext
 from agent.definition import AgentDefinition
 from agent.ear import Ear, Hearing
 from agent.errors import EngineError
+from agent.far_end_watch import FarEndWatch
 from agent.history import History
 from agent.kit import EngineKit
 from agent.language.words import words
@@ -28,7 +29,7 @@ from agent.stt.base import Transcript
 from agent.trace import TurnTrace
 from agent.turns.echo import words_are_echo
 from agent.turns.endpointing import EndOfTurn, Endpointer, Event, ProbableEnd, WentOn
-from agent.turns.far_end import Beep, FarEnd, FarEndEvent, Voicemail
+from agent.turns.far_end import FarEndEvent
 from agent.turns.floor import Floor, FloorKeeper, Move
 from agent.turns.gate import GateEvent, SpeechBegan, SpeechGate
 from agent.turns.interruption import ECHO_SCORE, ECHO_SHARE, ECHO_WINDOWS, BargeIn, Meant, TakeUp, Verdict, Yield
@@ -109,7 +110,6 @@ class TurnTaking:
         self._journal = journal
         self._spawn = spawn
         self._on_committed = on_committed
-        self._on_far_end = on_far_end
         self.ear = Ear(
             rate_hz=rate_hz,
             vad=kit.vad.stream(),
@@ -128,8 +128,7 @@ class TurnTaking:
         self._streams = False  # it has given words before a final text
         self._echo = EchoMeter(rate_hz)
         self._silence = CallerSilence(settings.no_input_ms, settings.max_no_input)
-        self.far_end = FarEnd()
-        self.ear.listen_for_beeps(True)
+        self._far_end = FarEndWatch(self.ear, journal, on_far_end)
         self.turn = turn
         """The number of the latest turn."""
         self._open: _Turn | None = None
@@ -231,29 +230,19 @@ class TurnTaking:
         if turn.is_echo or (may_echo and words_are_echo(text, self._replies.at_ear(turn.began_ms).words)):
             return
         if turn.spoke_ms:
-            self._tell_far_end(self.far_end.speech(turn.began_ms, turn.spoke_ms, turn.over_agent))
-        self._tell_far_end(self.far_end.words(text, media_ms))
+            self._far_end.speech(turn.began_ms, turn.spoke_ms, turn.over_agent)
+        self._far_end.words(text, media_ms)
 
     def _on_tone(self, tone: Tone) -> None:
         if self._open is not None:
             self._judge_far_end(self._open, "", tone.end_ms)
-        self._tell_far_end(self.far_end.beep(tone))
+        self._far_end.tone(tone)
 
-    def _tell_far_end(self, events: tuple[FarEndEvent, ...]) -> None:
-        for event in events:
-            match event:
-                case Voicemail(_, reason, text):
-                    self._journal("far_end.voicemail", reason=reason, text=text)
-                case Beep(at, hz, length_ms):
-                    self._journal("far_end.beep", at=at, hz=hz, length_ms=length_ms)
-            self._on_far_end(event)
-
-    def look_at_far_end(self, media_ms: int) -> bool:
+    def watch_far_end(self, media_ms: int) -> bool:
         """Whether a message left now would be recorded by the machine that the far end is."""
         if self._open is not None:
             self._judge_far_end(self._open, "", media_ms)
-        self.ear.listen_for_beeps(self.far_end.listens(media_ms))
-        return self.far_end.waits_for_words(media_ms, self.ear.tone_sounds)
+        return self._far_end.records_now(media_ms)
 
     def _next_turn(self, began_ms: int) -> _Turn:
         self.turn += 1

@@ -136,7 +136,7 @@ class FarEnd:
         self._points.add("beep")
         return self._weigh(tone.end_ms)
 
-    def waits_for_words(self, media_ms: int, sounding: bool) -> bool:
+    def records_now(self, media_ms: int, sounding: bool) -> bool:
         """Whether a message left now would be recorded: after the beep, or where none comes, once it is quiet.
         `sounding`: a tone sounds just now."""
         if not self.machine or self.beeped:

@@ -103,23 +103,23 @@ def test_beeps_are_listened_for_in_the_first_minute_or_behind_a_greeting() -> No
 
 def test_a_message_waits_for_the_beep() -> None:
     far_end = FarEnd()
-    assert not far_end.waits_for_words(10_000, sounding=False)
+    assert not far_end.records_now(10_000, sounding=False)
     far_end.words(GREETING, 10_000)
     far_end.speech(8000, 11_000)
-    assert not far_end.waits_for_words(11_000 + NO_BEEP_MS - 1, sounding=False)
+    assert not far_end.records_now(11_000 + NO_BEEP_MS - 1, sounding=False)
     far_end.beep(beep(12_000))
-    assert far_end.waits_for_words(12_400, sounding=False)
+    assert far_end.records_now(12_400, sounding=False)
 
 
 def test_or_for_quiet_if_no_beep_comes_and_no_longer_than_any_greeting() -> None:
     far_end = FarEnd()
     far_end.words(GREETING, 10_000)
     far_end.speech(8000, 11_000)
-    assert far_end.waits_for_words(11_000 + NO_BEEP_MS, sounding=False)
-    assert not far_end.waits_for_words(11_000 + NO_BEEP_MS, sounding=True)
+    assert far_end.records_now(11_000 + NO_BEEP_MS, sounding=False)
+    assert not far_end.records_now(11_000 + NO_BEEP_MS, sounding=True)
     far_end.speech(14_000, 54_900)
-    assert not far_end.waits_for_words(54_999, sounding=False)
-    assert far_end.waits_for_words(10_000 + LONGEST_GREETING_MS, sounding=True)
+    assert not far_end.records_now(54_999, sounding=False)
+    assert far_end.records_now(10_000 + LONGEST_GREETING_MS, sounding=True)
 
 
 def test_a_beep_may_come_before_the_words_are_known() -> None:
@@ -127,7 +127,7 @@ def test_a_beep_may_come_before_the_words_are_known() -> None:
     far_end.speech(5000, 8000)
     assert far_end.beep(beep(8300, hz=440.0)) == ()
     assert far_end.words(GREETING, 8900) == (Voicemail(8900, "greeting", GREETING), Beep(8700, 440.0, 400))
-    assert far_end.waits_for_words(8900, sounding=False)
+    assert far_end.records_now(8900, sounding=False)
 
 
 def test_but_not_one_that_the_greeting_went_on_behind() -> None:

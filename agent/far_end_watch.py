@@ -1,0 +1,46 @@
+"""FarEndWatch: a machine at the far end of a running call - its words, speech and beep, told once and journaled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.audio.beep import Tone
+from agent.ear import Ear
+from agent.turns.far_end import Beep, FarEnd, FarEndEvent, Voicemail
+
+
+class FarEndWatch:
+    """One call's watch on its far end. `on_far_end` is told, once each, that it is a machine, and of its beep."""
+
+    def __init__(self, ear: Ear, journal: Callable[..., None], on_far_end: Callable[[FarEndEvent], None]) -> None:
+        self._ear = ear
+        self._journal = journal
+        self._on_far_end = on_far_end
+        self._far_end = FarEnd()
+        ear.listen_for_beeps(True)
+
+    def speech(self, began_ms: int, spoke_ms: int, over_agent: bool) -> None:
+        """It has spoken from `began_ms` to `spoke_ms`; `over_agent`: it began while the agent spoke."""
+        self._tell(self._far_end.speech(began_ms, spoke_ms, over_agent))
+
+    def words(self, text: str, media_ms: int) -> None:
+        """What it has said in this turn so far, partial or final."""
+        self._tell(self._far_end.words(text, media_ms))
+
+    def tone(self, tone: Tone) -> None:
+        """A tone has sounded, and then it was quiet."""
+        self._tell(self._far_end.beep(tone))
+
+    def records_now(self, media_ms: int) -> bool:
+        """Whether a message left now would be recorded. Beeps are listened for as long as one may matter."""
+        self._ear.listen_for_beeps(self._far_end.listens(media_ms))
+        return self._far_end.records_now(media_ms, self._ear.tone_sounds)
+
+    def _tell(self, events: tuple[FarEndEvent, ...]) -> None:
+        for event in events:
+            match event:
+                case Voicemail(_, reason, text):
+                    self._journal("far_end.voicemail", reason=reason, text=text)
+                case Beep(at, hz, length_ms):
+                    self._journal("far_end.beep", at=at, hz=hz, length_ms=length_ms)
+            self._on_far_end(event)
