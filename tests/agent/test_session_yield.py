@@ -4,7 +4,6 @@ Whole calls in virtual time; each word the caller hears has a sound of its own (
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,14 +61,6 @@ async def speaks_over(call: WaywardCall, said: Said, ms: int = 300) -> None:
     yielded = call.count("agent.yielded")
     call.phone.speak(ms)
     await call.until("agent.yielded", yielded + 1, 5)
-
-
-def times_heard(call: WaywardCall) -> list[int]:
-    """How often the caller heard each word of what the voice was given, in its order: to the end, not broken off."""
-    whole = Counter(
-        word.sound for word in played(call.phone.carrier.heard) if word.end_ms - word.start_ms > WORD_MS - 25
-    )
-    return [whole[sound] for spoken in call.tts.texts for sound, _ in spoken.words]
 
 
 def sounds_of(call: WaywardCall, text: str) -> list[int]:
@@ -192,6 +183,22 @@ def test_a_noise_while_the_answer_is_thought_costs_nothing_and_makes_no_second_o
             check(call, exact=True)
 
     run_virtual(case())
+
+
+@virtual
+async def test_words_that_come_to_nothing_cost_no_word_and_ask_the_model_no_second_time() -> None:
+    """The answer had been given up for them; what was not heard of it is said all the same."""
+    call = a_call([0.1, LONG])
+    async with call.running() as c:
+        await asks(call)
+        await c.until("playout.started", 2)
+        await asyncio.sleep(0.8)
+        await speaks_over(call, Said("", partials=((0.3, "no stop"),)), ms=600)
+        await c.until_heard("sixteen.")
+        assert [event["reason"] for event in c.of("barge_in")] == ["words"]
+        assert len(c.llm.requests) == 1
+        check(call, exact=True)
+        assert " ".join(c.heard()[1:]) == LONG
 
 
 @virtual
