@@ -26,6 +26,8 @@ PUBLISHED = (
     Mark("silence alone", 300, 0.56),
 )
 """As their makers and LiveKit's own benchmark give them, on other recordings: a yardstick, not a comparison."""
+#: The widest table's width.
+WIDE = 200
 _RECOGNISERS = ("released", "embedded", "both")
 
 
@@ -52,6 +54,8 @@ def turns(
     if plot is not None and "free" not in wanted:
         raise LocalError("--plot draws the curve of free speech: let --only hold free")
     console = Console(stderr=as_json)
+    if not console.is_terminal:
+        console.width = WIDE  # a log or a pipe has no edge: figures must not be cut
     numbers = WITH_CORPUS if corpus is not None else Numbers()
     if items:
         numbers = numbers.scaled(items)

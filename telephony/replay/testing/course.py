@@ -53,7 +53,10 @@ class CourseSentences(Story):
                 "the caller was cut off" + (f' after "{short(turn.text)}"' if turn is not None else ""),
                 cut.at_ms,
                 f"taken for the end of turn {cut.turn}; the caller went on {cut.after_ms} ms later",
-                {"expected": "a turn that ends when the caller has finished", "try": "a longer turns.trailing_ms"},
+                {
+                    "expected": "a turn that ends when the caller has finished",
+                    "try": 'a longer turns.trailing_ms; for pauses within a value ear="real"',
+                },
             )
         return self
 
