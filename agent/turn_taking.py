@@ -494,8 +494,18 @@ class TurnTaking:
         self._endpointer.close()
         self.ear.end()
         self._journal("turn.ended", turn=turn.number, speech_end_ms=self.ear.end_ms, reason="noise")
-        self._journal("turn.rejected", turn=turn.number, reason="noise")
-        self._spawn(hearing.cancel())
+        self._undecided += 1
+        self._weighed = self._spawn(self._dismiss(turn, hearing, self._weighed))
+
+    async def _dismiss(self, turn: _Turn, hearing: Hearing, before: asyncio.Task[None] | None) -> None:
+        """A noise is rejected without a text, behind the turn `before`."""
+        try:
+            await hearing.cancel()
+            if before is not None:
+                await asyncio.wait([before])
+            self._journal("turn.rejected", turn=turn.number, reason="noise")
+        finally:
+            self._undecided -= 1
 
     def look_at_silence(self, media_ms: int) -> tuple[str, bool] | None:
         """The phrase by which a silent caller is asked if they are there, if it is time; and whether that is the

@@ -238,3 +238,24 @@ async def test_a_tool_belongs_to_the_turn_whose_reply_called_it() -> None:
         ]
         assert order == [("turn.committed", 1), ("tool.called", 1), ("turn.committed", 2)]
         assert c.of("tool.returned")[0]["ok"]
+
+
+@virtual
+async def test_a_noise_is_decided_behind_the_turn_before_it() -> None:
+    """The text of a turn is late; meanwhile a noise begins, and ends with the agent's last word."""
+    c = WaywardCall(answers=[lambda number: [0.1, "This is where it is now."]])
+    async with c.running():
+        c.stt.said = Said("where is it", partials=((0.3, "where is it"),))
+        await c.say()
+        await c.until("playout.started", 2)
+        await asyncio.sleep(0.3)
+        c.stt.said = Said("mhm", 2.9)
+        c.phone.speak(200)
+        await c.until("turn.ended", 2)
+        c.stt.said = Said("")
+        c.phone.speak(6000)
+        await c.until("turn.ended", reason="noise")
+        assert c.count("turn.rejected") == 0, "the text before it is still awaited"
+        await c.until("turn.rejected", reason="noise")
+        decided = [event["turn"] for event in c.events if event["kind"] in ("turn.committed", "turn.rejected")]
+        assert decided == [1, 2, 3]
