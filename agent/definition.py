@@ -44,7 +44,8 @@ class TurnSettings:
     protect_ms: int = 0
     """Nobody interrupts the first so many milliseconds of what the agent says."""
     key_pause_ms: int = 1500
-    """Keys pressed one after the other are one entry, until so long a pause."""
+    """Keys pressed one after the other are one entry, until so long a pause. (IVR practice: 2 to 4 s for a first key,
+    less between keys.)"""
     no_input_ms: int = 7000
     """The caller has heard us out and says nothing: ask whether they are still there."""
     max_no_input: int = 2

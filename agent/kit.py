@@ -95,7 +95,7 @@ async def build_kit(
             made.append(engine)
             await within(engine.start(), engine=choice.engine, step=f"starting ({kind})", deadline_s=START_DEADLINE_S)
         vad, stt, llm, tts = made
-        sentence_ends.load()  # 20 ms, once: not in the first call
+        sentence_ends.load()  # once: not in the first call
         kit = EngineKit(vad, stt, llm, tts, PhraseCache(tts) if phrases is None else phrases)
         await within(
             kit.phrases.warm(agent.fixed_phrases, ctx),

@@ -19,7 +19,7 @@ from typing import Any
 
 from agent.masking import MARK, MIN_DIGITS, KnownNumbers, numbers_in, numbers_masked
 
-#: What a soft beginning takes before the gate calls it speech; the recogniser is given as much (agent/ear.py).
+#: What a soft beginning takes before the gate calls it speech; no less than the recogniser is given (agent/ear.py).
 BEFORE_SPEECH_MS = 640
 #: Digits said in windows are kept in a row, to know them again in a tool's arguments.
 MAX_SAID = 4096

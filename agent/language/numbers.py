@@ -17,7 +17,8 @@ _TENS = {
     word: value * 10
     for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
 }
-_REPEATS = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
+#: So many of the digit or letter that follows.
+REPEATS: Mapping[str, int] = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
 #: "Two fives", "three zeros"; seldom more of them.
 _PLURALS = {"zeros": 0, "zeroes": 0} | {
     word: value for value, word in enumerate("ones twos threes fours fives sixes sevens eights nines".split(), start=1)
@@ -29,7 +30,7 @@ _SOUND_ALIKES = {"to": "two", "too": "two", "for": "four", "fore": "four", "ate"
 _JOINTS = frozenset({"dash", "hyphen", "then", "space"})
 
 #: Every word that stands for digits; and those that do so only beside such words.
-NUMBER_WORDS = frozenset({*_ONES, *_TEENS, *_TENS, *_REPEATS, *_PLURALS, "hundred", "thousand"})
+NUMBER_WORDS = frozenset({*_ONES, *_TEENS, *_TENS, *REPEATS, *_PLURALS, "hundred", "thousand"})
 SOUND_ALIKES: Mapping[str, str] = _SOUND_ALIKES
 
 
@@ -104,12 +105,12 @@ def _piece(said: Sequence[str], at: int) -> tuple[str, int]:
         return word, at + 1
     if word in _COUNTS and at + 1 < len(said) and said[at + 1] in _PLURALS:
         return str(_PLURALS[said[at + 1]]) * _COUNTS[word], at + 2
-    if word in _REPEATS and at + 1 < len(said):
+    if word in REPEATS and at + 1 < len(said):
         nxt = said[at + 1]
         if nxt in _ONES:
-            return str(_ONES[nxt]) * _REPEATS[word], at + 2
+            return str(_ONES[nxt]) * REPEATS[word], at + 2
         if len(nxt) == 1 and nxt.isdecimal():
-            return nxt * _REPEATS[word], at + 2
+            return nxt * REPEATS[word], at + 2
         return "", at
     value, end = _below_hundred(said, at)
     if end == at:

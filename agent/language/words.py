@@ -24,8 +24,10 @@ _CONTRACTIONS = {
 }
 _ENDINGS = {"'s": "is", "'m": "am", "'re": "are", "'d": "would", "'ll": "will", "'ve": "have"}
 
+#: Sounds of thinking, as recognisers write them. (Not "eh": who spells says it for "a".)
+HESITATIONS = frozenset("um umm uhm uh uhh er erm ehm ah hm hmm mm".split())
 #: Words that carry nothing: hesitation and politeness.
-FILLERS = frozenset({"um", "uh", "er", "erm", "ah", "hm", "hmm", "please", "well", "just", "actually", "kindly"})
+FILLERS = HESITATIONS | {"please", "well", "just", "actually", "kindly"}
 
 
 @lru_cache(maxsize=2048)

@@ -9,6 +9,7 @@ from agent.language.words import words
 from agent.llm.flow_data import Slot
 from agent.slots.base import Progress, Reading
 from agent.slots.date_words import MONTHS
+from agent.slots.money import CENTS, UNITS
 from agent.slots.phrases import CARRIER_WORDS
 from agent.slots.readback import read_back
 from agent.slots.reading import read_answer
@@ -18,7 +19,7 @@ MAX_HEARD_CHARS = 80
 #: Said between two numbers, the second one counts.
 _CORRECTIONS = frozenset("no not sorry mean wrong correction rather instead".split())
 #: A number with one of these is an amount, asked for or not.
-_MONEY = frozenset("dollar dollars buck bucks euro euros pound pounds cent cents".split())
+_MONEY = (UNITS | CENTS) - {"p"}  # which is a letter as well
 #: Kinds whose value is its own signs: said again from its beginning it is recognised by its length.
 _SIGNS = ("digits", "spelled")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.language.numbers import is_digit_word
+from agent.language.numbers import REPEATS, is_digit_word
 
 NATO = (
     "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november oscar papa quebec romeo "
@@ -21,7 +21,6 @@ _SOUNDS = {
 }  # fmt: skip
 #: Of these, those that are hardly ever words of their own.
 _NAMES = frozenset("bee cee dee ee ef eff gee jee aitch haitch jay kay ell em ess tee vee zee zed cue pee wye".split())
-_REPEATS = {"double": 2, "triple": 3, "treble": 3}
 #: What may stand between a letter and the word that makes it plain: "b as in bravo", "s for sugar".
 _CLARIFIES = (("as", "in"), ("is", "in"), ("like", "in"), ("as",), ("for",), ("like",), ("is", "for"))
 #: What may follow "a" or "i" where they are letters.
@@ -34,11 +33,11 @@ def letter_at(said: Sequence[str], at: int, *, beside: bool) -> tuple[str, int, 
     """The letter (or letters: "double l") that begin at word `at`, the word after them, and whether what was said is
     the beginning of more ("b as in"). ("", at, False) where there is none. `beside`: the word before was one too."""
     word = said[at]
-    if word in _REPEATS and at + 1 < len(said) and said[at + 1] not in _REPEATS:
+    if word in REPEATS and at + 1 < len(said) and said[at + 1] not in REPEATS:
         if word == "double" and said[at + 1] in ("u", "you", "yew", "use"):
             return _clarified("w", said, at + 2)
         letter, after, is_open = letter_at(said, at + 1, beside=True)
-        return (letter * _REPEATS[word], after, is_open) if len(letter) == 1 else ("", at, False)
+        return (letter * REPEATS[word], after, is_open) if len(letter) == 1 else ("", at, False)
     letter = _single(said, at, beside)
     return _clarified(letter, said, at + 1) if letter else ("", at, False)
 

@@ -11,8 +11,8 @@ from agent.language.words import words
 from agent.slots.base import Progress, Reading
 from agent.slots.phrases import CARRIER_WORDS, CLOSINGS, CORRECTIONS, OBJECTIONS, PATIENCE, hesitates, match
 
-_UNITS = frozenset("dollar dollars buck bucks euro euros pound pounds quid usd eur gbp".split())
-_CENTS = frozenset("cent cents penny pennies pence p".split())
+UNITS = frozenset("dollar dollars buck bucks euro euros pound pounds quid usd eur gbp".split())
+CENTS = frozenset("cent cents penny pennies pence p".split())
 _POINTS = frozenset(("point", "dot", "comma"))
 _SCALES = {"hundred": 100, "thousand": 1000, "grand": 1000, "k": 1000, "million": 1_000_000}
 _AROUND = CARRIER_WORDS | frozenset(
@@ -79,12 +79,12 @@ def _take(amount: _Amount, said: Sequence[str], at: int) -> int:
         amount.joined, amount.tail = False, []
         return after
     amount.open = False if word != "and" else amount.open
-    if word in _UNITS and not amount.empty:
+    if word in UNITS and not amount.empty:
         amount.before, amount.unit = [_joined(amount.before)], True
-    elif word in _CENTS and (amount.loose is not None or (len(amount.before) == 1 and not amount.unit)):
+    elif word in CENTS and (amount.loose is not None or (len(amount.before) == 1 and not amount.unit)):
         amount.cents = amount.loose if amount.loose is not None else amount.before.pop()
         amount.loose = None
-    elif word in _CENTS and len(amount.before) == 2 and not amount.unit:
+    elif word in CENTS and len(amount.before) == 2 and not amount.unit:
         amount.cents = amount.before.pop()
     elif word in _POINTS and amount.before and not amount.point:
         amount.point = True
@@ -113,7 +113,7 @@ def _add(amount: _Amount, number: int, piece: Sequence[str], is_open: bool) -> N
 def _number(said: Sequence[str], at: int, depth: int = 0) -> tuple[int, int, bool]:
     """The number that begins at word `at`, the word after it, and whether it may go on; "a hundred" is one too."""
     word = said[at]
-    if word == "a" and at + 1 < len(said) and said[at + 1] in (*_SCALES, *_UNITS, "penny"):
+    if word == "a" and at + 1 < len(said) and said[at + 1] in (*_SCALES, *UNITS, "penny"):
         total, end, is_open = 1, at + 1, True
     else:
         digits, end = digit_piece(said, at)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from agent.language.numbers import REPEATS
 from agent.language.words import words
 from agent.slots.base import Asks, Progress, Reading
 from agent.slots.phrases import (
@@ -33,10 +34,9 @@ _IDIOMS = phrases(
     "one of, one thing, one time, one more, that one, this one, no one, which one, any one, one that, one with, one "
     "from"
 )
-_REPEATS = frozenset(("double", "triple", "treble", "quadruple"))
 #: Said last instead of a value: a refusal, "sorry?", "say that again".
 _ALONE = frozenset("no nope sorry pardon again thanks bye goodbye".split())
-_AROUND = CARRIER_WORDS | _REPEATS | _JOINTS
+_AROUND = CARRIER_WORDS | REPEATS.keys() | _JOINTS
 #: More than anybody is asked for: whatever follows is not looked at.
 _MOST = 64
 
@@ -137,7 +137,7 @@ def _with_tail(reading: Reading, part: Part, text: str) -> Reading:
     if part.open and part.tail == ["and"]:  # "four thousand and": twelve
         return Reading(Progress.ENOUGH, reading.value)
     unfinished = part.tail and not _closed(part.tail)
-    if part.tail and part.tail[-1] in _REPEATS:
+    if part.tail and part.tail[-1] in REPEATS:
         return Reading(Progress.PART, reading.value)
     if part.tail and part.tail[-1] in ("and", "but", "then", "so", "because"):
         return Reading(Progress.BESIDE, reading.value)
@@ -154,7 +154,7 @@ def _without_signs(part: Part, earlier: Sequence[Part], said: Sequence[str]) -> 
         return Reading(Progress.NOTHING)
     if part.objects or any(word not in _AROUND for word in part.tail):
         return Reading(Progress.BESIDE)
-    if part.tail and part.tail[-1] in _REPEATS:
+    if part.tail and part.tail[-1] in REPEATS:
         return Reading(Progress.PART)
     return Reading(Progress.BESIDE if said[-1] in _ALONE else Progress.NOTHING)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+
+from agent.language.words import HESITATIONS
 
 #: From a phrase's first word to the phrases that begin so, the longest first.
 Phrases = Mapping[str, tuple[tuple[str, ...], ...]]
@@ -32,7 +34,7 @@ def begins(table: Phrases, said: Sequence[str], at: int) -> bool:
 
 
 #: In one of these words, the last one said, the caller is still thinking: nothing is over, not even a whole number.
-_HESITATIONS = frozenset("um uh er erm hm hmm ah eh uhm mm well wait hold hang".split())
+_HESITATIONS = HESITATIONS | {"eh", "well", "wait", "hold", "hang"}
 
 
 def hesitates(text: str) -> bool:
@@ -89,8 +91,3 @@ OBJECTIONS = frozenset(
     "not no never what when where why who how which whose nothing none neither without lost forgot forgotten know mean "
     "repeat sorry pardon agent human person operator representative help".split()
 )
-
-
-def only_of(said: Iterable[str], known: frozenset[str]) -> bool:
-    """Whether every one of these words is known."""
-    return all(word in known for word in said)

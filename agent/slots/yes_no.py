@@ -41,7 +41,7 @@ _POLITE = phrases(
     "that is all, that is everything, for now, today, right now, again, really, it, is, my name is not"
 )
 #: After a yes or a no: it may be taken back.
-_TURNS = frozenset("but wait although however unless except if actually hold hang and or because so only".split())
+_TURNS = frozenset("but wait although however unless except if hold hang and or because so only".split())
 #: Sounds of assent and refusal that agent.language.words would take for hesitation.
 _SOUNDS = (
     ("uh-huh", "mhm"),
@@ -57,7 +57,7 @@ _BEFORE_SO = frozenset("guess think believe suppose hope do".split())
 _OPENINGS = frozenset(
     (("it", "is"), ("i", "am"), ("i", "do"), ("i", "have"), ("i", "can"), ("i", "would"), ("i", "will"))
 )
-_START = frozenset("oh well and so ah um now hello hi then but i".split())
+_START = frozenset("oh and so now hello hi then but".split())
 #: Said instead of an answer.
 _DOUBTFUL = phrases(
     "i do not know, i am not sure, not sure, i have no idea, no idea, i do not understand, maybe, perhaps"
@@ -74,7 +74,7 @@ def read(text: str) -> Reading:
     if not said and "please" in text:  # which agent.language.words leaves out
         return Reading(Progress.ENOUGH, "yes")
     at, answer, strong = 0, "", False
-    while at < len(said) and (size := match(_PATIENCE, said, at) or (said[at] in _START - {"i"} and 1)):
+    while at < len(said) and (size := match(_PATIENCE, said, at) or (said[at] in _START and 1)):
         at += size
     if at == len(said):
         return Reading(Progress.NOTHING)

@@ -37,8 +37,8 @@ CMN_PRIOR = "34.8,21.6,-36.6,35.6,-23.6,-8,9.5,-29.5,10,-15.7,-3.2,4.3,-12.3"
 #: words, of 60 phrases (3 voices of flite at -22 dBFS, noise at -58 to -70 dBFS): wideband 57 with this one, at most 5
 #: with the telephone's; through a telephone 54 with the telephone's, at most 15 with this one.
 CMN_PRIOR_WIDE = "41,-5.29,-0.12,5.09,2.48,-4.07,-1.37,-1.78,-5.08,-2.05,-6.45,-1.42,1.17"
-#: By so much audio, from its beginning, the first words of a call are measured: the ear's 640 ms from before the speech
-#: was sure, and a syllable or two.
+#: By so much audio, from its beginning, the first words of a call are measured: what the ear keeps from before the
+#: speech was sure (PREROLL_MS), and a syllable or two.
 _MEASURED_BYTES = 2 * RATE_HZ * 900 // 1000
 #: The first coefficient is how much sound there is. Of so short a piece it is about 5 below that of a whole utterance,
 #: because more of it is quiet: 29 in the mean, for speech at which the prior (34.8) is right; half of that is added.

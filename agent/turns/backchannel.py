@@ -103,11 +103,6 @@ def weight_of_more(text: str, before: str) -> Weight:
     return weight(" ".join(rest), is_no(before))
 
 
-def is_backchannel(text: str, answering: bool) -> bool:
-    """Whether all of `text` only tells the agent to go on; "yeah but", "no" and "okay, stop" do not."""
-    return weight(text, answering) is Weight.BACKCHANNEL
-
-
 def _phrase(said: tuple[str, ...], at: int) -> tuple[int, bool]:
     """How many words from `at` on are one backchannel (0: none begins here), and whether they could be an answer."""
     for length in range(min(_LONGEST, len(said) - at), 0, -1):

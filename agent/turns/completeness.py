@@ -8,19 +8,19 @@ from math import exp
 from operator import mul
 
 from agent.language.numbers import NUMBER_WORDS
+from agent.language.words import HESITATIONS
 from agent.turns.clause import Clause, read_clause
 from agent.turns.sentence_ends import load
 from agent.turns.unfinished import (
     ANSWERS,
     AUXILIARIES,
     GREETINGS,
-    HESITATIONS,
     LEADS,
     OPENERS,
     PREPOSITIONS,
     REPLIES,
     SUBJECTS,
-    is_echo,
+    is_short_answer,
     is_stranded,
     longest_ending,
 )
@@ -58,7 +58,7 @@ _WEIGHTS = Clause(
 )
 
 
-class Ending(Enum):
+class Completeness(Enum):
     """Whether a speaker is done, judged from the words of free speech."""
 
     UNFINISHED = auto()
@@ -77,12 +77,12 @@ def ending_likelihood(text: str) -> float:
     return 1.0 / (1.0 + exp(-_odds(said, text)))
 
 
-def ending(text: str) -> Ending:
+def ending(text: str) -> Completeness:
     """`ending_likelihood` in three steps."""
     likelihood = ending_likelihood(text)
     if likelihood <= UNFINISHED_UP_TO:
-        return Ending.UNFINISHED
-    return Ending.COMPLETE if likelihood >= COMPLETE_FROM else Ending.UNSURE
+        return Completeness.UNFINISHED
+    return Completeness.COMPLETE if likelihood >= COMPLETE_FROM else Completeness.UNSURE
 
 
 def ends_in_number(text: str) -> bool:
@@ -118,8 +118,8 @@ def _rules(said: Sequence[str]) -> float:
         return _of_one(last)
     known = longest_ending(said)
     if known:
-        return _CLOSED if known > 0 or is_echo(said) else _OPEN
-    if is_echo(said):
+        return _CLOSED if known > 0 or is_short_answer(said) else _OPEN
+    if is_short_answer(said):
         return _CLOSED
     if is_stranded(said):
         return _STRANDED

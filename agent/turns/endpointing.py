@@ -67,7 +67,7 @@ class Endpointer:
     def __init__(self, settings: TurnSettings) -> None:
         self._settings = settings
         self._asks = Asks()
-        self._keypad = Keypad(settings.key_pause_ms)
+        self._keypad = Keypad()
         self._lag = RecogniserLag()
         self._sound = Sounding(settings.min_speech_ms)
         self._deadlines = Deadlines(settings, self._sound, self._lag)
@@ -252,7 +252,7 @@ class Endpointer:
             if key not in KEYS:
                 return None
             self._open_turn()
-        full = self._keypad.press(key, self._now_ms)
+        full = self._keypad.press(key)
         if key == "#":
             self._closing = True
         elif key in KEYS:

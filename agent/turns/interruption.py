@@ -48,7 +48,7 @@ FORGIVE_MS = 75_000
 
 @dataclass(frozen=True, slots=True)
 class AtEar:
-    """The agent's side, now. Make a new one when something changes, not for each window.
+    """The agent's side, now.
 
     `speaking`: it is audible. `owing`: it owes an answer, or is in the midst of one, audible or not; so also while it
     has yielded. `protected`: it may not be interrupted now (a legal notice, the first words). `answering`: it has asked

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-#: Sounds of thinking: the speaker holds the floor with them.
-HESITATIONS = frozenset("um uh er erm uhm ehm hm hmm umm uhh mm ah".split())
-
 #: Nothing ends on these: something must follow ("the", "my", "because").
 OPENERS = frozenset(
     "a an the my your his our their its every each "
@@ -115,7 +112,7 @@ def longest_ending(said: Sequence[str]) -> int:
     return 0
 
 
-def is_echo(said: Sequence[str]) -> bool:
+def is_short_answer(said: Sequence[str]) -> bool:
     """Whether an auxiliary at the end stands for all that it leaves out: "i do", "yes it is", "tell me where it is",
     "i don't know which one it was"."""
     if len(said) == 2 and said[-1] in ("do", "did", "does") and said[0] in _ECHO_SUBJECTS:

@@ -49,7 +49,8 @@ ENDINGS = {
 ENDINGS_THAT_BEGIN = {"caller: protocol: ": "protocol_error", "caller: peer took nothing": "peer_too_slow"}
 WHERE = frozenset(("call", "hearing", "host", "playout", "record", "reply", "stt", "voice"))
 REJECTIONS = {
-    reason: reason.replace(" ", "_") for reason in ("no text", "backchannel", "echo", "short", "leaving", "stt")
+    reason: reason.replace(" ", "_")
+    for reason in ("no text", "backchannel", "echo", "noise", "short", "leaving", "stt")
 }
 SOURCES = frozenset(("voice", "keys", "both", "speech"))
 TAKEN_UP = frozenset(("backchannel", "noise", "echo", "silence"))

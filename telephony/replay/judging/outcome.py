@@ -9,10 +9,10 @@ from typing import Any
 from agent.summary import summarise, whole_ms
 from telephony.replay.judging.silences import NOISE_MS, Owed, Spoken, Stretch, cutoffs, dead_air
 
-UNWEIGHED = ("short", "leaving")
+UNWEIGHED = ("short", "noise", "leaving")
 """Reasons of a rejected turn that never had a text looked for: the caller did not expect an answer to it."""
 
-BESIDE = ("backchannel", "echo")
+BESIDE = ("backchannel", "echo", "noise")
 """Reasons of a rejected turn that was nothing to answer, however long: no proof that the one before was cut short."""
 WENT_ON = "went on"
 """Reason of a barge-in that interrupted nobody: no word of the reply had been heard."""

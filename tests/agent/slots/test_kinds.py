@@ -36,6 +36,7 @@ def check(asks: Asks, text: str, course: str, value: str) -> None:
         (3, "b bravo c charlie d delta", "ppppww", "bcd"),
         (3, "it's a b c", "nppw", "abc"),
         (3, "double l s for sugar", "ppwew", "lls"),
+        (4, "quadruple a", "pw", "aaaa"),
         (3, "a i a", "ppw", "aia"),
         (4, "capital b dash one two c", "nppppw", "b12c"),
         (3, "b c d no b c e", "ppwpppw", "bce"),

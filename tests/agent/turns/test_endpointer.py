@@ -7,7 +7,7 @@ import pytest
 from agent.definition import TurnSettings
 from agent.slots.base import Asks, Progress, Reading
 from agent.turns import judgement
-from agent.turns.completeness import Ending
+from agent.turns.completeness import Completeness
 from agent.turns.deadlines import QUIET_MS, SOUNDS_ON_MS
 from agent.turns.endpointing import EndOfTurn, Endpointer, ProbableEnd, WentOn
 from agent.turns.gate import SpeechBegan, SpeechWindow
@@ -26,7 +26,7 @@ def _small_reader_and_likelihood(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judgement, "ending", lambda text: STEPS[likelihood(text)])
 
 
-STEPS = {0.0: Ending.UNFINISHED, 0.5: Ending.UNSURE, 1.0: Ending.COMPLETE}
+STEPS = {0.0: Completeness.UNFINISHED, 0.5: Completeness.UNSURE, 1.0: Completeness.COMPLETE}
 
 
 def likelihood(text: str) -> float:

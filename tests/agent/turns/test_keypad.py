@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.turns.keypad import INTER_KEY_MS, MAX_KEYS, Keypad
+from agent.turns.keypad import MAX_KEYS, Keypad
 
 
 @pytest.mark.parametrize(
@@ -24,20 +24,8 @@ from agent.turns.keypad import INTER_KEY_MS, MAX_KEYS, Keypad
 )
 def test_keys(keys: str, entries: list[str], left: bool) -> None:
     keypad = Keypad()
-    assert [entry for key in keys if (entry := keypad.press(key, 0)) is not None] == entries
-    assert keypad.pending is left
-
-
-def test_a_pause_ends_an_entry_once() -> None:
-    keypad = Keypad()
-    assert keypad.tick(10_000) is None
-    keypad.press("4", 1000)
-    assert keypad.tick(1000 + INTER_KEY_MS - 1) is None
-    keypad.press("7", 1000 + INTER_KEY_MS - 1)
-    assert keypad.tick(1000 + INTER_KEY_MS) is None
-    assert keypad.tick(1000 + 2 * INTER_KEY_MS) == "47"
-    assert keypad.tick(100_000) is None
-    assert not keypad.pending
+    assert [entry for key in keys if (entry := keypad.press(key)) is not None] == entries
+    assert bool(keypad.keys) is left
 
 
 @pytest.mark.parametrize(
@@ -55,29 +43,29 @@ def test_a_pause_ends_an_entry_once() -> None:
 def test_the_full_length_of_what_was_asked_ends_an_entry(
     length: int, longest: int, keys: str, entries: list[str]
 ) -> None:
-    keypad = Keypad(key_pause_ms=1000)
+    keypad = Keypad()
     keypad.asked(length, longest)
-    assert [entry for key in keys if (entry := keypad.press(key, 0)) is not None] == entries
+    assert [entry for key in keys if (entry := keypad.press(key)) is not None] == entries
 
 
 def test_an_entry_given_up_leaves_nothing() -> None:
     keypad = Keypad()
-    keypad.press("4", 0)
+    keypad.press("4")
     keypad.clear()
-    assert not keypad.pending
-    assert keypad.tick(100_000) is None
+    assert not keypad.keys
 
 
 @pytest.mark.parametrize("junk", ["", "12", "x", "٣", "#*"])
 def test_what_is_no_key_is_no_key(junk: str) -> None:
     keypad = Keypad()
-    assert keypad.press(junk, 0) is None
-    assert not keypad.pending
+    assert keypad.press(junk) is None
+    assert not keypad.keys
 
 
 @given(st.lists(st.sampled_from("0123456789*#ABCD"), max_size=200))
 def test_no_key_is_lost_or_doubled(keys: list[str]) -> None:
     keypad = Keypad()
-    entries = [keypad.press(key, 20 * at) for at, key in enumerate(keys)] + [keypad.tick(10**6)]
+    entries = [*(keypad.press(key) for key in keys), keypad.keys]
     assert "".join(filter(None, entries)) == "".join(key for key in keys if key in "0123456789*")
-    assert all(0 < len(entry) <= MAX_KEYS for entry in entries if entry is not None)
+    assert len(keypad.keys) < MAX_KEYS
+    assert all(0 < len(entry) <= MAX_KEYS for entry in entries[:-1] if entry is not None)

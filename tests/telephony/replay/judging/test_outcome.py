@@ -321,7 +321,9 @@ def test_who_went_on_before_a_word_of_the_answer_was_heard_was_not_cut_off_and_i
     assert outcome.barge_ins_ms == (3500,)
 
 
-@pytest.mark.parametrize(("reason", "cut"), [("backchannel", False), ("echo", False), ("no text", True)])
+@pytest.mark.parametrize(
+    ("reason", "cut"), [("backchannel", False), ("echo", False), ("noise", False), ("no text", True)]
+)
 def test_what_was_beside_the_point_cuts_nobody_off(reason: str, cut: bool) -> None:
     rejected = event("turn.rejected", 5000, turn=2, reason=reason)
     went_on = [*spoken(1, 2000, 3000, 250), committed(1, 3260, "yes"), *spoken(2, 3400, 4400), rejected]
