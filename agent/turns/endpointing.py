@@ -338,6 +338,8 @@ class Endpointer:
             return self._entry
         if not self._heard:
             return self.said.text
-        whole = self._judgement().waiting is Waiting.END
+        judged = self._judgement()
+        # A yes may let a tool run that cannot be undone: it is the recogniser's last word that counts.
+        whole = judged.waiting is Waiting.END and not judged.lingers
         stands = not self.said.spoken or self._now_ms - self._lag.changed_ms >= STABLE_MS
         return self.said.text if whole and stands else None
