@@ -198,6 +198,12 @@ class Ear:
         self._hearing = hearing
         return hearing
 
+    def rest(self) -> None:
+        """The caller rests within a turn: its hearing is over, and the gate stays open. What is said next needs
+        another one."""
+        self._hearing = None
+        self._held.clear()
+
     def latest(self, ms: int, until_ms: int) -> bytes:
         """The `ms` of audio until `until_ms`, at the line's rate; no more than is kept, which is PREROLL_MS.
 
@@ -213,8 +219,7 @@ class Ear:
 
     def end(self) -> None:
         """The stretch of speech is over: no more audio for its hearing, and the gate must open anew."""
-        self._hearing = None
-        self._held.clear()
+        self.rest()
         self.gate.close()
 
     async def close(self) -> None:

@@ -28,7 +28,7 @@ from agent.speaking import Speaking
 from agent.stt.base import Transcript
 from agent.trace import TurnTrace
 from agent.turns.echo import words_are_echo
-from agent.turns.endpointing import EndOfTurn, Endpointer, Event, ProbableEnd, WentOn
+from agent.turns.endpointing import EndOfTurn, Endpointer, Event, ProbableEnd, TakeWords, WentOn
 from agent.turns.far_end import FarEndEvent
 from agent.turns.floor import Floor, FloorKeeper, Move
 from agent.turns.gate import GateEvent, SpeechBegan, SpeechGate
@@ -61,6 +61,9 @@ class _Turn:
     began_ms: int
     alone_ms: int = 0  # since when the agent was heard out, if it began before
     hearing: Hearing | None = None
+    taken: asyncio.Future[Transcript | EngineError] | None = None  # the last word of what was heard before a rest
+    rests: bool = False  # that is of this hearing: what is said next needs another one
+    understood: bool = False  # a hearing before this one had words
     keyed: bool = False
     windows: int = 0  # of its speech, while an echo could be heard
     echoes: int = 0  # those that were one
@@ -186,6 +189,9 @@ class TurnTaking:
             self._look_for_echo(turn, event.media_ms)
         if turn is not None and event.speech and not event.quiet:
             turn.spoke_ms = event.media_ms
+            if turn.rests:
+                turn.understood = turn.understood or bool(words(turn.words))
+                self._listen(turn)
         self._endpointer.hurried = self._floor.floor is Floor.YIELDED
         self._obey(self._endpointer.window(event))
 
@@ -196,7 +202,7 @@ class TurnTaking:
             self._endpointer.asked(self._replies.asks)
         self._journal("turn.started", turn=turn.number, speech_ms=event.speech_ms)
         self._endpointer.began(event)
-        turn.hearing = self.ear.begin(self._replies.asks, lambda text: self._on_partial(turn, text))
+        self._listen(turn)
         if self._floor.floor is Floor.OPEN:
             self._floor.move(Move.CALLER_BEGAN)
         turn.over_agent = self._speaking.pending_ms > 0
@@ -210,17 +216,56 @@ class TurnTaking:
         if self._speaking.just_heard(media_ms):
             self._echo_at(media_ms)
 
-    def _on_partial(self, turn: _Turn, text: str) -> None:
-        turn.words = text
-        if turn is not self._open:
-            return
+    def _listen(self, turn: _Turn) -> None:
+        """A hearing for what is being said in this turn."""
+
+        def on_partial(text: str) -> None:
+            if turn.hearing is hearing and not turn.rests:
+                turn.words = text
+                if turn is self._open:
+                    self._on_words(turn, text)
+                    self._obey(self._endpointer.partial(text, self._line.media_ms))
+
+        turn.rests, turn.words = False, ""
+        turn.hearing = hearing = self.ear.begin(self._replies.asks, on_partial)
+
+    def _on_words(self, turn: _Turn, text: str) -> None:
         media_ms = self._line.media_ms
         if text:
             self._streams = self._barge_in.has_partials = True
         if self._floor.floor in _OVER_AGENT and turn.met:
             self._follow(self._barge_in.words(text, self._replies.at_ear(turn.began_ms), media_ms))
         self._judge_far_end(turn, text, media_ms)
-        self._obey(self._endpointer.partial(text, media_ms))
+
+    def _take_words(self, turn: _Turn, hearing: Hearing) -> None:
+        """The caller rests within an answer: the recogniser's last word on what was said so far is taken now."""
+        self.ear.rest()
+        turn.rests = True
+        turn.taken = asyncio.get_running_loop().create_future()
+        self._spawn(self._take(turn, hearing, turn.taken, self._endpointer.said))
+
+    async def _take(
+        self, turn: _Turn, hearing: Hearing, taken: asyncio.Future[Transcript | EngineError], said: TurnText
+    ) -> None:
+        transcript = await self._final(hearing)
+        taken.set_result(transcript)
+        media_ms = self._line.media_ms
+        failed = isinstance(transcript, EngineError)
+        text = "" if isinstance(transcript, EngineError) else transcript.text.strip()
+        if turn.hearing is not hearing:  # the caller went on before it came
+            if failed:
+                self._journal("error", where="stt", message=f"{transcript}; the turn keeps what it had understood")
+                return
+            turn.understood = turn.understood or bool(words(text))
+            if turn is self._open:
+                self._obey(self._endpointer.earlier(text, media_ms))
+            else:
+                said.earlier(text)
+        elif turn is self._open:
+            if not failed:
+                turn.words = text
+                self._on_words(turn, text)
+            self._obey(self._endpointer.taken(None if failed else text, media_ms))
 
     # --- a machine at the far end -----------------------------------------------------------------------------------
 
@@ -309,6 +354,8 @@ class TurnTaking:
                 self._journal("turn.probable_end", turn=turn.number, speech_end_ms=speech_end_ms, reason=reason)
             case WentOn():
                 self._journal("turn.went_on", turn=turn.number)
+            case TakeWords() if turn.hearing is not None:
+                self._take_words(turn, turn.hearing)
             case EndOfTurn():
                 self._on_turn_ended(turn, event)
 
@@ -345,7 +392,7 @@ class TurnTaking:
         """Wait for a turn's text, from now on; then accept or reject it, behind the turn `before`. `said`: what a
         final text has its place in; None where keys alone are the text, whatever was said beside them."""
         try:
-            transcript = Transcript("", 1.0) if turn.hearing is None else await self._final(turn.hearing)
+            transcript = Transcript("", 1.0) if turn.hearing is None else await self._last_word(turn, turn.hearing)
             if before is not None:
                 await asyncio.wait([before])
             await self._decide(turn, said, end, trace, transcript)
@@ -359,7 +406,7 @@ class TurnTaking:
         if isinstance(transcript, EngineError):
             # What was typed needs no recogniser, and nor does what it had understood by then.
             understood = turn.words if said is not None else ""
-            if words(understood):
+            if words(understood) or (said is not None and turn.understood):
                 by = "partial"
                 self._journal("error", where="stt", message=f"{transcript}; the turn is what it had understood before")
             else:
@@ -382,6 +429,10 @@ class TurnTaking:
             reason = "" if turn.keyed else self._barge_in.beside_the_point(text, at)
         elif turn.is_echo and (not text or words_are_echo(text, at.words)):
             reason = "echo"
+        if text:
+            self._barge_in.believed()
+        elif words(turn.words):
+            self._barge_in.denied(self._line.media_ms)
         if reason:
             self._reject(turn.number, end.speech_end_ms - max(turn.began_ms, turn.alone_ms), reason)
             return
@@ -390,6 +441,14 @@ class TurnTaking:
         committed = self._commit(turn, text, transcript.confidence, None if turn.hearing is None else trace, by)
         if committed and by == "partial":
             self._journal("turn.confirmed", turn=turn.number)  # nothing will correct it
+
+    async def _last_word(self, turn: _Turn, hearing: Hearing) -> Transcript | EngineError:
+        """Of a turn that is over: of its last hearing, behind the one before that."""
+        if turn.taken is not None:
+            await asyncio.wait([turn.taken])  # it keeps its own time
+            if turn.rests:
+                return turn.taken.result()
+        return await self._final(hearing)
 
     async def _final(self, hearing: Hearing) -> Transcript | EngineError:
         """The recogniser's last word, or why there is none."""
@@ -417,7 +476,7 @@ class TurnTaking:
     async def _confirm(self, turn: _Turn, hearing: Hearing, said: TurnText | None, accepted: str) -> None:
         """A turn was committed by a partial text: the final one may correct the history, and brings no second reply.
         `said`: None where keys alone were the text; nothing that was said beside them corrects it."""
-        transcript = await self._final(hearing)
+        transcript = await self._last_word(turn, hearing)
         if isinstance(transcript, EngineError):
             self._journal("error", where="stt", message=str(transcript))
         elif said is not None:
@@ -477,7 +536,7 @@ class TurnTaking:
         media_ms = self._line.media_ms
         turn = self._open
         if turn is not None and turn.hearing is not None:
-            wordless = self._streams and not turn.keyed and not words(turn.words)
+            wordless = self._streams and not turn.keyed and not words(turn.words) and not turn.understood
             if wordless and self.ear.end_ms - turn.began_ms >= WORDLESS_MS:
                 self._end_noise(turn, turn.hearing)
             else:

@@ -17,6 +17,12 @@ QUIET_MS = 96
 STABLE_MS = 80
 #: So much quiet must have been heard, and not only nothing: where audio is missing, the caller may be speaking.
 SURE_QUIET_MS = 64
+#: Who is silent for so long within an answer rests: what the recogniser still keeps back is asked for. Longer than the
+#: pauses between digits, so that few numbers are recognised in pieces; shorter than any silence that ends a turn
+#: without words.
+REST_MS = 500
+#: So much longer a sound without words is waited for while its final text is on its way.
+FINAL_MS = 500
 #: Where something sounds on without new words for so long, it is no words: a television, a street. The silence that is
 #: waited for is then counted from the last word. (A recogniser gives a word within 0.6 s, or is out of order.)
 SOUNDS_ON_MS = 1500
@@ -26,7 +32,8 @@ NEVER_MS = 1 << 62
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What counts of the open turn. `heard`: there is speech in it; `spoken`: with words; `key_ms`: its last key;
-    `whole_ms`: since when its words have been a whole answer; `anew`: its keys may be that answer's beginning again."""
+    `whole_ms`: since when its words have been a whole answer; `anew`: its keys may be that answer's beginning again;
+    `awaited`: the final text of what was heard so far is on its way."""
 
     judged: Judgement
     heard: bool
@@ -34,6 +41,7 @@ class Turn:
     key_ms: int | None
     whole_ms: int
     anew: bool
+    awaited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +97,7 @@ class Deadlines:
         due_ms, reason = 0, judged.reason
         if turn.heard:
             by_words = judged.waiting is Waiting.BY_WORDS
-            due_ms = self._by_words(turn, end_ms) if by_words else end_ms + self._wordless_ms()
+            due_ms = self._by_words(turn, end_ms) if by_words else end_ms + self._wordless_ms(turn)
         if key_ms is not None:
             due_ms = max(due_ms, key_ms + settings.key_pause_ms)
             reason = "keys" if key_ms == last_ms else reason
@@ -120,13 +128,14 @@ class Deadlines:
         there_ms = self._words_are_there(end_ms) if turn.spoken else 0
         return max(end_ms + wait_ms, min(there_ms, end_ms + most_ms))
 
-    def _wordless_ms(self) -> int:
+    def _wordless_ms(self, turn: Turn) -> int:
         """The silence after a sound without words: a cough, or a caller whose words come late. Also where a value was
         asked for it is short: who goes on later begins a turn of their own, and loses nothing by it."""
         settings = self._settings
         if self.hurried:
             return min(settings.min_trailing_ms, settings.trailing_ms)
-        return max(settings.trailing_ms, self._lag.lag_ms + STABLE_MS if self._lag.known else 0)
+        wait_ms = max(settings.trailing_ms, self._lag.lag_ms + STABLE_MS if self._lag.known else 0)
+        return max(wait_ms, REST_MS + FINAL_MS) if turn.awaited else wait_ms
 
     def _sounds_on(self, turn: Turn, wait_ms: int) -> int:
         """When the turn ends though it never gets quiet."""

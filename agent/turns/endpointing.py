@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from agent.definition import TurnSettings
 from agent.slots.base import Asks, Reading
-from agent.turns.deadlines import NEVER_MS, STABLE_MS, SURE_QUIET_MS, Deadline, Deadlines, Turn, last
+from agent.turns.deadlines import NEVER_MS, REST_MS, STABLE_MS, SURE_QUIET_MS, Deadline, Deadlines, Turn, last
 from agent.turns.gate import SpeechBegan, SpeechWindow
-from agent.turns.judgement import Judgement, Waiting, judge
+from agent.turns.judgement import Judgement, Waiting, expects, judge
 from agent.turns.keypad import KEYS, MAX_KEYS, Keypad
 from agent.turns.lag import RecogniserLag
 from agent.turns.sounding import Sounding
@@ -37,6 +37,15 @@ class WentOn:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeWords:
+    """The caller rests within an answer that is not whole: the recogniser may keep its last word back, so its final
+    text of this hearing is wanted now (`taken()` brings it). What is said after the pause is another hearing's. At most
+    one in each pause."""
+
+    media_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class EndOfTurn:
     """The turn is over. `speech_end_ms`: the end of its last speech, or its last key.
 
@@ -54,7 +63,7 @@ class EndOfTurn:
     by_keys: bool = False
 
 
-Event = ProbableEnd | WentOn | EndOfTurn
+Event = ProbableEnd | WentOn | TakeWords | EndOfTurn
 
 
 class Endpointer:
@@ -89,6 +98,9 @@ class Endpointer:
         self._entry = ""  # keys that are a full answer alone, whatever was said before them
         self._anew = False  # the keys may repeat what was spoken
         self._partial = ""
+        self._rests = False  # words were taken in this pause
+        self._awaited = False  # and are on their way
+        self._spoke_before = False  # with words, before the last pause in which they were taken
         self._told = False
         self._judged: Judgement | None = None
         self._whole_ms = 0
@@ -115,6 +127,7 @@ class Endpointer:
         self.said.hear()
         self._partial = ""
         self._heard = True
+        self._rests = self._awaited = False
         self._sound.began(event.media_ms)
         self._planned = None
 
@@ -145,6 +158,31 @@ class Endpointer:
             self._lag.changed(self._now_ms)
         if self.said.text != before:
             self._rejudge()
+        return self._decide()
+
+    def taken(self, text: str | None, media_ms: int) -> Event | None:
+        """The final text that TakeWords has asked for; None: there is none to be had."""
+        self._advance(media_ms)
+        if not (self.open and self._awaited):
+            return self.tick(media_ms)
+        self._awaited = False
+        self._planned = None
+        if text is not None:
+            self._lag.settled(self._now_ms - STABLE_MS)
+            self._partial = text
+            self.said.words(text)
+            self._rejudge()
+        return self._decide()
+
+    def earlier(self, text: str, media_ms: int) -> Event | None:
+        """The same, of the hearing before this one: the caller went on before it came."""
+        self._advance(media_ms)
+        if not self.open:
+            return None
+        self.said.earlier(text)
+        self._spoke_before = self._spoke_before or bool(text)
+        self._lag.settled(self._now_ms)
+        self._rejudge()
         return self._decide()
 
     def final(self, text: str) -> None:
@@ -211,7 +249,8 @@ class Endpointer:
         if not self.open:
             return None
         plan = self._plan()
-        return min(plan.due_ms, self._max_ms, NEVER_MS if self._told else plan.probable_ms)
+        rest_ms = self._sound.speech_end_ms + REST_MS if self._may_rest() else NEVER_MS
+        return min(plan.due_ms, self._max_ms, rest_ms, NEVER_MS if self._told else plan.probable_ms)
 
     # --- within -----------------------------------------------------------------------------------------------------
 
@@ -219,6 +258,11 @@ class Endpointer:
     def _last_ms(self) -> int:
         """The end of the last speech, or the last key."""
         return last(self._heard, self._sound.speech_end_ms, self._key_ms)
+
+    @property
+    def _spoken(self) -> bool:
+        """Whether words of speech are in the turn."""
+        return self._spoke_before or bool(self.said.spoken)
 
     @property
     def _max_ms(self) -> int:
@@ -244,6 +288,11 @@ class Endpointer:
             self._anew = False
             self.said.resumed()
             self._keypad.clear()
+        if self._rests:
+            self._rests = self._awaited = False
+            self._spoke_before = self._spoken
+            self.said.hear()
+            self._partial = ""
         self._planned = None
         return self._went_on()
 
@@ -296,7 +345,13 @@ class Endpointer:
                 self._planned = Deadline(self._now_ms, NEVER_MS, "keys")
             else:
                 turn = Turn(
-                    self._judgement(), self._heard, bool(self.said.spoken), self._key_ms, self._whole_ms, self._anew
+                    self._judgement(),
+                    self._heard,
+                    self._spoken,
+                    self._key_ms,
+                    self._whole_ms,
+                    self._anew,
+                    self._awaited,
                 )
                 self._planned = self._deadlines.of(turn)
         return self._planned
@@ -307,10 +362,21 @@ class Endpointer:
             return self._end(plan.reason)
         if now_ms >= self._max_ms:
             return self._end("max")
+        if now_ms >= self._sound.speech_end_ms + REST_MS and self._may_rest():
+            self._rests = self._awaited = True
+            self._planned = None
+            return TakeWords(now_ms)
         if now_ms >= plan.probable_ms and not self._told:
             self._told = True
             return ProbableEnd(self._last_ms, now_ms, plan.reason)
         return None
+
+    def _may_rest(self) -> bool:
+        """Whether the words of a pause that lasts are to be taken: an answer has begun, or must be about to."""
+        if self._rests or self._closing or not self._heard or self._sound.quiet_ms < SURE_QUIET_MS:
+            return False
+        waiting = self._judgement().waiting
+        return waiting is Waiting.HOLD or (waiting is Waiting.SILENCE and self._lag.known and expects(self._asks))
 
     def _went_on(self) -> Event | None:
         """The caller has spoken or pressed a key: a pause that was told of is over."""
@@ -341,5 +407,5 @@ class Endpointer:
         judged = self._judgement()
         # A yes may let a tool run that cannot be undone: it is the recogniser's last word that counts.
         whole = judged.waiting is Waiting.END and not judged.lingers
-        stands = not self.said.spoken or self._now_ms - self._lag.changed_ms >= STABLE_MS
+        stands = not self._spoken or self._now_ms - self._lag.changed_ms >= STABLE_MS
         return self.said.text if whole and stands else None

@@ -25,6 +25,11 @@ class RecogniserLag:
         self.changed_ms = media_ms
         self._came = True
 
+    def settled(self, media_ms: int) -> None:
+        """The words have stood since then, and are final: they were asked for, so nothing is learnt of the lag."""
+        self.changed_ms = media_ms
+        self._came = False
+
     def up_to_date(self, speech_end_ms: int) -> bool:
         """Whether no word can be missing of speech that ended then."""
         return speech_end_ms + self.lag_ms <= self.changed_ms + SHORTEST_WORD_MS

@@ -13,6 +13,7 @@ class TurnText:
 
     def __init__(self) -> None:
         self._before = ""
+        self._earlier: tuple[str, list[tuple[int | None, str]]] = ("", [])  # of the hearing before: as this one's
         self._words: list[str] = []
         #: Keys, each with the number of words of this hearing before it; None: all that come until `resumed()`.
         self._keys: list[tuple[int | None, str]] = []
@@ -21,7 +22,13 @@ class TurnText:
 
     def hear(self) -> None:
         """A hearing begins: its words stand behind all that was said."""
+        self._earlier = self._before, self._keys
         self._before, self._words, self._keys = self.text, [], []
+
+    def earlier(self, text: str) -> None:
+        """The final text of the hearing before this one, which came after this one had begun."""
+        self._before = _put(*self._earlier, text.split())
+        self.text = self._put(self._words)
 
     def words(self, text: str) -> bool:
         """What the recogniser has understood of the hearing by now, all of it. Whether that is something else than
@@ -54,12 +61,16 @@ class TurnText:
         return self._put(text.split())
 
     def _put(self, words: list[str]) -> str:
-        pieces, at = [self._before], 0
-        for index, keys in self._keys:
-            upto = len(words) if index is None else max(at, index)
-            pieces += [*words[at:upto], keys]
-            at = upto
-        return " ".join(piece for piece in (*pieces, *words[at:]) if piece)
+        return _put(self._before, self._keys, words)
+
+
+def _put(before: str, keyed: list[tuple[int | None, str]], words: list[str]) -> str:
+    pieces, at = [before], 0
+    for index, keys in keyed:
+        upto = len(words) if index is None else max(at, index)
+        pieces += [*words[at:upto], keys]
+        at = upto
+    return " ".join(piece for piece in (*pieces, *words[at:]) if piece)
 
 
 def _plain(words: list[str]) -> list[str]:

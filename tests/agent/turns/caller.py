@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agent.slots.base import Asks, Progress, Reading
-from agent.turns.endpointing import EndOfTurn, Endpointer, Event
+from agent.turns.endpointing import EndOfTurn, Endpointer, Event, TakeWords
 from agent.turns.gate import SpeechBegan, SpeechWindow
 
 WORD_MS = 300
@@ -63,6 +63,8 @@ class Line:
     endpointer: Endpointer
     lag_ms: int | None = 150
     """None: a recogniser without partials."""
+    keeps_back: bool = False
+    """Its last word comes with the final text only."""
     smear_ms: int = 0
     """The detector goes on calling it speech for so long."""
     now_ms: int = FIRST_MS
@@ -100,8 +102,8 @@ class Line:
         keys: list[tuple[int, str]],
         until_ms: int,
     ) -> None:
-        endpointer, loud_ms = self.endpointer, 0
-        gate_open = False
+        endpointer, loud_ms, taken = self.endpointer, 0, 0
+        gate_open, all_coming = False, list(coming)
         if self._windows < 0:
             self._windows = self.now_ms // 32
         while self.now_ms < until_ms:
@@ -120,8 +122,16 @@ class Line:
                     gate_open = True
                     endpointer.began(SpeechBegan(end_ms - 96, end_ms))
             while coming and coming[0][0] <= self.now_ms:
-                events.append(endpointer.partial(coming.pop(0)[1], self.now_ms))
+                said = coming.pop(0)[1].split()[taken:]
+                said = said[:-1] if self.keeps_back else said
+                events.append(endpointer.partial(" ".join(said), self.now_ms) if said else None)
             events.append(endpointer.tick(self.now_ms))
+            if any(isinstance(event, TakeWords) for event in events):
+                known = [text for at_ms, text in all_coming if at_ms - (self.lag_ms or 0) <= self.now_ms]
+                coming = [(at_ms, text) for at_ms, text in coming if text not in known]
+                said = known[-1].split() if known else []
+                events.append(endpointer.taken(" ".join(said[taken:]), self.now_ms))
+                taken = len(said)
             told.events += [event for event in events if event is not None]
             if any(isinstance(event, EndOfTurn) for event in events):
                 gate_open, loud_ms = False, 0

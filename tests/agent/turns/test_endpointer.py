@@ -8,8 +8,8 @@ from agent.definition import TurnSettings
 from agent.slots.base import Asks, Progress, Reading
 from agent.turns import judgement
 from agent.turns.completeness import Completeness
-from agent.turns.deadlines import QUIET_MS, SOUNDS_ON_MS
-from agent.turns.endpointing import EndOfTurn, Endpointer, ProbableEnd, WentOn
+from agent.turns.deadlines import FINAL_MS, QUIET_MS, REST_MS, SOUNDS_ON_MS
+from agent.turns.endpointing import EndOfTurn, Endpointer, ProbableEnd, TakeWords, WentOn
 from agent.turns.gate import SpeechBegan, SpeechWindow
 from tests.agent.turns.caller import FOUR, SOME, Line, read
 
@@ -183,7 +183,7 @@ def test_a_probable_end_comes_once_in_a_pause_and_is_taken_back() -> None:
 
 
 def test_a_held_turn_is_not_probably_over() -> None:
-    assert Line(endpointer(FOUR)).play("four seven").kinds == ["EndOfTurn"]
+    assert Line(endpointer(FOUR)).play("four seven").kinds == ["TakeWords", "EndOfTurn"]
 
 
 def test_a_key_goes_on_too() -> None:
@@ -236,6 +236,23 @@ def test_who_answers_later_was_not_cut_off() -> None:
     told = line.play("my name (1100) is peter", then_ms=2000)
     assert len(told.ends) == 2
     assert made.waits_ms == SETTINGS.trailing_ms
+
+
+@pytest.mark.parametrize("pauses", ["", "(300) ", "(900) "])
+def test_a_last_word_that_is_kept_back_is_taken_in_the_pause(pauses: str) -> None:
+    line = Line(endpointer(FOUR), keeps_back=True)
+    told = line.play(f"four seven {pauses}one two")
+    assert [(end.reason, end.text) for end in told.ends] == [("slot complete", "four seven one two")]
+    assert told.ends[0].media_ms - told.last_ms <= REST_MS + 30
+    assert told.kinds.count("TakeWords") == (2 if "900" in pauses else 1)
+
+
+def test_where_the_last_word_changes_nothing_the_turn_stays_held() -> None:
+    told = Line(endpointer(FOUR), keeps_back=True).play("four seven (3000) one two")
+    assert [(end.reason, end.text) for end in told.ends] == [("slot complete", "four seven one two")]
+    told = Line(endpointer(FOUR), keeps_back=True).play("four seven")
+    assert [(end.reason, end.text) for end in told.ends] == [("slot unfinished", None)]
+    assert SETTINGS.hold_ms <= told.ends[0].media_ms - told.last_ms <= SETTINGS.hold_ms + 30
 
 
 # --- by hand --------------------------------------------------------------------------------------------------------
@@ -317,7 +334,7 @@ def test_words_that_change_must_stand_again() -> None:
     made.partial("4713", 1310)
     assert made.tick(1389) is None
     assert made.partial("471", 1389) is None
-    assert made.tick(3000) is None
+    assert made.tick(3000) == TakeWords(3000)
     assert made.reading.progress is Progress.PART
     assert (made.why, made.waits_ms) == ("slot unfinished", SETTINGS.hold_ms)
 
@@ -406,6 +423,74 @@ def test_a_new_turn_knows_nothing_of_the_last_but_its_text_remains_with_the_lead
     made.began(SpeechBegan(3000, 3096))
     assert made.text == ""
     assert (last.text, last.final("four seven")) == ("47", "four seven")
+
+
+def resting() -> Endpointer:
+    """Within "four seven ...", where the words have been asked for."""
+    made = opened()
+    made.partial("four", 1100)
+    assert TakeWords(1608) in quiet(made, 1096, 1608)
+    return made
+
+
+def test_words_are_taken_once_in_a_pause() -> None:
+    made = resting()
+    assert quiet(made, 1608, 3000) == [None] * 43
+    assert made.window(SpeechWindow(True, 3032)) is None
+    assert [event for event in quiet(made, 3032, 4000) if event] == [TakeWords(3544)]
+
+
+@pytest.mark.parametrize("text", [None, "four", "four seven"])
+def test_a_final_text_that_brings_no_whole_answer_or_none_at_all_holds_the_turn(text: str | None) -> None:
+    made = resting()
+    assert made.taken(text, 1700) is None
+    assert made.text == (text or "four")
+    assert (made.why, made.waits_ms) == ("slot unfinished", SETTINGS.hold_ms)
+    assert made.taken("four seven one two", 1800) is None, "it was not asked for again"
+
+
+def test_a_final_text_that_makes_the_answer_whole_ends_the_turn() -> None:
+    assert resting().taken("4712", 1700) == EndOfTurn(1096, 1700, "slot complete", "4712")
+
+
+def test_words_after_the_pause_stand_behind_those_that_were_taken() -> None:
+    made = resting()
+    made.taken("four seven", 1700)
+    made.window(SpeechWindow(True, 2000))
+    made.partial("one", 2100)
+    assert made.text == "four seven one"
+
+
+def test_a_final_text_that_comes_when_the_caller_has_gone_on_ends_nothing_that_is_being_said() -> None:
+    made = resting()
+    made.window(SpeechWindow(True, 1700))
+    assert made.earlier("four seven one two", 1710) is None
+    assert made.window(SpeechWindow(True, 1732)) is None
+    made.partial("no", 1800)
+    assert made.text == "four seven one two no"
+    made.earlier("four seven one", 1810)
+    assert made.text == "four seven one no"
+
+
+@pytest.mark.parametrize(("text", "wait_ms"), [(None, 20), ("", 20)])
+def test_a_sound_without_words_waits_for_its_final_text_a_while(text: str | None, wait_ms: int) -> None:
+    made = endpointer(FOUR)
+    Line(made).play("four seven one two")
+    made.began(SpeechBegan(20_000, 20_096))
+    assert TakeWords(20_608) in quiet(made, 20_096, 20_608)
+    assert made.tick(20_096 + REST_MS + FINAL_MS - 1) is None
+    end = made.taken(text, 20_096 + REST_MS + FINAL_MS - 1)
+    assert isinstance(end, EndOfTurn)
+    assert end.reason == "silence"
+
+
+def test_a_sound_without_words_does_not_wait_for_ever() -> None:
+    made = endpointer(FOUR)
+    Line(made).play("four seven one two")
+    made.began(SpeechBegan(20_000, 20_096))
+    ends = [event for event in quiet(made, 20_096, 22_000) if isinstance(event, EndOfTurn)]
+    assert [end.reason for end in ends] == ["silence"]
+    assert ends[0].media_ms <= 20_096 + REST_MS + FINAL_MS + 32
 
 
 def test_what_is_asked_within_a_turn_counts_at_once() -> None:

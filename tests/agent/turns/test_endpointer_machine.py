@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from agent.definition import TurnSettings
 from agent.slots.base import Asks, Progress
 from agent.turns import judgement
-from agent.turns.deadlines import QUIET_MS, STABLE_MS
-from agent.turns.endpointing import EndOfTurn, Endpointer, Event, ProbableEnd, WentOn
+from agent.turns.deadlines import QUIET_MS, REST_MS, STABLE_MS
+from agent.turns.endpointing import EndOfTurn, Endpointer, Event, ProbableEnd, TakeWords, WentOn
 from agent.turns.gate import SpeechBegan, SpeechWindow
 from tests.agent.turns.caller import FOUR, SOME, read
 
@@ -38,6 +38,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.speech_ms = self.last_ms = 0  # the end of the last speech; of that or the last key
         self.keys = ""
         self.words = ""
+        self.before: list[str] = []  # the words of the hearings before
+        self.rests = self.awaited = False
         self.changed_ms = 0
         self.finals = False  # a final text has come: turns may be held for less
 
@@ -71,6 +73,11 @@ class AnyOrder(RuleBasedStateMachine):
             assert not self.told
             assert event.speech_end_ms == self.last_ms
             self.told = True
+        elif isinstance(event, TakeWords):
+            assert self.heard
+            assert not self.rests
+            assert event.media_ms - self.speech_ms >= REST_MS
+            self.rests = self.awaited = True
         else:
             self._look_at_end(event, keyed)
 
@@ -97,7 +104,7 @@ class AnyOrder(RuleBasedStateMachine):
         elif end.reason == "keys":
             assert keyed or since_ms >= TURNS.key_pause_ms
         elif end.reason == "slot complete":
-            assert keyed or not self.words or since_ms >= QUIET_MS or self.last_ms > self.speech_ms
+            assert keyed or not (self.words or self.before) or since_ms >= QUIET_MS or self.last_ms > self.speech_ms
             assert self.endpointer.reading.progress is Progress.WHOLE
         else:
             assert since_ms >= TURNS.min_trailing_ms
@@ -129,7 +136,8 @@ class AnyOrder(RuleBasedStateMachine):
             self.last_ms = 0
             self.now_ms = self.seen_ms = at_ms
         self.open = self.heard = True
-        self.words = ""
+        self.words, self.before = "", []
+        self.rests = self.awaited = False
         self.speech_ms = at_ms
         self.last_ms = max(at_ms, self.last_ms)
 
@@ -140,6 +148,10 @@ class AnyOrder(RuleBasedStateMachine):
         if loud and self.heard and self.open:
             self.speech_ms = max(self.speech_ms, at_ms)
             self.last_ms = max(self.last_ms, at_ms)
+            if self.rests:
+                self.rests = self.awaited = False
+                self.before.append(self.words)
+                self.words = ""
         event = self.endpointer.window(SpeechWindow(speech, at_ms, quiet))
         if loud and self.heard:  # else the gate was not open: no such window is of this turn
             if at_ms == self.now_ms and isinstance(event, EndOfTurn):
@@ -155,12 +167,29 @@ class AnyOrder(RuleBasedStateMachine):
             self.words, self.changed_ms = text, self.now_ms
         self._look(self.endpointer.partial(text, at_ms))
 
+    @rule(step_ms=STEP_MS, text=st.none() | PARTIALS)
+    def taken(self, step_ms: int, text: str | None) -> None:
+        at_ms = self._at(step_ms)
+        if self.open and self.awaited:
+            self.awaited = False
+            if text is not None:
+                self.words, self.changed_ms = text, self.now_ms - STABLE_MS
+        self._look(self.endpointer.taken(text, at_ms))
+
+    @precondition(lambda self: self.open and self.before)
+    @rule(step_ms=STEP_MS, text=PARTIALS)
+    def earlier(self, step_ms: int, text: str) -> None:
+        at_ms = self._at(step_ms)
+        self.before[-1], self.changed_ms = text, self.now_ms
+        self._look(self.endpointer.earlier(text, at_ms))
+
     @rule(step_ms=STEP_MS, key=st.sampled_from("0471*#A"))
     def key(self, step_ms: int, key: str) -> None:
         at_ms = self._at(step_ms)
         if not self.open and key not in "A#":
             self.open, self.heard = True, False
             self.opened_ms, self.keys, self.words, self.told = self.now_ms, "", "", False
+            self.before, self.rests, self.awaited = [], False, False
             self.last_ms = self.now_ms
         if self.open and key not in "A#":
             self.keys += key
@@ -204,9 +233,10 @@ class AnyOrder(RuleBasedStateMachine):
         assert (self.endpointer.due_ms is None) is not self.open
         if self.open:
             text = self.endpointer.text
-            for word in self.words.split():
+            words = " ".join((*self.before, self.words))
+            for word in words.split():
                 assert word in text
-            assert len(text.replace(" ", "")) == len(self.keys + self.words.replace(" ", ""))
+            assert len(text.replace(" ", "")) == len(self.keys + words.replace(" ", ""))
             assert self.endpointer.waits_ms >= 0
 
 

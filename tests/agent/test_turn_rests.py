@@ -1,0 +1,136 @@
+"""A caller who rests within an answer: the recogniser's last word is taken then, and the turn goes on. Whole calls."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from agent.context import CallContext
+from agent.errors import EngineError
+from agent.slots.base import NOTHING_ASKED, Asks
+from agent.stt.base import Partial
+from tests.agent.call import Call
+from tests.agent.fakes import ScriptedStt, ScriptedUtterance
+from tests.support.virtual_loop import virtual
+
+#: What one hearing gives: its partial text (after 0.3 s; "": none), the seconds to its final text, and that.
+Heard = tuple[str, float, str | Exception]
+FOUR = Asks(slot="number", kind="digits", length=4)
+
+
+class KeepingStt(ScriptedStt):
+    """A recogniser that streams, and shows its last word in its final text only."""
+
+    def __init__(self, hearings: Sequence[Heard]) -> None:
+        super().__init__(script=[(delay_s, final) for _, delay_s, final in hearings] + [(0.05, "")])
+        self._partials = [partial for partial, _, _ in hearings]
+
+    def call(self, ctx: CallContext, line_hz: int = 8000) -> "KeepingStt":
+        return self
+
+    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> ScriptedUtterance:
+        partial = self._partials[self.begun] if self.begun < len(self._partials) else ""
+        utterance = super().begin(on_partial, hint)
+        if partial:
+            asyncio.get_running_loop().call_later(0.3, on_partial, Partial(partial))
+        return utterance
+
+
+def call(*hearings: Heard) -> Call:
+    made = Call(answers=[(0.1, FOUR, "What is the number?"), (0.1, "Thank you, I have it.")])
+    made.stt = KeepingStt([("hello", 0.05, "hello"), *hearings])
+    return made
+
+
+async def asked(made: Call) -> None:
+    """The agent has asked for four digits, and been heard out."""
+    await made.say()
+    await made.until_heard("What is the number?")
+    await asyncio.sleep(0.3)
+
+
+@virtual
+async def test_a_last_word_that_is_kept_back_ends_the_turn_as_soon_as_it_is_taken() -> None:
+    made = call(("four seven one", 0.1, "four seven one two"))
+    async with made.running():
+        await asked(made)
+        made.phone.speak(1200)
+        committed = await made.until("turn.committed", 2)
+        assert committed["text"] == "four seven one two"
+        ended = made.of("turn.ended")[-1]
+        assert ended["reason"] == "slot complete"
+        assert ended["media_ms"] - ended["speech_end_ms"] < 750
+        await made.until_heard("Thank you, I have it.")
+        assert made.of("error") == []
+
+
+@virtual
+async def test_who_goes_on_after_the_rest_is_heard_in_another_hearing_and_no_sound_twice() -> None:
+    made = call(("four", 0.1, "four seven"), ("one", 0.1, "one two"))
+    async with made.running():
+        await asked(made)
+        made.phone.speak(700)
+        await asyncio.sleep(2.2)
+        assert made.of("turn.ended")[1:] == []
+        made.phone.speak(700)
+        committed = await made.until("turn.committed", 2)
+        assert committed["text"] == "four seven one two"
+        assert len(made.of("turn.started")) == 2
+        first, second = made.stt.heard_bytes[1:3]
+        assert first <= 16 * (700 + 608 + 200 + 64)
+        assert second <= 16 * (700 + 608 + 200 + 64)
+
+
+@pytest.mark.parametrize("delay_s", [0.6, 1.5])  # while the caller speaks, and after the turn
+@pytest.mark.parametrize("final", ["four seven", EngineError("broken")])
+@virtual
+async def test_who_goes_on_before_the_last_word_is_there(final: str | Exception, delay_s: float) -> None:
+    made = call(("four seven", delay_s, final), ("one two", 0.1, "one two"))
+    async with made.running():
+        await asked(made)
+        made.phone.speak(700)
+        await asyncio.sleep(0.7 + 0.8)
+        made.phone.speak(700)
+        committed = await made.until("turn.committed", 2)
+        assert committed["text"] == "four seven one two"
+        await made.until_heard("Thank you, I have it.")
+        assert len(made.of("error")) == isinstance(final, Exception)
+        assert made.of("turn.corrected") == []
+
+
+@pytest.mark.parametrize(("delay_s", "final"), [(0.1, EngineError("broken")), (60.0, "four seven one two")])
+@virtual
+async def test_a_last_word_that_fails_or_never_comes_leaves_the_turn_as_it_was(
+    delay_s: float, final: str | Exception
+) -> None:
+    made = call(("four seven", delay_s, final), ("one two", 0.1, "one two"))
+    async with made.running():
+        await asked(made)
+        made.phone.speak(700)
+        await asyncio.sleep(0.7 + 4.2)
+        assert len(made.of("turn.ended")) == 1, "the turn is held"
+        made.phone.speak(700)
+        assert (await made.until("turn.committed", 2))["text"] == "four seven one two"
+
+
+@virtual
+async def test_a_turn_that_is_held_in_vain_has_the_text_that_was_taken() -> None:
+    made = call(("four", 0.1, "four seven"))
+    async with made.running():
+        await asked(made)
+        made.phone.speak(700)
+        assert (await made.until("turn.committed", 2))["text"] == "four seven"
+        assert made.of("turn.ended")[-1]["reason"] == "slot unfinished"
+
+
+@virtual
+async def test_a_noise_while_an_answer_is_waited_for_ends_soon_and_costs_no_word_of_it() -> None:
+    made = call(("", 0.1, ""), ("four seven one two", 0.1, "four seven one two"))
+    async with made.running():
+        await asked(made)
+        made.phone.speak(200)
+        rejected: dict[str, Any] = await made.until("turn.rejected")
+        assert rejected["media_ms"] - made.of("turn.ended")[-1]["speech_end_ms"] < 800
+        made.phone.speak(1200)
+        assert (await made.until("turn.committed", 2))["text"] == "four seven one two"
