@@ -3,7 +3,7 @@
 First the delay: the cross-correlation of what came in with what was played, whitened (so that a vowel's own period
 does not count) and summed over the last second, has one sharp peak if there is an echo, and none if not. Then the
 path: per frequency, a filter of a few frames behind that delay, by least squares over the last second; every frame
-weighs the same, however loud, so that a caller who speaks over the echo hardly bends it. What the filter, learnt
+weighs about the same, however loud, so that a caller who speaks over the echo hardly bends it. What the filter, learnt
 before, does not predict of the newest frames is somebody else's: the score is the share that it does predict. Where it
 suddenly predicts nothing, the reference may have leapt: then the path is looked for a little earlier or later
 (agent/audio/echo_shape.py).
@@ -44,8 +44,10 @@ _KNOWN = 0.3
 _LOOKED_AT = 4
 #: Ridge, as a share of the power played: what little it was has taught little.
 _RIDGE = 0.1
-#: The power of a window at about -80 dBFS: quieter ones do not weigh more for being quiet.
-_FLOOR = 100.0
+#: Frames that are 20 dB quieter than those of the last second, and more, do not weigh more for being quiet: of the
+#: silence between words the telephone keeps its own quantisation, and that would rule the path. (Of a loud and clean
+#: echo 4 to 43 % of the windows were known without it, all of them with it.) In digital silence: 1, a rounding.
+_QUIET, _FLOOR = 0.01, 1.0
 
 #: So much of the echo's power of the last half second is taken for echo that the filter cannot predict: a room's long
 #: end, the line's noise while the detector still believes in the last vowel. A caller is louder.
@@ -88,6 +90,7 @@ class EchoMeter:
         self._played = np.zeros((bins, _TAPS, _TAPS), np.complex64)  # frames played, times themselves, and
         self._came = np.zeros((bins, _TAPS, 1), np.complex64)  # times what came in
         self._filter = np.zeros((bins, _TAPS, 1), np.complex64)
+        self._loud: float | None = None  # the power of a frame, as of late
         self._echoed: _Floats = np.zeros(bins, np.float32)
         self._usual: _Floats = np.zeros(bins, np.float32)
         self._noise: _Floats = np.full(bins, np.inf, np.float32)
@@ -195,7 +198,10 @@ class EchoMeter:
         return np.fft.rfft(frames * self._window)[:, self._bins].astype(np.complex64)
 
     def _learn(self, inbound: _Complexes, taps: _Complexes) -> None:
-        weights = 1 / (np.mean(_power(inbound), axis=1) + _FLOOR)
+        power = np.mean(_power(inbound), axis=1)
+        loud = float(power.mean())
+        self._loud = loud if self._loud is None else _MEMORY * self._loud + (1 - _MEMORY) * loud
+        weights = 1 / (power + _QUIET * self._loud + _FLOOR)
         weighted = np.conj(taps * weights[:, None, None]).transpose(1, 2, 0)
         self._played += weighted @ taps.transpose(1, 0, 2)
         self._came += weighted @ inbound.T[:, :, None]

@@ -48,11 +48,18 @@ def _come_back(played: Samples, delay_ms: int, down_db: float, long_ms: float = 
     return np.asarray(np.convolve(late, _room(5, long_ms, rate_hz))[: len(played)] * 10 ** (-down_db / 20))
 
 
+def _linear(samples: Samples) -> bytes:
+    return (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+
+
+def _telephone(samples: Samples) -> bytes:
+    """With the telephone's quantisation."""
+    return audioop.ulaw2lin(audioop.lin2ulaw(_linear(samples), 2), 2)
+
+
 def _pcm(samples: Samples) -> bytes:
     """With a line's noise, and the telephone's quantisation."""
-    noise = np.random.default_rng(9).standard_normal(len(samples)) * 10 ** (-65 / 20)
-    linear = (np.clip(samples + noise, -1, 1) * 32767).astype("<i2").tobytes()
-    return audioop.ulaw2lin(audioop.lin2ulaw(linear, 2), 2)
+    return _telephone(samples + np.random.default_rng(9).standard_normal(len(samples)) * 10 ** (-65 / 20))
 
 
 def _scores(meter: EchoMeter, came: Samples, played: Samples, of: Samples, rate_hz: int = 8000) -> list[float]:
@@ -80,6 +87,20 @@ def test_an_echo_is_known_and_its_delay_learnt(delay_ms: int, down_db: float, lo
     meter = EchoMeter(8000)
     assert _share(_scores(meter, echo, played, echo)) > 0.9
     assert meter.delay_ms == pytest.approx(delay_ms, abs=4)
+
+
+@pytest.mark.parametrize("down_db", [0, 3, 6])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_loud_and_clean_echo_is_known_between_stretches_of_digital_silence(down_db: float, seed: int) -> None:
+    played = _voice(8, seed)
+    played[np.abs(played) < 0.002] = 0  # a voice's file is quieter than any line between its words
+    late = np.concatenate([np.zeros(150 * 8), played])[: len(played)] * 10 ** (-down_db / 20)
+    inbound, reference = _telephone(late), _linear(played)
+    meter, scores = EchoMeter(8000), list[float]()
+    for end in range(8000, len(played), 256):
+        if np.mean(late[end - 256 : end] ** 2) > 0.005**2:
+            scores.append(meter.score(inbound[2 * max(0, end - 4096) : 2 * end], reference[: 2 * end][-19200:]))
+    assert _share(scores) > 0.9
 
 
 @pytest.mark.parametrize("seed", [2, 3, 4])
