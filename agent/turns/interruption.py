@@ -27,6 +27,11 @@ CLICK_MS, CLICK_QUIET_MS = 160, 320
 BACKCHANNEL_QUIET_MS = 256
 #: Backchannel words with speech that goes on: more words are likely, and worth so long a wait after the stop.
 BACKCHANNEL_TAKE_UP_MS = 1400
+#: Words that are meant hold an answer back until their final text; but none that came, and were followed by no more,
+#: for longer than a caller pauses and a recogniser takes: a hold ends, whatever happens.
+STANDING_MS = 3500
+#: Partial words that came to nothing so often in a row are not believed before their final text.
+DENIALS = 2
 #: Silero is this sure of most windows of real speech, and of few of a noise.
 STRONG = 0.8
 #: From a recogniser that gives no partials there are no words to wait for: so much sure speech of the last so much.
@@ -133,10 +138,14 @@ class BargeIn:
         self._recent: deque[float] = deque(maxlen=max(1, LONG_SPEECH_OF_MS // window_ms))
         self._echoes: deque[bool] = deque(maxlen=2 * ECHO_WINDOWS)  # of the latest windows that were looked at
         self._yielded_ms = 0
+        self._words_ms = 0  # when words that are meant have last come, or the stretch that has them was over
+        self._denials = 0  # so often in a row its words came to nothing
         self._began()
 
     def _began(self) -> None:
         """A new stretch: nothing is known of it."""
+        self._text = ""  # that is meant
+        self._stale = ""  # the same, waited for long enough
         self._speech_ms = 0  # the caller's: echo is not counted
         self._last_speech_ms = 0
         self._echoes.clear()
@@ -157,6 +166,7 @@ class BargeIn:
         if self._state is not _State.YIELDED:  # else the caller pauses and goes on: it is one matter
             self._state = _State.FREE
             self._began()
+        self._text = ""
         self._open = True
         span_ms = event.media_ms - event.speech_ms
         self._look(at)
@@ -181,18 +191,24 @@ class BargeIn:
         elif not self._over_agent:
             return _NOTHING
         heard = _weight(text, at)
+        if self._open and heard is Weight.MEANT and (text == self._stale or self._doubted(at)):
+            return self._wait(media_ms)
         if heard is Weight.NOTHING:
             return self._take_up(media_ms, "noise") if self.yielded and not self._open else _NOTHING
         if self._is_echo(text, at):
             return self._take_up(media_ms, "echo") if self.yielded else _NOTHING
         self._weight = heard
         if heard is Weight.MEANT:
+            if text != self._text:
+                self._text, self._words_ms = text, media_ms
             return self._keep_held(media_ms, at) if at.before else self._interrupt(media_ms, at)
         return self._wait(media_ms)
 
     def over(self, media_ms: int) -> tuple[Verdict, ...]:
         """The stretch has ended; its final text may still come, by `words`."""
         self._open = False
+        if self._text:
+            self._words_ms = media_ms  # the final text takes its time from here
         if self.yielded and self._weight is Weight.BACKCHANNEL:
             return self._take_up(media_ms, "backchannel")
         return self._wait(media_ms)
@@ -222,6 +238,16 @@ class BargeIn:
         has as long as any other to say some."""
         if self.yielded:
             self._weight, self._yielded_ms = Weight.NOTHING, media_ms
+
+    def denied(self, media_ms: int) -> None:
+        """The final text of a turn that had words says that there were none. What the agent is held for is weighed
+        anew, whatever the partial words of the stretch that is open now: they are the same recogniser's."""
+        self._denials += 1
+        self.weigh_anew(media_ms)
+
+    def believed(self) -> None:
+        """A final text had words."""
+        self._denials = 0
 
     def settled(self) -> None:
         """Something else has decided (a key, the end of the call): whatever was yielded to is no matter any more."""
@@ -267,6 +293,11 @@ class BargeIn:
             return self._stop(media_ms, "speech") if self._speech_ms >= self._needed_ms() else _NOTHING
         return self._wait(media_ms)
 
+    def _doubted(self, at: AtEar) -> bool:
+        """Whether partial words are to be taken for nothing: they were, lately. Before the answer is heard once is
+        enough: who is not believed there loses nothing by it, and the final text is believed anyway."""
+        return self._denials >= (1 if at.before else DENIALS)
+
     def _needed_ms(self) -> float:
         if not self._wary:
             return self._barge_in_ms
@@ -278,7 +309,12 @@ class BargeIn:
             return _NOTHING
         since_ms, quiet_ms = media_ms - self._yielded_ms, media_ms - self._last_speech_ms
         if self._weight is Weight.MEANT:  # the caller goes on: the final text decides
-            return _NOTHING
+            if not self.has_partials and self._long_speech():
+                self._words_ms = media_ms
+            if media_ms - max(self._words_ms, self._yielded_ms) < STANDING_MS:
+                return _NOTHING
+            self._weight, self._stale = Weight.NOTHING, self._text
+            return self._take_up(media_ms, "noise")
         if self._weight is Weight.BACKCHANNEL:
             done = quiet_ms >= BACKCHANNEL_QUIET_MS or since_ms >= BACKCHANNEL_TAKE_UP_MS
             return self._take_up(media_ms, "backchannel") if done else _NOTHING

@@ -1,0 +1,66 @@
+"""An agent that has fallen silent speaks again, whatever the recogniser and the caller's noises do. Whole calls."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from agent.context import CallContext
+from agent.slots.base import NOTHING_ASKED, Asks
+from agent.stt.base import Partial
+from tests.agent.call import Call
+from tests.agent.fakes import ScriptedStt, ScriptedUtterance
+from tests.support.virtual_loop import run_virtual
+
+ANSWER = "This is quite a long answer that goes on, so that there is time to speak over it. And it has two sentences."
+
+#: What is understood of an utterance: partial texts after so many seconds, and the final one after so many.
+Heard = tuple[tuple[tuple[float, str], ...], float, str]
+HELLO: Heard = (((0.3, "hello there"),), 0.2, "hello there")
+NOTHING: Heard = ((), 0.3, "")
+
+
+class PlannedStt(ScriptedStt):
+    """The utterances of `plan` are understood so, and all those that follow as its last one."""
+
+    def __init__(self, *plan: Heard) -> None:
+        super().__init__(script=[(final_s, text) for _, final_s, text in plan])
+        self._plan = plan
+
+    def call(self, ctx: CallContext, line_hz: int = 8000) -> "PlannedStt":
+        return self
+
+    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> ScriptedUtterance:
+        partials = self._plan[min(self.begun, len(self._plan) - 1)][0]
+        utterance = super().begin(on_partial, hint)
+        loop = asyncio.get_running_loop()
+        for after_s, text in partials:
+            loop.call_later(after_s, on_partial, Partial(text))
+        return utterance
+
+
+def a_call(*plan: Heard) -> Call:
+    call = Call(answers=[(0.1, ANSWER)])
+    call.stt = PlannedStt(*plan)
+    return call
+
+
+@pytest.mark.parametrize("gap_ms", [500, 700, 900, 1200])
+@pytest.mark.parametrize("final_s", [0.3, 0.8, 1.5])
+@pytest.mark.parametrize("every", [False, True])
+def test_words_that_come_to_nothing_do_not_silence_it_for_good(every: bool, final_s: float, gap_ms: int) -> None:
+    """Before the answer is heard: one burst of noise after the other, of which a recogniser guesses words, and in the
+    end says that there were none. The turns overlap with each other's final texts."""
+
+    async def main() -> None:
+        guess: Heard = (((0.15, "stop it now"),), final_s, "")
+        call = a_call(HELLO, guess, guess if every else ((), final_s, ""))
+        async with call.running():
+            await call.say(800)
+            for _ in range(40):
+                call.phone.speak(200)
+                call.phone.pause(gap_ms)
+            await call.until("agent.took_up", limit_s=8)
+            await call.until_heard("two sentences", limit_s=15)
+
+    run_virtual(main())
