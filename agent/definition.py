@@ -53,6 +53,16 @@ class TurnSettings:
     max_turn_ms: int = 30_000
     """A turn is ended after so much speech, whatever the caller does."""
 
+    @property
+    def least_ms(self) -> int:
+        """The shortest silence that ends speech with words: `trailing_ms` outside the bounds widens them."""
+        return min(self.min_trailing_ms, self.trailing_ms)
+
+    @property
+    def most_ms(self) -> int:
+        """The longest one."""
+        return max(self.max_trailing_ms, self.trailing_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class Phrases:

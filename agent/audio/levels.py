@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 PIECE_MS = 10
 BLOCK_PIECES = 6000
 """A minute of pieces at a time: hours of audio are not held as floats."""
+
+
+def dbfs(level: int) -> float:
+    """The level of PCM16 whose root mean square is `level`; -90 dBFS of digital silence."""
+    return 20 * math.log10(max(level, 1) / 32768)
 
 
 def levels_dbfs(pcm: bytes, rate_hz: int) -> NDArray[np.float32]:

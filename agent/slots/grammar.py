@@ -53,12 +53,9 @@ def slot_words(asks: Asks) -> tuple[str, ...]:
     return tuple(sorted(set(_WORD.findall(_RULE_OR_WEIGHT.sub(" ", slot_rule(asks))))))
 
 
-def joined_with(rules: str, top: str, asks: Asks) -> str:
-    """A whole grammar: an agent's `rules` (without head and without a public rule), whose rule `top` is what it hears,
-    and the rules of a slot, ten times as likely. `rules` alone where there are none for `asks`."""
-    slot = slot_rule(asks)
-    turn = f"/10/ <{TOP}> | /1/ <{top}>" if slot else f"<{top}>"
-    return f"#JSGF V1.0;\ngrammar asked;\n{rules}\n{slot}public <turn> = {turn};\n"
+def slot_grammar(asks: Asks) -> str:
+    """The whole grammar <asked.turn> of answers to `asks`, for which there are rules."""
+    return f"#JSGF V1.0;\ngrammar asked;\n{slot_rule(asks)}public <turn> = <{TOP}>;\n"
 
 
 def _used(rules: str) -> str:

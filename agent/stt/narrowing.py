@@ -14,7 +14,7 @@ from pathlib import Path
 import pocketsphinx
 
 from agent.slots.base import Asks
-from agent.slots.grammar import TOP, slot_rule, slot_words
+from agent.slots.grammar import slot_grammar, slot_rule, slot_words
 from agent.stt.grammar import Grammar, with_loop
 from agent.stt.graph import WordGraph, either, merged, parse_fsg, write_fsg
 
@@ -86,7 +86,7 @@ def _answers(asks: Asks) -> WordGraph:
     pocketsphinx.set_loglevel("FATAL")
     with tempfile.TemporaryDirectory(prefix="offhook-asked-") as folder:
         source, fsg = Path(folder, "asked.jsgf"), Path(folder, "asked.fsg")
-        source.write_text(f"#JSGF V1.0;\ngrammar asked;\n{slot_rule(asks)}public <turn> = <{TOP}>;\n", encoding="utf-8")
+        source.write_text(slot_grammar(asks), encoding="utf-8")
         jsgf = pocketsphinx.Jsgf(str(source))
         logmath = pocketsphinx.LogMath()  # kept by name, as in grammar.py
         jsgf.build_fsg(jsgf.get_rule("asked.turn"), logmath, 1.0).writefile(str(fsg))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from agent.audio.levels import dbfs
 from agent.audio.noise import NoiseFloor
+from agent.vad.base import NO_SPEECH, WINDOW_MS
 
 #: Within a stretch: Silero's own advice: enter at 0.5, leave 0.15 lower, so that a syllable's dip is no pause.
 ENTER = 0.5
@@ -17,8 +19,6 @@ QUIET_SHARE = 10 ** (-30 / 20)
 #: if the stretch was clearly louder.
 _NEAR_FLOOR_DB = 3.0
 _CLEAR_DB = 15.0
-#: Below this a window is certainly no speech, and the line's floor may rise to it.
-_NO_SPEECH = 0.15
 #: What a window says for speech before the gate is open: its log odds, a little in favour. So one window of 0.85 opens
 #: as soon as two of 0.7 or three of 0.6: half the false openings of counting windows over 0.5, and 50 ms earlier.
 _FAVOUR = 0.3
@@ -56,7 +56,7 @@ class SpeechGate:
     A window of which the detector is sure counts twice: it had to hear the one before to become so.
     """
 
-    def __init__(self, min_speech_ms: int, window_ms: int = 32) -> None:
+    def __init__(self, min_speech_ms: int, window_ms: int = WINDOW_MS) -> None:
         self._need = max(1, round(min_speech_ms / window_ms)) - 1e-6
         self._window_ms = window_ms
         self._evidence = 0.0
@@ -69,8 +69,8 @@ class SpeechGate:
 
     def window(self, probability: float, end_ms: int, level: int = 0) -> GateEvent | None:
         """One window's probability; `end_ms` is the media time of its end, `level` its RMS on the 16-bit scale."""
-        level_dbfs = _dbfs(level)
-        self._floor.follow(level_dbfs, probability >= _NO_SPEECH)
+        level_dbfs = dbfs(level)
+        self._floor.follow(level_dbfs, probability >= NO_SPEECH)
         if self._tail:
             if probability >= LEAVE and self._quiet(level, level_dbfs):
                 return None
@@ -95,7 +95,7 @@ class SpeechGate:
         if level < self._loudest * QUIET_SHARE:
             return True
         near = level_dbfs < self._floor.dbfs + _NEAR_FLOOR_DB
-        return near and not self._floor.probing and _dbfs(self._loudest) >= self._floor.dbfs + _CLEAR_DB
+        return near and not self._floor.probing and dbfs(self._loudest) >= self._floor.dbfs + _CLEAR_DB
 
     def close(self) -> None:
         """The stretch is over; the next one must earn its opening again. The line's floor stays known.
@@ -114,7 +114,3 @@ class SpeechGate:
 def _evidence(probability: float) -> float:
     odds = max(1e-3, probability) / max(1e-3, 1 - probability)
     return min(_MOST, max(_LEAST, math.log(odds) + _FAVOUR))
-
-
-def _dbfs(level: int) -> float:
-    return 20 * math.log10(max(level, 1) / 32768)

@@ -14,6 +14,7 @@ from math import inf
 from agent.turns.backchannel import Weight, weight, weight_of_more
 from agent.turns.echo import words_are_echo
 from agent.turns.gate import SpeechBegan, SpeechWindow
+from agent.vad.base import WINDOW_MS
 
 #: After it stopped for sound without words, the agent goes on at most so much later: with what stopping, taking up
 #: and fading in cost, speech is back within a second. A streaming recogniser's first word comes 300 to 700 ms after
@@ -121,14 +122,10 @@ class BargeIn:
     within TAKE_UP_MS of media time, as long as windows or ticks come.
     """
 
-    def __init__(self, barge_in_ms: int, window_ms: int = 32, has_partials: bool = False) -> None:
+    def __init__(self, barge_in_ms: int, window_ms: int = WINDOW_MS, has_partials: bool = False) -> None:
         """`barge_in_ms` of speech stop the agent. `has_partials`: the recogniser is known to stream its words."""
         self.has_partials = has_partials
         """Whether the recogniser has ever given words before a stretch was over."""
-        self.false_stops = 0
-        """How often the agent stopped and went on, in this call."""
-        self.second_stops = 0
-        """How often words stopped it after it had gone on: it was talked over for that long."""
         self._barge_in_ms = barge_in_ms
         self._window_ms = window_ms
         self._state = _State.FREE
@@ -370,7 +367,6 @@ class BargeIn:
         if not self.yielded:
             if self._state is _State.INTERRUPTED or not at.stoppable:
                 return _NOTHING
-            self.second_stops += self._state is _State.TAKEN_UP
             before = self._stop(media_ms, "words")
         self._state = _State.INTERRUPTED
         if self._wary:
@@ -379,7 +375,6 @@ class BargeIn:
 
     def _take_up(self, media_ms: int, reason: str) -> tuple[Verdict, ...]:
         self._state = _State.TAKEN_UP
-        self.false_stops += 1
         if reason != "backchannel":
             self._wary, self._forgiven_ms = min(self._wary + 1, len(WARY_MS) + 1), media_ms
         return (TakeUp(media_ms, reason),)

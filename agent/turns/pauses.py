@@ -45,8 +45,7 @@ class CallerPauses:
         `min_trailing_ms` from 0.9 on, `trailing_ms` at 0.5, `max_trailing_ms` up to 0.1, evenly between them. What
         lies above the least is longer or shorter for this caller, up to `max_trailing_ms`.
         """
-        least, unsure, most = settings.min_trailing_ms, settings.trailing_ms, settings.max_trailing_ms
-        least, most = min(least, unsure), max(most, unsure)
+        least, unsure, most = settings.least_ms, settings.trailing_ms, settings.most_ms
         lean = min(1.0, max(-1.0, (likelihood - 0.5) / _SURE))
         wait = unsure - (unsure - least) * lean if lean >= 0.0 else unsure - (most - unsure) * lean
         return round(min(most, least + (wait - least) * self._factor))

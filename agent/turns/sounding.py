@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from agent.vad.base import WINDOW_MS
+
 #: Quiet this short belongs to a word: the closure of a "t", a detector that blinks.
 LEAST_PAUSE_MS = 96
 
@@ -9,7 +11,7 @@ LEAST_PAUSE_MS = 96
 class Sounding:
     """Follows the VAD windows of one turn."""
 
-    def __init__(self, least_speech_ms: int, window_ms: int = 32) -> None:
+    def __init__(self, least_speech_ms: int, window_ms: int = WINDOW_MS) -> None:
         self._least_speech_ms = least_speech_ms
         self._window_ms = window_ms
         self.speech_end_ms = 0

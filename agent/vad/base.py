@@ -9,6 +9,8 @@ VAD_RATE_HZ = 8000
 #: Silero's window at 8 kHz: 256 samples = 32 ms (telephony-facts E2).
 WINDOW_SAMPLES = 256
 WINDOW_MS = 32
+#: Below this probability a window is certainly no speech: the floor of the line may rise to it.
+NO_SPEECH = 0.15
 
 
 class VadStream(Protocol):

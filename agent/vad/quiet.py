@@ -7,7 +7,7 @@ came just before (see SileroStream), so that a soft first consonant is not lost 
 from __future__ import annotations
 
 from agent.audio.noise import NoiseFloor
-from agent.vad.base import WINDOW_MS
+from agent.vad.base import NO_SPEECH, WINDOW_MS
 
 #: So far over the floor somebody may be speaking: noise of one level strays 0.4 dB from window to window.
 _OPEN_DB = 6.0
@@ -21,9 +21,7 @@ _FADE_DB = 0.4
 #: After so many quiet windows more it shuts; a pause of less than 220 ms still reaches the model, when the gate opens
 #: again.
 _HOLD_WINDOWS = 2
-#: Less than this is no speech, whatever the threshold: the floor may rise to it.
-_NO_SPEECH = 0.15
-#: And this may be some: whatever the level says, the gate stays open.
+#: So probable it may be speech: whatever the level says, the gate stays open.
 _SPEECH = 0.35
 
 
@@ -69,5 +67,5 @@ class QuietGate:
 
     def heard(self, probability: float) -> None:
         """What the model made of the window that was just let through."""
-        self._floor.follow(self._level_dbfs, probability >= _NO_SPEECH)
+        self._floor.follow(self._level_dbfs, probability >= NO_SPEECH)
         self._speech = probability >= _SPEECH

@@ -19,7 +19,7 @@ from agent.audio.tones import HEARD_SAMPLES
 from agent.definition import AgentDefinition
 from agent.engines.options import OPTIONS, read_options
 from agent.errors import LocalError, MissingExtra
-from agent.vad.base import VAD_RATE_HZ, WINDOW_SAMPLES
+from agent.vad.base import NO_SPEECH, VAD_RATE_HZ, WINDOW_SAMPLES
 from agent.vad.doubt import Doubt
 from agent.vad.quiet import QuietGate
 
@@ -37,8 +37,6 @@ _STEADY = 0.9
 #: of steady noise, turns deaf: of a caller 5 dB over an office it heard 4 % of the windows, with this 69 %. The price:
 #: 0.3 false stops in a minute of noises at 10 dB instead of 0.1.
 _FORGET_WINDOWS = 150
-#: Less is no speech.
-_NO_SPEECH = 0.15
 
 #: One session per process: it is stateless and may be run by every call.
 _sessions: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
@@ -127,7 +125,7 @@ class SileroStream:
             self._catch_up()
         probability = self._doubt.check(self._run(window), self._heard, self._gate.quiet, self._gate.noise_power)
         self._steady_windows = self._steady_windows + 1 if probability >= _STEADY else 0
-        self._no_speech_windows = self._no_speech_windows + 1 if probability < _NO_SPEECH else 0
+        self._no_speech_windows = self._no_speech_windows + 1 if probability < NO_SPEECH else 0
         self._probability = probability
         self._gate.heard(probability)
         return probability

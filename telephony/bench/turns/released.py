@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from agent.context import CallContext
+from agent.slots.base import NOTHING_ASKED, Asks
 from agent.stt.base import Partial, SttUtterance, Transcript
 from telephony.bench.turns.items import BYTES_PER_MS, RATE_HZ, Word
 
@@ -33,10 +34,6 @@ class Timeline:
         """An item whose first sample is the line's sample at `began_ms`. To be told before its words are heard."""
         self._words += [Word(word.text, word.start_ms + began_ms, word.end_ms + began_ms) for word in words]
         self._words.sort(key=lambda word: word.end_ms)
-
-    def retract(self, after_ms: int) -> None:
-        """What would begin at or after `after_ms` is not said: the caller has been made to stop."""
-        self._words = [word for word in self._words if word.start_ms < after_ms]
 
     def between(self, start_ms: float, end_ms: float) -> list[Word]:
         """The words whose middle lies there, in order of their ends."""
@@ -81,7 +78,7 @@ class ReleasedCall:
         self._timeline = timeline
         self._releases = releases
 
-    def begin(self, on_partial: Callable[[Partial], None], hint: str = "") -> SttUtterance:
+    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> SttUtterance:
         """Hear from now on, and what the first push brings from before."""
         return ReleasedUtterance(self._timeline, self._releases, on_partial)
 

@@ -14,6 +14,7 @@ from agent.agents import load_agent
 from agent.context import CallContext
 from agent.definition import AgentDefinition, EngineChoice, TurnSettings
 from agent.kit import EngineKit, build_kit, make_engine
+from agent.slots.base import NOTHING_ASKED, Asks
 from agent.stt.base import Partial, SttUtterance
 from agent.vad.base import VadEngine, VadStream
 from agent.virtual_time import VirtualContext
@@ -117,7 +118,7 @@ class _FinalOnly(ReleasedStt):
 
 
 class _FinalOnlyCall(ReleasedCall):
-    def begin(self, on_partial: Callable[[Partial], None], hint: str = "") -> SttUtterance:
+    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> SttUtterance:
         return super().begin(lambda partial: None, hint)
 
 

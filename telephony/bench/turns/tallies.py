@@ -96,15 +96,3 @@ def cut_share_at(points: Sequence[Point], mean_ms: float) -> float | None:
             along = (mean_ms - before_ms) / (after_ms - before_ms)
             return before + along * (after - before)
     return ranked[0][1] if len(ranked) == 1 and ranked[0][0] == mean_ms else None
-
-
-def delay_at(points: Sequence[Point], cut_share: float) -> float | None:
-    """The least mean delay at which no more than this share of pauses is cut, between settings as `cut_share_at`."""
-    ranked = sorted((point.mean_ms, point.cut_share) for point in points)
-    for at, (mean_ms, share) in enumerate(ranked):
-        if share <= cut_share:
-            if not at:
-                return mean_ms
-            before_ms, before = ranked[at - 1]
-            return before_ms + (before - cut_share) / (before - share) * (mean_ms - before_ms)
-    return None

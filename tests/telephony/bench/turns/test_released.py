@@ -126,14 +126,6 @@ async def test_nothing_comes_once_it_is_cancelled() -> None:
     assert call.partials == []
 
 
-def test_a_caller_who_is_made_to_stop_says_no_more() -> None:
-    timeline = Timeline(lambda: 0)
-    timeline.say(WORDS, 1000)
-    timeline.retract(2500)
-    assert [word.text for word in timeline.between(0, 10_000)] == ["four", "seven"]
-    assert timeline.between(1300, 1600) == [Word("four", 1300, 1600)]
-
-
 @virtual
 async def test_an_item_may_begin_anywhere() -> None:
     call = Call(began_ms=5000).starts()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from telephony.bench.turns.items import Item
-from telephony.bench.turns.tallies import Point, cut_share_at, delay_at, tally
+from telephony.bench.turns.tallies import Point, cut_share_at, tally
 from telephony.bench.turns.turn_ends import TurnEnd, turn_end
 
 from .made import event, item
@@ -98,11 +98,6 @@ CURVE = [Point("a", 200, 0.5), Point("c", 600, 0.1), Point("b", 400, 0.2)]
 )
 def test_a_curve_is_read_between_its_settings(mean_ms: float, share: float | None) -> None:
     assert cut_share_at(CURVE, mean_ms) == (None if share is None else pytest.approx(share))
-
-
-@pytest.mark.parametrize(("share", "mean_ms"), [(0.6, 200), (0.5, 200), (0.35, 300), (0.1, 600), (0.05, None)])
-def test_the_least_delay_for_a_share_of_cutoffs(share: float, mean_ms: float | None) -> None:
-    assert delay_at(CURVE, share) == (None if mean_ms is None else pytest.approx(mean_ms))
 
 
 def test_of_two_settings_with_one_delay_the_better_counts() -> None:
