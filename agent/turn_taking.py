@@ -501,6 +501,8 @@ class TurnTaking:
         before = self._replies.unheard_turn
         if self._floor.floor in _OVER_AGENT:
             self._break_in("key" if turn.hearing is None else "words")
+        if self._open is not None:
+            self._open.met = False  # who speaks on by now speaks over another answer
         goes_on = {"goes_on": before} if before else {}
         source = "voice" if not turn.keyed else "both" if turn.hearing is not None else "keys"
         said = {"text": text, "confidence": confidence, "source": source, "by": by}

@@ -64,3 +64,44 @@ def test_words_that_come_to_nothing_do_not_silence_it_for_good(every: bool, fina
             await call.until_heard("two sentences", limit_s=15)
 
     run_virtual(main())
+
+
+@pytest.mark.parametrize("final_s", [0.3, 0.6, 1.0])
+def test_who_speaks_on_while_the_turn_before_is_committed_is_not_talked_over(final_s: float) -> None:
+    """The text of a turn comes when the caller is saying the next one, over the answer before."""
+    said = "stop stop please listen to me now i said stop talking and listen to me".split()
+    goes_on = tuple((0.3 + 0.4 * n, " ".join(said[: n + 1])) for n in range(len(said)))
+
+    async def main() -> None:
+        where: Heard = (((0.2, "i want to"),), final_s, "where is my parcel")
+        call = a_call(HELLO, where, (goes_on, final_s, goes_on[-1][1]))
+        async with call.running():
+            await call.say(800)
+            call.phone.speak(400)
+            call.phone.pause(420)
+            call.phone.speak(6000)
+            await call.until("turn.committed", 2)
+            spoken_ms = (await call.until("turn.ended", 3))["media_ms"]
+            await call.until_heard("two sentences", limit_s=20)
+        assert [e["turn"] for e in call.of("agent.heard") if e["text"]] == [0, 3], "one answer, to both"
+        assert call.of("turn.latency")[-1]["media_ms"] > spoken_ms
+
+    run_virtual(main())
+
+
+def test_who_speaks_on_without_a_word_so_far_stops_the_answer_to_the_turn_before() -> None:
+    """The same from a recogniser that gives final texts only."""
+
+    async def main() -> None:
+        call = a_call(((), 0.5, "hello there"), ((), 0.5, "where is my parcel"), ((), 0.5, "stop and listen to me now"))
+        async with call.running():
+            await call.say(800)
+            await asyncio.sleep(1.5)
+            call.phone.speak(300)
+            call.phone.pause(420)
+            call.phone.speak(8000)
+            await call.until("turn.committed", 3)
+            await call.until_heard("two sentences", limit_s=20)
+        assert [e["turn"] for e in call.of("agent.heard", complete=True) if e["text"]] == [0, 3]
+
+    run_virtual(main())
