@@ -185,7 +185,7 @@ async def test_keys_are_answered_after_what_was_said_before_them() -> None:
 
 @virtual
 async def test_a_number_typed_anew_is_not_spoiled_by_the_words_that_were_misheard() -> None:
-    call = asking(ORDER, says=[(0.05, "four seven nine nine")])
+    call = asking(ORDER, says=[(0.05, "four seven nine")])
     streaming(call, [(0.3, "four seven nine")])
     async with call.running(greeted=False) as c:
         c.phone.speak(900)
