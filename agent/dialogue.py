@@ -21,7 +21,7 @@ from agent.language.yesno import is_yes
 from agent.line import Decision, decision_fields
 from agent.llm.base import LlmEngine, LlmRequest, Protected, TextDelta, ToolCall
 from agent.record import input_hash
-from agent.slots.base import NOTHING_ASKED, Asks
+from agent.slots.base import NOTHING_ASKED, Asks, as_can_be
 from agent.tools.base import ToolContext, ToolOutcome
 from agent.tools.registry import ToolRegistry
 
@@ -129,8 +129,8 @@ class Dialogue:
         async with aclosing(bounded_results) as results:
             async for event in results:
                 if isinstance(event, Asks):  # before the reply's text: from here on the record knows what to keep out
-                    self.asks = event
-                    self._journal("agent.asks", **event.fields())
+                    self.asks = as_can_be(event)
+                    self._journal("agent.asks", **self.asks.fields())
                     continue
                 if isinstance(event, TextDelta):
                     asked.result({"text": event.text}, final=False)

@@ -9,6 +9,10 @@ from typing import Literal, get_args
 
 SlotKind = Literal["digits", "yes_no", "date", "money", "spelled", "email", "name", "free"]
 KINDS: tuple[str, ...] = get_args(SlotKind)
+#: Nobody is asked for more digits or letters.
+MAX_LENGTH = 64
+#: Slots' names are words of ours.
+MAX_NAME_CHARS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +48,29 @@ class Asks:
 def asks_of(fields: Mapping[str, object]) -> Asks:
     """What a journal's line says was asked for (`Asks.fields`); fields that are missing, or not of their type, count as
     not there."""
-    slot, kind = (fields.get(name) for name in ("slot", "slot_kind"))
-    slot, kind = (value if isinstance(value, str) else "" for value in (slot, kind))
-    length, longest = (fields.get(name) for name in ("length", "longest"))
-    length, longest = (value if type(value) is int and value > 0 else 0 for value in (length, longest))
+    slot, kind = _text(fields.get("slot")), _text(fields.get("slot_kind"))
+    length, longest = _count(fields.get("length")), _count(fields.get("longest"))
     sensitive = fields.get("sensitive") is True
     if fields.get("confirms") is True:
         return Asks(slot, "yes_no", sensitive, length, longest, hides=kind)
     return Asks(slot, kind, sensitive, length, longest)
+
+
+def as_can_be(asks: Asks) -> Asks:
+    """What an engine says it asks for, as it can be: the name of a slot is short and shows in one line, a kind that
+    nobody knows is free speech, a length counts at most MAX_LENGTH signs. What was no text or no number is none."""
+    slot = "".join(sign for sign in _text(asks.slot)[:MAX_NAME_CHARS] if sign.isprintable())
+    kind, hides = (name if name in ("", *KINDS) else "free" for name in (_text(asks.kind), _text(asks.hides)))
+    length, longest = (min(_count(count), MAX_LENGTH) for count in (asks.length, asks.longest))
+    return Asks(slot, kind, bool(asks.sensitive), length, longest, hides)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: object) -> int:
+    return value if type(value) is int and value > 0 else 0
 
 
 #: Nothing in particular.

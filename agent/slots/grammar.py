@@ -88,11 +88,11 @@ _NUMBER_LEADS = (
 
 
 def _digits(asks: Asks) -> str:
-    least, most = asks.length or asks.longest, max(asks.length, asks.longest)
+    least, most = max(0, asks.length), max(0, asks.length, asks.longest)
     if not most or most > _LONGEST:
         body = "<slot_value> = <slot_group>+;\n<slot_group> = /20/ <slot_digit> | /1/ (double | triple) <slot_digit>;\n"
         return _AROUND + _NUMBERS + body + _answer(_NUMBER_LEADS, "")
-    lengths = range(least if asks.length else 1, most + 1)
+    lengths = range(least or 1, most + 1)
     values = " | ".join(_number(length) for length in lengths)
     pairs = [" ".join(["<slot_pair>"] * (n // 2)) for n in lengths if n % 2 == 0 and n <= 6]
     if 4 in lengths:
@@ -142,11 +142,11 @@ def _spelled(asks: Asks) -> str:
         "<slot_s3> = /20/ <slot_sign> <slot_sign> <slot_sign> | /1/ double <slot_letter> <slot_sign>"
         " | /1/ <slot_sign> double <slot_letter>;\n"
     )
-    most = max(asks.length, asks.longest)
+    least, most = max(0, asks.length), max(0, asks.length, asks.longest)
     if not most or most > 8:
         value, part = "<slot_signs> <slot_signs>+", "<slot_sign>"
     else:
-        lengths = range(asks.length or 1, most + 1)
+        lengths = range(least or 1, most + 1)
         value = " | ".join(" ".join(["<slot_s3>"] * (n // 3) + [f"<slot_s{n % 3}>"] * bool(n % 3)) for n in lengths)
         part = "(<slot_s1> | <slot_s2> | <slot_s3>)" if most > 3 else "(<slot_s1> | <slot_s2>)" if most > 2 else ""
     lead = "it's | it is | that's | that is | it's spelled | [my | the] (name | code | number) is"

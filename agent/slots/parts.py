@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from agent.language.numbers import REPEATS
 from agent.language.words import words
-from agent.slots.base import Asks, Progress, Reading
+from agent.slots.base import MAX_LENGTH, Asks, Progress, Reading
 from agent.slots.phrases import (
     CARRIER_WORDS,
     CLOSINGS,
@@ -37,8 +37,8 @@ _IDIOMS = phrases(
 #: Said last instead of a value: a refusal, "sorry?", "say that again".
 _ALONE = frozenset("no nope sorry pardon again thanks bye goodbye".split())
 _AROUND = CARRIER_WORDS | REPEATS.keys() | _JOINTS
-#: More than anybody is asked for: whatever follows is not looked at.
-_MOST = 64
+#: Whatever follows is not looked at.
+_MOST = MAX_LENGTH
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ def read_signs(asks: Asks, text: str, take: Take) -> Reading:
 
 def _judged(asks: Asks, part: Part, earlier: Sequence[Part]) -> Reading:
     """The signs of the last part, against how many were asked for."""
-    digits, least, most = part.signs, asks.length, max(asks.length, asks.longest)
+    digits, least, most = part.signs, max(0, asks.length), max(0, asks.length, asks.longest)
     if not most or (not least and len(digits) < most):
         return Reading(Progress.ENOUGH, digits)
     if len(digits) > most:

@@ -15,7 +15,7 @@ from agent.tts.base import SpeechChunk
 from tests.support.virtual_loop import passes
 
 #: One step of a scripted engine: wait so many seconds; or raise; or give this.
-Step = float | Exception | str | ToolCall
+Step = float | Exception | str | ToolCall | Asks
 
 
 @dataclass

@@ -22,6 +22,7 @@ from agent.dialogue import (
 from agent.errors import EngineError
 from agent.line import HangUp
 from agent.llm.base import ToolCall
+from agent.slots.base import Asks
 from agent.tools.base import Leaving, Tool, ToolContext, ToolOutcome
 from agent.tools.decorator import tool
 from tests.agent.fakes import ScriptedLlm, Step
@@ -130,6 +131,16 @@ def test_a_plain_answer() -> None:
         assert [(line["offset_ms"], line["final"]) for line in results] == [(100, False), (100, False), (100, True)]
 
     run_virtual(case())
+
+
+def test_what_an_engine_says_it_asks_for_is_taken_as_it_can_be() -> None:
+    async def scenario() -> None:
+        case = Case([[Asks("pin\n\x1b[2J" + "x" * 500, "digit", True, -5, 10**9), "Your pin?"]])
+        await case.reply()
+        assert case.dialogue.asks == Asks("pin[2J" + "x" * 92, "free", True, 0, 64)
+        assert case.dialogue.asks.fields().items() <= case.journal[1].items()
+
+    run_virtual(scenario())
 
 
 def test_rounds_until_no_tool_is_called() -> None:

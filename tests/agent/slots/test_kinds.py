@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.language.words import MAX_CHARS
-from agent.slots.base import KINDS, Asks, Progress, Reading
+from agent.slots.base import KINDS, MAX_LENGTH, Asks, Progress, Reading, as_can_be
+from agent.slots.grammar import slot_rule
 from agent.slots.letters import NATO
 from agent.slots.reading import read_answer
 
@@ -253,6 +254,36 @@ WORDS = (
     "yes i do what where dollars cents point half grand k zero 4712 05 $12.50 jane.doe@gmail.com @ . - 1st spelled "
     "smith 99999999999999999999 \u00b2 \u00bd \u0663 that's @@ .com it's 3rd"
 ).split()
+
+
+LENGTHS = st.integers(-6, 70)
+
+
+@settings(max_examples=300, deadline=2000)
+@given(
+    st.builds(Asks, st.just("s"), st.sampled_from([*KINDS, "", "other"]), st.booleans(), LENGTHS, LENGTHS),
+    st.lists(st.sampled_from(["one", "two", "double", "b", "as in", "no", "oh", "4712", "not", "sorry"]), max_size=30),
+)
+def test_whatever_an_engine_says_it_asks_for_there_is_an_answer_and_a_rule(asks: Asks, said: list[str]) -> None:
+    text = " ".join(said)
+    reading = read_answer(asks, text)
+    assert reading.progress in Progress
+    assert isinstance(slot_rule(asks), str)
+    can_be = as_can_be(asks)
+    assert as_can_be(can_be) == can_be
+    assert max(asks.length, asks.longest) > MAX_LENGTH or read_answer(can_be, text) == reading
+    assert can_be.kind in ("", *KINDS)
+    assert min(can_be.length, can_be.longest) >= 0
+
+
+@pytest.mark.parametrize(("length", "longest"), [(-5, 3), (-1, 4), (-1, -1), (-2, 0)])
+def test_a_length_below_nothing_is_none(length: int, longest: int) -> None:
+    for kind in ("digits", "spelled"):
+        asks, none = Asks("n", kind, False, length, longest), Asks("n", kind, False, 0, max(0, longest))
+        assert read_answer(asks, "one two three four five six seven") == read_answer(
+            none, "one two three four five six seven"
+        )
+        assert slot_rule(asks) == slot_rule(none)
 
 
 @settings(max_examples=300)
