@@ -433,10 +433,6 @@ class TurnTaking:
             self._barge_in.believed()
         elif words(turn.words):
             self._barge_in.denied(self._line.media_ms)
-        if text:
-            self._barge_in.believed()
-        elif words(turn.words):
-            self._barge_in.denied(self._line.media_ms)
         if reason:
             self._reject(turn.number, end.speech_end_ms - max(turn.began_ms, turn.alone_ms), reason)
             return
