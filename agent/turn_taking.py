@@ -424,7 +424,9 @@ class TurnTaking:
         self._judge_far_end(turn, transcript.text.strip(), self._line.media_ms)
         over_agent = self._floor.floor in _OVER_AGENT
         at = self._replies.at_ear(turn.began_ms)
-        reason = "" if text else "no text"
+        # Who speaks has words within the longest turn: what has none is not asked to say it again.
+        wordless = end.reason == "max" and not turn.understood and not words(turn.words)
+        reason = "" if text else "noise" if wordless else "no text"
         if text and over_agent:
             reason = "" if turn.keyed else self._barge_in.beside_the_point(text, at)
         elif turn.is_echo and (not text or words_are_echo(text, at.words)):

@@ -83,3 +83,31 @@ async def test_a_noise_that_ends_behind_the_agents_last_word_is_not_asked_about(
         await made.until("turn.rejected")
         await asyncio.sleep(3)
         assert [event["text"] for event in made.of("agent.clause")][-1] == "What is the number?"
+
+
+@virtual
+async def test_a_noise_without_words_that_never_ends_is_never_asked_about_and_ends_no_call() -> None:
+    made = call()
+    async with made.running():
+        await made.say()
+        made.phone.speak(170_000)
+        await asyncio.sleep(165)
+        assert made.of("call.ended") == []
+        assert len(made.of("turn.ended", reason="max")) >= 4
+        assert made.of("turn.rejected", reason="no text") == []
+        assert [event["text"] for event in made.of("agent.clause")][-1] == "What is the number?"
+        made.phone.speak(600)
+
+
+@virtual
+async def test_a_long_turn_whose_words_came_to_nothing_is_asked_about() -> None:
+    words = "i have been told to ring you up about all of this again".split()
+    partials = tuple((0.5 + 2.0 * n, " ".join(words[: n + 1])) for n in range(len(words)))
+    made = call(partials)
+    made.stt.script = [(0.05, "hello"), (0.05, "")]
+    async with made.running():
+        await made.say()
+        await made.until("reply.heard", 2)
+        made.phone.speak(32_000)
+        await made.until("turn.rejected", reason="no text")
+        await made.until_heard("Say it again please.")
