@@ -48,6 +48,8 @@ ECHO_WINDOWS = 4
 ECHO_WORDS = 3
 #: How much speech stops the agent where noises have done so lately, by their number; after the last, only words do.
 WARY_MS = (256, 480)
+#: So often in a row a caller who backs the agent up stops it like anybody; each time more counts like a noise.
+BACKCHANNELS = 3
 #: One noise is forgiven after so long, and by words that are meant: noise that never ends costs one stop each time.
 FORGIVE_MS = 75_000
 
@@ -131,6 +133,7 @@ class BargeIn:
         self._state = _State.FREE
         self._open = False
         self._wary = 0
+        self._backchannels = 0  # in a row
         self._forgiven_ms = 0
         self._recent: deque[float] = deque(maxlen=max(1, LONG_SPEECH_OF_MS // window_ms))
         self._echoes: deque[bool] = deque(maxlen=2 * ECHO_WINDOWS)  # of the latest windows that were looked at
@@ -369,13 +372,15 @@ class BargeIn:
                 return _NOTHING
             before = self._stop(media_ms, "words")
         self._state = _State.INTERRUPTED
+        self._backchannels = 0
         if self._wary:
             self._wary, self._forgiven_ms = self._wary - 1, media_ms
         return (*before, Meant(media_ms, "words"))
 
     def _take_up(self, media_ms: int, reason: str) -> tuple[Verdict, ...]:
         self._state = _State.TAKEN_UP
-        if reason != "backchannel":
+        self._backchannels += reason == "backchannel"
+        if reason != "backchannel" or self._backchannels > BACKCHANNELS:
             self._wary, self._forgiven_ms = min(self._wary + 1, len(WARY_MS) + 1), media_ms
         return (TakeUp(media_ms, reason),)
 

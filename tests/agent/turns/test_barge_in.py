@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from agent.turns.gate import SpeechBegan, SpeechWindow
 from agent.turns.interruption import (
     BACKCHANNEL_TAKE_UP_MS,
+    BACKCHANNELS,
     ECHO_SCORE,
     FORGIVE_MS,
     STANDING_MS,
@@ -355,7 +356,7 @@ def test_a_caller_over_an_echo_that_stopped_it_once_stops_it_by_voice_again() ->
     assert caller.kinds[2:] == [("Yield", "speech")]
 
 
-@pytest.mark.parametrize(("reason", "stops"), [("no text", 3), ("backchannel", 9)])
+@pytest.mark.parametrize(("reason", "stops"), [("no text", 3), ("backchannel", 6)])
 def test_sounds_whose_text_was_nothing_make_it_harder_to_stop_it(reason: str, stops: int) -> None:
     caller = Caller()
     for _ in range(9):
@@ -368,6 +369,34 @@ def test_sounds_whose_text_was_nothing_make_it_harder_to_stop_it(reason: str, st
     caller.begins()
     caller.says("wait a moment")
     assert caller.kinds[-1] == ("Meant", "words")
+
+
+def test_who_backs_the_agent_up_all_the_time_stops_it_no_more_until_something_is_meant() -> None:
+    caller = Caller()
+    for _ in range(20):
+        caller.begins()
+        caller.sounds(256)
+        caller.says("mhm")
+        caller.sounds(128)
+        caller.is_over()
+        caller.is_quiet(800)
+    assert caller.kinds == [("Yield", "speech"), ("TakeUp", "backchannel")] * (BACKCHANNELS + 3)
+    caller.begins()
+    caller.says("no wait")
+    assert caller.kinds[-2:] == [("Yield", "words"), ("Meant", "words")]
+
+
+def test_a_backchannel_now_and_then_between_words_stays_one() -> None:
+    caller = Caller()
+    for _ in range(4):
+        for text in ("mhm", "mhm", "stop"):
+            caller.begins()
+            caller.sounds(256)
+            caller.says(text)
+            caller.is_over()
+            caller.is_quiet(500)
+    kinds = [("Yield", "speech"), ("TakeUp", "backchannel")] * 2 + [("Yield", "speech"), ("Meant", "words")]
+    assert caller.kinds == kinds * 4
 
 
 def test_what_a_key_has_settled_is_settled() -> None:
