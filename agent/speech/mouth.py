@@ -24,6 +24,8 @@ from agent.tts.base import SpeechChunk, TtsEngine
 
 #: The voice may run so far ahead of the caller's ear: the next clause is ready, an interruption wastes little.
 AHEAD_MS = 2500
+#: No clause is so long: a voice that gives more is not asked for the rest before so much has been heard.
+CLAUSE_AHEAD_MS = 30_000
 FIRST_AUDIO_S = 4.0
 BETWEEN_AUDIO_S = 4.0
 #: Held, the voice that has run far enough ahead looks again so often whether it may go on.
@@ -107,15 +109,20 @@ class Mouth:
 
     async def say(self, utterance: int, clause: Clause) -> None:
         """Speak one clause behind what is queued. Raises EngineError when the voice fails or misses a deadline."""
-        ahead_ms = self.pending_ms - AHEAD_MS
-        while ahead_ms > 0:
-            await asyncio.sleep((max(ahead_ms, HELD_WAIT_MS) if self.held else ahead_ms) / 1000)
-            ahead_ms = self.pending_ms - AHEAD_MS
+        await self._near(AHEAD_MS)
         resampler = self._resampler()
         async with aclosing(self._speech(clause.text)) as chunks:
             async for chunk in chunks:
                 self._play_chunk(utterance, clause.start, chunk, resampler)
+                await self._near(CLAUSE_AHEAD_MS)
         self._play_rest(utterance, clause, resampler)
+
+    async def _near(self, most_ms: int) -> None:
+        """Returns when no more than this waits to be heard, on the line or held."""
+        ahead_ms = self.pending_ms - most_ms
+        while ahead_ms > 0:
+            await asyncio.sleep((max(ahead_ms, HELD_WAIT_MS) if self.held else ahead_ms) / 1000)
+            ahead_ms = self.pending_ms - most_ms
 
     def play_phrase(self, utterance: int, text: str) -> bool:
         """Queue a phrase from memory at once, without awaiting anything; False if it is not in memory."""

@@ -1,16 +1,18 @@
 """The mouth: order, word offsets, the bound ahead, cancelling, and a voice that fails."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import pytest
 
+from agent.context import CallContext
 from agent.errors import EngineError
 from agent.line import Line
 from agent.speech.cache import PhraseCache
 from agent.speech.clauses import Clause
-from agent.speech.mouth import AHEAD_MS, BETWEEN_AUDIO_S, FIRST_AUDIO_S, LEAD_IN_MS, Mouth
+from agent.speech.mouth import AHEAD_MS, BETWEEN_AUDIO_S, CLAUSE_AHEAD_MS, FIRST_AUDIO_S, LEAD_IN_MS, Mouth
+from agent.tts.base import SpeechChunk
 from telephony.media_stream.line import MediaStreamLine, accept_stream
 from tests.agent.fakes import FakeLine, ScriptedTts
 from tests.support.phone import Phone
@@ -337,5 +339,34 @@ def test_over_a_line_the_caller_hears_each_word_whole_and_what_counts_is_what_wa
         assert len(phone.carrier.heard) >= 4, "it was silent in between"
         phone.drop()
         await serving
+
+    play(case())
+
+
+class EndlessTts(ScriptedTts):
+    """Gives audio for ever, faster than it is heard."""
+
+    given_ms = 0
+
+    async def speak(self, text: str, ctx: CallContext) -> AsyncIterator[SpeechChunk]:
+        while True:
+            await asyncio.sleep(0.001)
+            self.given_ms += 1000
+            yield SpeechChunk(b"\1\0" * 8000, ())
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_voice_that_never_ends_is_taken_no_further_than_so_far_ahead(held: bool) -> None:
+    async def case() -> None:
+        tts = EndlessTts()
+        case = Case(tts)
+        if held:
+            case.mouth.hold()
+        task = asyncio.create_task(case.mouth.say(1, Clause("Well.", 0)))
+        await asyncio.sleep(5)
+        assert CLAUSE_AHEAD_MS <= tts.given_ms <= CLAUSE_AHEAD_MS + 7000
+        assert case.mouth.pending_ms <= CLAUSE_AHEAD_MS + 1000
+        task.cancel()
+        await asyncio.wait([task])
 
     play(case())
