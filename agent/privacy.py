@@ -204,8 +204,8 @@ class Confidential:
     def _masked(self, kind: str, data: Fields) -> dict[str, object]:
         # What comes word by word ("four, " "seven, ") shows no number in any one line; such lines hold none at all.
         piece = kind == "far_end.voicemail" or (kind == "engine.result" and data.get("final") is False)
-        key = kind == "key" and self._guarded  # pressed one by one, a number shows in no line either
-        hide = numbers_masked if self.open or piece or key else self._known.masked
+        # Pressed one by one, a number shows in no line either: in a call with secrets, what keys say stands in turns.
+        hide = numbers_masked if self.open or piece or kind == "key" else self._known.masked
         if kind == "call.started":  # its numbers are the carrier's, who calls whom, and nobody has said any yet
             hide = KnownNumbers(self._lengths).masked
         fields: dict[str, object] = {}

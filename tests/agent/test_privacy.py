@@ -64,8 +64,16 @@ def test_a_window_opens_with_the_question_and_closes_when_the_reply_to_its_answe
     journal.write("turn.committed", 9400, turn=2, text="", source="keys")  # the pressed key's entry
     journal.write("reply.heard", 9500)
     assert journal.windows == [(1000, 9500)]
-    assert journal.write("key", digit="4")["digit"] == "4"
     assert journal.confidential.quiet_until_ms == 9500
+
+
+@pytest.mark.parametrize("journal", [Journal(), Journal([4])], ids=["said before", "of a known length"])
+def test_keys_are_hidden_one_by_one_in_a_call_with_secrets_and_shown_in_their_turns(journal: Journal) -> None:
+    if not journal.confidential._lengths:
+        journal.after("4712")
+    assert [journal.write("key", digit=digit)["digit"] for digit in "4712#"] == [MARK] * 4 + ["#"]
+    assert journal.write("turn.committed", turn=2, text="12", source="keys")["text"] == "12"
+    assert journal.write("turn.committed", turn=3, text="4712", source="keys")["text"] == MARK
 
 
 def test_a_reply_that_was_cut_off_does_not_close_it() -> None:

@@ -173,7 +173,7 @@ async def test_an_answer_into_the_middle_of_the_question_is_in_the_window(tmp_pa
 
 
 @virtual
-async def test_keys_are_masked_in_the_window_and_kept_outside(tmp_path: Path) -> None:
+async def test_keys_are_masked_one_by_one_and_shown_in_the_turns_outside_the_window(tmp_path: Path) -> None:
     c = CardCall(tmp_path, "I want to pay", "yes", "invoice", "goodbye")
     async with c.running():
         c.phone.press("90385#")
@@ -189,7 +189,7 @@ async def test_keys_are_masked_in_the_window_and_kept_outside(tmp_path: Path) ->
         c.phone.press("55507#")
         await c.until_heard("five, five, five, zero, seven")
     keys = [event["digit"] for event in c.of("key")]
-    assert keys == [*"90385#", *("•" * 16), "#", *"55507#"]
+    assert keys == [*("•" * 5), "#", *("•" * 16), "#", *("•" * 5), "#"]
     committed = [event["text"] for event in c.of("turn.committed")]
     assert committed == ["90385", "I want to pay", "•", "yes", "invoice", "55507"]
     holds_nothing(written(tmp_path))

@@ -92,6 +92,7 @@ class _Unmasking:
         self._ears: set[str] = set()
         self._keys = ""
         self._pressed: list[str] = []
+        self._shown = _shown_keys(events)
         self._result = ""
         self._confidence: dict[str, Any] = {}
 
@@ -115,7 +116,7 @@ class _Unmasking:
         if kind == "engine.result":
             return self._engine_result(place, event, asked)
         if kind == "key":
-            return self._key(event, asked)
+            return self._key({**event, "digit": self._shown.get(place, event.get("digit"))}, asked)
         if kind == "turn.committed":
             text = str(event.get("text", ""))
             if event.get("source") == "keys":
@@ -208,6 +209,21 @@ class _Unmasking:
             digit, self._keys = self._keys[0], self._keys[1:]
         self._pressed.append(digit)
         return {**event, "digit": digit}
+
+
+def _shown_keys(events: Sequence[Event]) -> dict[int, str]:
+    """Keys that are masked, by their place, whose turn shows what they were: it was no secret."""
+    shown: dict[int, str] = {}
+    pressed: list[int] = []
+    for place, event in enumerate(events):
+        if event.get("kind") == "key" and event.get("digit") != "#":
+            pressed.append(place)
+        elif event.get("kind") == "turn.committed" and "key" in str(event.get("source")):
+            text = str(event.get("text", ""))
+            if event.get("source") == "keys" and len(text) == len(pressed) and MARK not in text:
+                shown.update(zip(pressed, text, strict=True))
+            pressed = []
+    return shown
 
 
 def _result(event: Event) -> dict[str, Any]:

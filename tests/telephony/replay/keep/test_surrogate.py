@@ -134,6 +134,24 @@ def test_what_is_read_of_it_is_whole() -> None:
         assert speech.pieces[-1].words[-1].chars == len(speech.text)
 
 
+def test_keys_that_are_masked_are_known_by_a_turn_that_shows_them() -> None:
+    keys = [{"kind": "key", "digit": MARK} for _ in range(3)]
+    turn = {"kind": "turn.committed", "turn": 1, "source": "keys"}
+    events = [
+        started(sensitive_lengths=[4]),
+        *keys,
+        {**turn, "text": "1*7"},
+        *keys,
+        {"kind": "key", "digit": "#"},
+        {**turn, "text": MARK},
+    ]
+    fresh = surrogates(events, call_id="CA2")
+    assert [event["digit"] for event in fresh[1:4]] == ["1", "*", "7"]
+    hidden = "".join(event["digit"] for event in fresh[5:8])
+    assert hidden.isdecimal()
+    assert fresh[9]["text"] == hidden
+
+
 def test_it_is_the_same_every_time_and_another_for_another_call() -> None:
     before = events_of(card_call())
     assert surrogates(before, call_id="x") == surrogates(before, call_id="x")
