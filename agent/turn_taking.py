@@ -44,6 +44,8 @@ NOISE_MS = 350
 #: What has sounded over the agent for so long without a word, from a recogniser that streams them, is no
 #: caller: one who speaks has words within a second.
 WORDLESS_MS = 1500
+#: What sounds so soon after a turn that was ended at its longest has not paused: it is the same speech.
+RUNS_ON_MS = 400
 #: So often in a row the caller is asked to say it again; then a person is tried, or the call ended: not silence.
 MAX_NOT_UNDERSTOOD = 3
 #: A recogniser that fails so often in a row is beyond help.
@@ -71,6 +73,7 @@ class _Turn:
     words: str = ""  # of this hearing, so far
     spoke_ms: int = 0  # when speech was last heard
     over_agent: bool = False  # it began while the agent spoke
+    runs_on: bool = False  # behind the longest turn, without a pause: a television, or who listens to nobody
 
     @property
     def is_echo(self) -> bool:
@@ -137,6 +140,8 @@ class TurnTaking:
         self._open: _Turn | None = None
         self._over_utterance = 0  # what the agent was saying when it yielded
         self._weighed: asyncio.Task[None] | None = None  # what decides the turn that ended last
+        self._yielded_ms = 0  # when the agent fell silent last
+        self._cut_ms = -RUNS_ON_MS  # when a turn that had words was ended at its longest
         self._undecided = 0  # turns that have ended, and wait for a text, or for a turn before them
         self._not_understood = 0
         self._deaf = 0
@@ -155,6 +160,9 @@ class TurnTaking:
             self._obey(self._endpointer.tick(media_ms))
         if self._floor.floor is Floor.YIELDED:
             self._follow(self._barge_in.tick(media_ms))
+            turn, held_ms = self._open, media_ms - self._yielded_ms
+            if turn is not None and not turn.runs_on and held_ms >= self._agent.turns.max_turn_ms // 2:
+                self._obey(self._endpointer.cut(media_ms))
 
     def on_key(self, digit: str, media_ms: int) -> None:
         """A key was pressed: it belongs to the turn that is open, or opens one; over the agent, it is always meant, and
@@ -179,7 +187,7 @@ class TurnTaking:
             self._on_speech_began(event)
             return
         turn = self._open
-        if turn is not None and self._floor.floor in _OVER_AGENT:
+        if turn is not None and self._floor.floor in _OVER_AGENT and not turn.runs_on:
             if not turn.met:
                 self._meet(turn, SpeechBegan(turn.began_ms, event.media_ms, event.probability))
             else:
@@ -206,7 +214,8 @@ class TurnTaking:
         if self._floor.floor is Floor.OPEN:
             self._floor.move(Move.CALLER_BEGAN)
         turn.over_agent = self._speaking.pending_ms > 0
-        if self._floor.floor in _OVER_AGENT:
+        turn.runs_on = event.speech_ms - self._cut_ms < RUNS_ON_MS
+        if self._floor.floor in _OVER_AGENT and not turn.runs_on:
             self._meet(turn, event)
         else:
             self._look_for_echo(turn, event.media_ms)
@@ -321,6 +330,7 @@ class TurnTaking:
                     self._over_utterance = self._speaking.utterance()
                     self._journal("agent.yielded", turn=self.turn, utterance=self._over_utterance, reason=reason)
                     self._speaking.hold()
+                    self._yielded_ms = self._line.media_ms
                     self._floor.move(Move.YIELD)
                 case Meant(_, reason) if floor in _OVER_AGENT:
                     self._break_in(reason)
@@ -361,6 +371,8 @@ class TurnTaking:
 
     def _on_turn_ended(self, turn: _Turn, end: EndOfTurn) -> None:
         self._open = None
+        if end.reason == "max" and (turn.understood or words(turn.words)):
+            self._cut_ms = end.media_ms
         self._judge_far_end(turn, "", end.media_ms)
         self.ear.end()
         self._journal("turn.ended", turn=turn.number, speech_end_ms=end.speech_end_ms, reason=end.reason)

@@ -205,6 +205,11 @@ class Endpointer:
         self._advance(media_ms)
         return self._decide() if self.open else None
 
+    def cut(self, media_ms: int) -> EndOfTurn | None:
+        """Somebody has waited for the end of this turn for too long: it ends as at its longest."""
+        self._advance(media_ms)
+        return self._end("max") if self.open else None
+
     def close(self) -> None:
         """The turn is given up without an end: it was a noise, or the line is being left."""
         self.open = False

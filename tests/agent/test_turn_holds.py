@@ -105,3 +105,41 @@ def test_who_speaks_on_without_a_word_so_far_stops_the_answer_to_the_turn_before
         assert [e["turn"] for e in call.of("agent.heard", complete=True) if e["text"]] == [0, 3]
 
     run_virtual(main())
+
+
+def test_who_talks_on_and_on_is_answered_now_and_then_all_the_same() -> None:
+    """A television, from the first answer on: its words change all the time, and no pause ends a turn."""
+    told = ("the market fell today after news of a storm in the north and people were asked to stay home " * 8).split()
+    partials = tuple((0.3 * (n + 1), " ".join(told[: n + 1])) for n in range(110))
+
+    async def main() -> None:
+        call = a_call(HELLO, (partials, 0.2, " ".join(told[:60])))
+        async with call.running():
+            await call.say(800)
+            call.phone.speak(100_000)
+            await asyncio.sleep(95)
+            call.phone.speak(600)
+        heard_ms = [e["start_ms"] for e in call.of("agent.heard", complete=True) if e["turn"] > 0]
+        assert heard_ms[0] < 20_000, "half of the longest turn is as long as an answer is held back"
+        assert len(heard_ms) >= 3
+        assert call.count("turn.started") < 8
+
+    run_virtual(main())
+
+
+def test_who_talks_for_long_and_then_pauses_stops_the_agent_again() -> None:
+    told = ("the market fell today after news of a storm in the north and people were asked to stay home " * 8).split()
+    partials = tuple((0.3 * (n + 1), " ".join(told[: n + 1])) for n in range(110))
+    stop: Heard = (((0.3, "stop it now"),), 0.2, "stop it now")
+
+    async def main() -> None:
+        call = a_call((partials, 0.2, " ".join(told[:60])), NOTHING, stop)
+        async with call.running():
+            call.phone.speak(30_400)  # 400 ms of it are behind the longest turn
+            await call.until("turn.committed", limit_s=40)
+            await call.until("turn.ended", 2)
+            await asyncio.sleep(0.5)
+            call.phone.speak(700)
+            await call.until("barge_in", reason="words", limit_s=5)
+
+    run_virtual(main())
