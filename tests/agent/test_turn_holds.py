@@ -143,3 +143,27 @@ def test_who_talks_for_long_and_then_pauses_stops_the_agent_again() -> None:
             await call.until("barge_in", reason="words", limit_s=5)
 
     run_virtual(main())
+
+
+@pytest.mark.parametrize("took_up_s", [2.0, 5.0, 8.0])
+def test_nothing_is_taken_for_heard_because_the_agent_was_silent_for_long(took_up_s: float) -> None:
+    """How long what was said may take to be heard counts anew from where the agent goes on: it takes longer than the
+    hold, and than what was left when the hold began."""
+    guesses = tuple((0.15 + n, " ".join(["actually"] * (n + 1))) for n in range(round(took_up_s)))
+    clause = "one clause without a comma that takes " + "so very long to say because it goes on and on " * 4
+
+    async def main() -> None:
+        call = Call(answers=[(0.1, f"{clause.strip()}.")])
+        call.stt = PlannedStt(HELLO, (guesses, 0.3, ""))
+        async with call.running():
+            await call.say(800)
+            await asyncio.sleep(0.25)
+            call.phone.speak(round(took_up_s * 1000))
+            took_up = await call.until("agent.took_up")
+            heard = await call.until("reply.heard", 2)
+        stopped = call.of("playout.stopped")[0]
+        assert took_up["media_ms"] - stopped["media_ms"] >= took_up_s * 1000 - 500
+        assert heard["media_ms"] - took_up["media_ms"] >= 30 * len(clause) - 500, "said to its end first"
+        assert call.of("error") == []
+
+    run_virtual(main())
