@@ -32,6 +32,8 @@ BETWEEN_TOKENS_S = 5.0
 MAX_ROUNDS = 6
 #: What one completion may say: ten minutes of speech is a fault, not an answer.
 MAX_REPLY_CHARS = 4000
+#: A new turn waits so long for what an earlier one is still looking up: as a pause it is nothing unusual.
+LOOKING_UP_S = 0.7
 #: A disk that is slower does not hold up a tool with effects.
 KEEP_WITHIN_S = 0.5
 
@@ -87,8 +89,19 @@ class Dialogue:
         self._journal = journal
         self._spawn = spawn
         self._keep_journal = keep_journal
+        self._at_work: dict[asyncio.Task[ToolOutcome], tuple[int, bool]] = {}  # its turn, and whether it only reads
         self.asks = asks
         """What the latest reply asks for."""
+
+    async def tools_done(self, turn: int) -> None:
+        """Wait for tools that a reply broken off has left at work, as far as the model must know of them before `turn`
+        is answered: those of the same turn, and those with effects, lest they are carried out twice. What another turn
+        is looking up is not waited for longer than LOOKING_UP_S; the model is told of it when it has come."""
+        needed = [task for task, (of, reads) in self._at_work.items() if of == turn or not reads]
+        if needed:
+            await asyncio.wait(needed)
+        if self._at_work:
+            await asyncio.wait(tuple(self._at_work), timeout=LOOKING_UP_S)
 
     async def reply(self, turn: int, text: str) -> AsyncGenerator[DialogueEvent, None]:
         """Answer a committed turn. Cancelling it (a barge-in) drops what is unsaid; a tool at work finishes.
@@ -157,6 +170,8 @@ class Dialogue:
             effect=tool.effect if tool else "unknown",
         )
         task = self._spawn(self._run_tool(turn, call, confirmed))
+        self._at_work[task] = (turn, tool is None or tool.effect == "read")
+        task.add_done_callback(lambda done: self._at_work.pop(done, None))
         if tool is not None and tool.filler:
             done, _ = await asyncio.wait([task], timeout=tool.patience_s)
             if not done:

@@ -238,8 +238,7 @@ class Replies:
         owed.decisions.clear()
         failure: BaseException | None = None
         try:
-            if self._tools:  # of this reply, before a noise broke it off: the model must know their results
-                await asyncio.wait(self._tools)
+            await self._dialogue.tools_done(owed.turn)
             async with asyncio.TaskGroup() as both:
                 self._parts = [
                     both.create_task(self._speak(owed.turn, clauses)),

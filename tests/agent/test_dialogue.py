@@ -11,6 +11,7 @@ import pytest
 from agent.dialogue import (
     BETWEEN_TOKENS_S,
     FIRST_TOKEN_S,
+    LOOKING_UP_S,
     MAX_REPLY_CHARS,
     MAX_ROUNDS,
     Dialogue,
@@ -312,6 +313,31 @@ def test_a_reply_that_is_cut_off_leaves_its_tool_to_finish(name: str) -> None:
         assert roles[-1] == "user"
 
     run_virtual(case())
+
+
+@pytest.mark.parametrize(
+    ("left", "turn", "waits_s"), [("look", 2, LOOKING_UP_S), ("look", 1, 5), ("order", 2, 5), ("order", 1, 5)]
+)
+def test_what_another_turn_is_looking_up_is_not_waited_for_to_its_end(left: str, turn: int, waits_s: float) -> None:
+    async def scenario() -> None:
+        arguments: dict[str, Any] = {"number": "4712"} if left == "look" else {}
+        case = Case([["Let me see.", call(left, takes_s=6.0, **arguments)], ["Of course."]], [look, order])
+        first = asyncio.create_task(case.reply(1, "where is it?"))
+        await asyncio.sleep(1)
+        first.cancel()
+        began_s = case.ctx.now_s()
+        await case.dialogue.tools_done(turn)
+        assert case.ctx.now_s() - began_s == pytest.approx(waits_s, abs=0.1)
+        await case.reply(2, "forget it")
+        await asyncio.sleep(30)
+        messages = case.dialogue.history.messages("")
+        asked = [at for at, message in enumerate(messages) if message.tool_calls]
+        assert len(asked) == 1
+        assert messages[asked[0] + 1].role == "tool"
+        await case.dialogue.tools_done(3)
+        assert not case.dialogue._at_work
+
+    run_virtual(scenario())
 
 
 def test_what_was_not_heard_of_a_cut_off_reply_is_not_told() -> None:
