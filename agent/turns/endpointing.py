@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.definition import TurnSettings
 from agent.slots.base import Asks, Reading
@@ -16,6 +16,9 @@ from agent.turns.turn_text import TurnText
 
 #: Speech is sure to go on after a key when it is heard so long after it: before, it may be the key's own tone.
 AFTER_KEY_MS = 300
+#: An answer that has become whole so often, in so long, is whole: words that come and go are a recogniser's doubt, and
+#: nobody corrects themselves so often in one turn.
+WHOLES, WHOLES_MS = 6, 3000
 #: Who speaks so soon after a turn was ended cannot be answering what was said to that: they had not been done.
 CUT_MS = 400
 
@@ -104,6 +107,8 @@ class Endpointer:
         self._told = False
         self._judged: Judgement | None = None
         self._whole_ms = 0
+        self._wholes = 0  # so often the answer has become whole
+        self._first_whole_ms = 0
         self._planned: Deadline | None = None
 
     # --- what happens -----------------------------------------------------------------------------------------------
@@ -334,6 +339,8 @@ class Endpointer:
         self._judged = None
         if self._judgement().waiting is Waiting.END and (was is None or was.waiting is not Waiting.END):
             self._whole_ms = self._now_ms
+            self._first_whole_ms = self._first_whole_ms or self._now_ms
+            self._wholes += 1
         self._planned = None
 
     def _judgement(self) -> Judgement:
@@ -359,6 +366,9 @@ class Endpointer:
                     self._awaited,
                 )
                 self._planned = self._deadlines.of(turn)
+                if self._wholes >= WHOLES and turn.judged.waiting is Waiting.END:
+                    due_ms = max(self._whole_ms, self._first_whole_ms + WHOLES_MS)
+                    self._planned = replace(self._planned, due_ms=min(self._planned.due_ms, due_ms))
         return self._planned
 
     def _decide(self) -> Event | None:

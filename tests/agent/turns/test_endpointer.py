@@ -9,7 +9,7 @@ from agent.slots.base import Asks, Progress, Reading
 from agent.turns import judgement
 from agent.turns.completeness import Completeness
 from agent.turns.deadlines import FINAL_MS, QUIET_MS, REST_MS, SOUNDS_ON_MS
-from agent.turns.endpointing import EndOfTurn, Endpointer, ProbableEnd, TakeWords, WentOn
+from agent.turns.endpointing import WHOLES_MS, EndOfTurn, Endpointer, ProbableEnd, TakeWords, WentOn
 from agent.turns.gate import SpeechBegan, SpeechWindow
 from tests.agent.turns.caller import FOUR, SOME, Line, read
 
@@ -347,6 +347,26 @@ def test_words_that_never_stand_do_not_hold_an_answer_for_ever_and_are_not_taken
     end = next(end for end in ends if isinstance(end, EndOfTurn))
     assert end.text is None
     assert 550 <= end.media_ms - 1096 <= 590
+
+
+def test_an_answer_that_is_whole_and_is_not_over_a_sound_without_end_is_whole() -> None:
+    """A recogniser that takes its last word back again and again, over a noise."""
+    made = opened()
+    ends = []
+    for at in range(300):
+        ends += [made.partial("four seven one two" if at // 10 % 2 else "four seven one", 1100 + 32 * at)]
+        ends += [made.window(SpeechWindow(True, 1128 + 32 * at))]
+    end = next(end for end in ends if isinstance(end, EndOfTurn))
+    assert end.reason == "slot complete"
+    assert WHOLES_MS <= end.media_ms - 1100 <= WHOLES_MS + 1500
+
+
+def test_who_corrects_a_number_in_quick_speech_is_heard_out() -> None:
+    made = opened()
+    for at in range(60):
+        ended = made.partial("four seven one two" if at % 4 > 1 else "four seven one", 1100 + 32 * at)
+        assert not isinstance(ended, EndOfTurn)
+        assert not isinstance(made.window(SpeechWindow(True, 1128 + 32 * at)), EndOfTurn)
 
 
 def test_free_speech_ends_as_soon_as_its_words_are_there_and_need_not_see_them_stand() -> None:
