@@ -27,6 +27,14 @@ class FarEndWatch:
         """What it has said in this turn so far, partial or final."""
         self._tell(self._far_end.words(text, media_ms))
 
+    def committed(self) -> None:
+        """What it has said is going to be answered."""
+        self._far_end.said()
+
+    def heard_out(self) -> None:
+        """It has heard all that was said to it."""
+        self._far_end.heard_out()
+
     def tone(self, tone: Tone) -> None:
         """A tone has sounded, and then it was quiet."""
         self._tell(self._far_end.beep(tone))

@@ -260,21 +260,22 @@ class TurnTaking:
         taken.set_result(transcript)
         media_ms = self._line.media_ms
         failed = isinstance(transcript, EngineError)
+        # In the middle of an answer no text is no news: a grammar may know no end there. What was understood stays.
         text = "" if isinstance(transcript, EngineError) else transcript.text.strip()
         if turn.hearing is not hearing:  # the caller went on before it came
             if failed:
                 self._journal("error", where="stt", message=f"{transcript}; the turn keeps what it had understood")
-                return
-            turn.understood = turn.understood or bool(words(text))
-            if turn is self._open:
-                self._obey(self._endpointer.earlier(text, media_ms))
-            else:
-                said.earlier(text)
+            elif text:
+                turn.understood = turn.understood or bool(words(text))
+                if turn is self._open:
+                    self._obey(self._endpointer.earlier(text, media_ms))
+                else:
+                    said.earlier(text)
         elif turn is self._open:
-            if not failed:
+            if text:
                 turn.words = text
                 self._on_words(turn, text)
-            self._obey(self._endpointer.taken(None if failed else text, media_ms))
+            self._obey(self._endpointer.taken(text or None, media_ms))
 
     # --- a machine at the far end -----------------------------------------------------------------------------------
 
@@ -519,6 +520,7 @@ class TurnTaking:
         self._journal("turn.committed", turn=turn.number, **said, **goes_on)
         self._not_understood = 0
         self._silence.caller_answered()
+        self._far_end.committed()
         self._on_committed(turn.number, text, trace)
         return True
 
@@ -558,6 +560,7 @@ class TurnTaking:
             else:
                 turn.alone_ms = media_ms
                 self._endpointer.asked(self._replies.asks)  # it has been asked by now
+        self._far_end.heard_out()
         self._floor.move(Move.HEARD)
         self._silence.floor_opened(media_ms)
         if self._floor.floor is Floor.OPEN and self._open is not None:

@@ -21,6 +21,9 @@ BEEP_WITHIN_MS = 180_000
 NO_BEEP_MS = 2500
 #: And whatever sounds, nobody greets for longer than this from where we knew it.
 LONGEST_GREETING_MS = 45_000
+#: Who has been answered so often, and heard each answer out, is a person: a greeting that they say now is quoted.
+#: (A machine talks on over the first answer; one that rests may hear it out.)
+CONVERSED = 2
 #: Evidence of so many points is enough. No two things that one caller says in one breath make it: "I am not home now, I
 #: will call you back", over our greeting, is 95.
 _ENOUGH = 100
@@ -86,6 +89,8 @@ class FarEnd:
         self._tone: Tone | None = None
         self._network = False  # that tone may be the network's
         self._known_ms = 0
+        self._asked = False  # something has been said that no answer has been heard to
+        self._answered = 0
         self.machine = False
         """The far end is known to be a machine."""
         self.beeped = False
@@ -93,13 +98,26 @@ class FarEnd:
 
     def listens(self, media_ms: int) -> bool:
         """Whether a beep may matter now."""
-        if self.beeped:
+        if self.beeped or self._person:
             return False
         return media_ms < (OPENING_MS if self._words_ms is None else self._words_ms + BEEP_WITHIN_MS)
 
+    @property
+    def _person(self) -> bool:
+        return self._answered >= CONVERSED and not self.machine
+
+    def said(self) -> None:
+        """A turn of the far end's was committed, and is going to be answered."""
+        self._asked = True
+
+    def heard_out(self) -> None:
+        """The far end has heard all that was said to it."""
+        self._answered += self._asked
+        self._asked = False
+
     def words(self, text: str, media_ms: int) -> tuple[FarEndEvent, ...]:
         """What the far end has said in this turn so far, partial or final."""
-        if self.machine or not text or text == self._text:
+        if self.machine or self._person or not text or text == self._text:
             return ()
         reason = certain(text)
         found = signs(text) if not reason and media_ms < OPENING_MS else frozenset()
@@ -148,7 +166,7 @@ class FarEnd:
         points = self._points
         if self._network and self._words_ms is None:
             points = points - {"beep"}
-        if sum(_POINTS[name] for name in points) < _ENOUGH:
+        if self._person or sum(_POINTS[name] for name in points) < _ENOUGH:
             return ()
         return self._known(media_ms, "beep" if "beep" in points else "signs")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import audioop
 from typing import Any
 
@@ -163,6 +164,20 @@ async def test_a_caller_who_asks_to_leave_a_message_is_answered() -> None:
         await call.say(2000)
         await call.until_heard("This is the answer.")
         assert call.count("far_end.voicemail") == 0
+
+
+@virtual
+async def test_a_caller_who_says_a_machines_sentence_in_a_conversation_is_answered() -> None:
+    call = Call(says=[(0.05, "hello"), (0.05, "where is it"), (0.05, GREETING)], voicemail=LEAVES_ONE)
+    async with call.running():
+        for _ in range(3):
+            heard = call.count("reply.heard")
+            await call.say(1000)
+            while call.count("reply.heard") == heard:
+                await asyncio.sleep(0.1)
+        assert call.count("turn.committed") == 3
+        assert call.count("far_end.voicemail") == 0
+        assert call.decisions == []
 
 
 @virtual

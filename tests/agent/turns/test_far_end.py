@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from agent.audio.beep import Tone
 from agent.turns.far_end import (
     BEEP_WITHIN_MS,
+    CONVERSED,
     LONGEST_GREETING_MS,
     NO_BEEP_MS,
     OPENING_MS,
@@ -82,6 +83,31 @@ def test_such_words_count_in_the_first_minute_and_certain_ones_always() -> None:
     far_end = FarEnd()
     assert far_end.words("you have reached bob i am not here leave a message", OPENING_MS) == ()
     assert len(far_end.words(GREETING, OPENING_MS + 60_000)) == 1
+
+
+def test_who_has_heard_two_answers_out_is_a_person_who_quotes_a_greeting() -> None:
+    far_end = FarEnd()
+    for _ in range(CONVERSED):
+        assert far_end.listens(5000)
+        far_end.heard_out()  # a prompting, and nothing was said
+        far_end.said()
+        far_end.said()  # in parts, before an answer was heard
+        far_end.heard_out()
+    assert not far_end.listens(5000)
+    far_end.speech(100, 8000)
+    assert far_end.words(GREETING, 20_000) == ()
+    assert far_end.beep(beep(8300)) == ()
+    assert not far_end.records_now(60_000, sounding=False)
+
+
+def test_a_machine_that_is_known_stays_one_whatever_it_hears_out() -> None:
+    far_end = FarEnd()
+    assert far_end.words(GREETING, 5000)
+    for _ in range(CONVERSED):
+        far_end.said()
+        far_end.heard_out()
+    assert far_end.listens(6000)
+    assert far_end.beep(beep(8300))
 
 
 def test_signs_of_several_turns_add_up() -> None:
