@@ -1,9 +1,12 @@
 """Words that are the agent's own, by table; recognisers mishear them."""
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.turns import echo
 from agent.turns.echo import words_are_echo
 
 _PLAYING = (
@@ -55,3 +58,23 @@ def test_every_piece_of_what_is_played_is_an_echo_of_it(played: list[str], data:
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_any_text_is_judged(text: str, playing: str) -> None:
     assert words_are_echo(text, playing) in (True, False)
+
+
+def test_words_never_heard_before_cost_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pairs of words are compared letter by letter only where they may be one word, and not once it is no echo."""
+    compared = []
+    matcher = echo.SequenceMatcher
+
+    def counting(*words: str, **options: bool) -> object:
+        compared.append(max(map(len, words[1:])))
+        return matcher(*words, **options)
+
+    monkeypatch.setattr(echo, "SequenceMatcher", counting)
+    random = Random(1)
+    playing = " ".join("".join(random.choices("abcdefghij", k=90)) for _ in range(12))
+    for length in (4, 8, 30, 90):
+        text = " ".join("".join(random.choices("abcdefghij", k=length)) for _ in range(12))
+        compared.clear()
+        assert not words_are_echo(text, playing)
+        assert len(compared) < 60
+        assert max(compared, default=0) <= 24
