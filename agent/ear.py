@@ -22,6 +22,9 @@ from agent.vad.base import VAD_RATE_HZ, WINDOW_MS, VadStream
 #: What the recogniser hears from before the gate opened: the opening (1 or 2 windows), a first soft consonant, and a
 #: short word before it that was too short to open the gate ("no, thank you": with 320 ms the "no" was lost).
 PREROLL_MS = 608
+#: Of a text so far, so much counts and is kept: a turn of half a minute has a third of it, and such a text comes up to
+#: ten times a second. (What reads texts looks no further: agent/language/words.py.)
+PARTIAL_CHARS = 2000
 #: Of the quiet after a sound the recogniser hears so much: the end of a soft consonant. The rest is held until the
 #: caller goes on; a recogniser that listens to nothing but line noise finds words in it.
 TAIL_MS = 200
@@ -51,8 +54,9 @@ class Hearing:
         self._utterance.push(self._resampler.push(pcm))
 
     def on_partial(self, partial: Partial) -> None:
-        self._request.result({"text": partial.text, "stable_chars": partial.stable_chars}, final=False)
-        self._on_partial(partial.text)
+        text = partial.text[:PARTIAL_CHARS]
+        self._request.result({"text": text, "stable_chars": min(partial.stable_chars, len(text))}, final=False)
+        self._on_partial(text)
 
     async def final(self) -> Transcript:
         """The text. Raises EngineError."""

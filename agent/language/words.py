@@ -30,10 +30,15 @@ HESITATIONS = frozenset("um umm uhm uh uhh er erm ehm ah hm hmm mm".split())
 FILLERS = HESITATIONS | {"please", "well", "just", "actually", "kindly"}
 
 
-@lru_cache(maxsize=2048)
 def words(text: str) -> tuple[str, ...]:
     """`text` as small plain words, contractions written out, fillers left out. Pure; at most MAX_CHARS are read."""
-    plain = unicodedata.normalize("NFKC", text[:MAX_CHARS])[:MAX_CHARS].lower().replace("’", "'").replace("`", "'")
+    return _words(text[:MAX_CHARS])
+
+
+@lru_cache(maxsize=512)
+def _words(text: str) -> tuple[str, ...]:
+    """A recogniser's text is read by several, and repeated until a word is added."""
+    plain = unicodedata.normalize("NFKC", text)[:MAX_CHARS].lower().replace("’", "'").replace("`", "'")
     found: list[str] = []
     for word in _WORD.findall(plain):
         if word in FILLERS:

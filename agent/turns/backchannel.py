@@ -65,14 +65,17 @@ def spoken(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(plain))
 
 
-@lru_cache(maxsize=1024)
 def weight(text: str, answering: bool) -> Weight:
     """What `text` (all that this stretch of speech has said so far) weighs.
 
     `answering`: the agent has asked what "yes", "okay" or "sure" may answer; these are then meant.
     """
-    if len(text) > _MAX_CHARS:
-        return Weight.MEANT
+    return Weight.MEANT if len(text) > _MAX_CHARS else _weight(text, answering)
+
+
+@lru_cache(maxsize=1024)
+def _weight(text: str, answering: bool) -> Weight:
+    """A recogniser repeats its text until a word is added."""
     said = spoken(text)
     if not said or (len(said) == 1 and said[0] in _SCRAPS):
         return Weight.NOTHING

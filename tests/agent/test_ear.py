@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from agent.context import LiveContext
-from agent.ear import PREROLL_MS, TAIL_MS, Ear
+from agent.ear import PARTIAL_CHARS, PREROLL_MS, TAIL_MS, Ear
 from agent.slots.base import NOTHING_ASKED, Asks
 from agent.stt.base import Partial, SttUtterance, Transcript
 from agent.turns.gate import GateEvent, SpeechBegan, SpeechGate
@@ -43,8 +43,10 @@ class Utterance:
 class Recogniser:
     def __init__(self) -> None:
         self.utterances: list[Utterance] = []
+        self.on_partial: Callable[[Partial], None] = lambda partial: None
 
     def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> SttUtterance:
+        self.on_partial = on_partial
         self.utterances.append(Utterance())
         return self.utterances[-1]
 
@@ -58,6 +60,8 @@ class Listener:
     def __init__(self) -> None:
         self.stt = Recogniser()
         self.events: list[GateEvent] = []
+        self.journal: list[dict[str, object]] = []
+        self.texts: list[str] = []
         self.ear = Ear(
             rate_hz=RATE_HZ,
             vad=LoudnessVad(),
@@ -66,7 +70,7 @@ class Listener:
             stt_name="fake",
             stt_rate_hz=RATE_HZ,
             ctx=LiveContext(ThreadPoolExecutor(1)),
-            journal=lambda *args, **fields: None,
+            journal=lambda kind, **fields: self.journal.append(fields),
             on_gate=self._on_gate,
         )
         self._now_ms = 0
@@ -74,7 +78,7 @@ class Listener:
     def _on_gate(self, event: GateEvent) -> None:
         self.events.append(event)
         if isinstance(event, SpeechBegan):
-            self.ear.begin(NOTHING_ASKED, lambda text: None)
+            self.ear.begin(NOTHING_ASKED, self.texts.append)
 
     def hear(self, pattern: str) -> None:
         for frame in pattern:
@@ -99,6 +103,16 @@ TAIL = -(-TAIL_MS // FRAME_MS)
 async def test_the_recogniser_hears_what_came_before_the_gate_opened(listener: Listener) -> None:
     listener.hear("." * 40 + "###")
     assert listener.given() == "." * (PREROLL_MS // FRAME_MS - 3) + "###"
+
+
+async def test_a_text_without_end_is_cut_for_the_journal_and_for_everybody(listener: Listener) -> None:
+    listener.hear("." * 40 + "####")
+    listener.stt.on_partial(Partial("so " * 5000, 15_000))
+    listener.stt.on_partial(Partial("it is", 2))
+    assert listener.texts == [("so " * 5000)[:PARTIAL_CHARS], "it is"]
+    *_, long, short = (fields["result"] for fields in listener.journal if "result" in fields)
+    assert long == {"text": listener.texts[0], "stable_chars": PARTIAL_CHARS}
+    assert short == {"text": "it is", "stable_chars": 2}
 
 
 async def test_a_long_quiet_is_kept_from_the_recogniser(listener: Listener) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,9 @@ from hypothesis import strategies as st
 from agent.language.numbers import digit_runs, spoken_digits
 from agent.language.words import words
 from agent.language.yesno import is_no, is_yes
+from agent.slots.base import Asks
+from agent.slots.reading import read_answer
+from agent.turns.backchannel import weight
 
 DIGITS = "zero one two three four five six seven eight nine".split()
 TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
@@ -158,3 +163,16 @@ def test_spoken_digits() -> None:
 @given(st.text(max_size=300))
 def test_any_text_is_harmless(text: str) -> None:
     is_yes(text), is_no(text), digit_runs(words(text))
+
+
+def test_long_texts_are_not_kept() -> None:
+    said = "no wait four seven " * 5000
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            words(f"{number} {said}")
+            weight(f"{number} {said}", True)
+            read_answer(Asks("s", "digits", length=4), f"{number} {said}")
+        assert tracemalloc.get_traced_memory()[0] < 10_000_000  # of three times 200 texts with 95,000 characters
+    finally:
+        tracemalloc.stop()
