@@ -83,7 +83,7 @@ async def test_who_goes_on_after_the_rest_is_heard_in_another_hearing_and_no_sou
 
 
 @pytest.mark.parametrize("delay_s", [0.6, 1.5])  # while the caller speaks, and after the turn
-@pytest.mark.parametrize("final", ["four seven", EngineError("broken")])
+@pytest.mark.parametrize("final", ["four seven", "", EngineError("broken")])
 @virtual
 async def test_who_goes_on_before_the_last_word_is_there(final: str | Exception, delay_s: float) -> None:
     made = call(("four seven", delay_s, final), ("one two", 0.1, "one two"))
@@ -99,7 +99,7 @@ async def test_who_goes_on_before_the_last_word_is_there(final: str | Exception,
         assert made.of("turn.corrected") == []
 
 
-@pytest.mark.parametrize(("delay_s", "final"), [(0.1, EngineError("broken")), (60.0, "four seven one two")])
+@pytest.mark.parametrize(("delay_s", "final"), [(0.1, EngineError("broken")), (0.1, ""), (60.0, "four seven one two")])
 @virtual
 async def test_a_last_word_that_fails_or_never_comes_leaves_the_turn_as_it_was(
     delay_s: float, final: str | Exception
