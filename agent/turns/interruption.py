@@ -235,8 +235,8 @@ class BargeIn:
 
     def weigh_anew(self, media_ms: int) -> None:
         """The words that the agent is held for were nothing to answer, and the stretch that is open now has none: it
-        has as long as any other to say some."""
-        if self.yielded:
+        has as long as any other to say some; once, and not with each text that comes to nothing."""
+        if self.yielded and self._weight is Weight.MEANT:
             self._weight, self._yielded_ms = Weight.NOTHING, media_ms
 
     def denied(self, media_ms: int) -> None:

@@ -588,6 +588,18 @@ def test_a_denial_ends_a_hold_though_the_caller_sounds_on() -> None:
     assert caller.kinds == [("Yield", "speech"), ("TakeUp", "noise")]
 
 
+def test_denial_after_denial_does_not_hold_it_for_ever() -> None:
+    caller = Caller(at=GOING_ON)
+    for _ in range(4):
+        caller.begins()
+        caller.says("stop it now")
+        caller.sounds(TAKE_UP_MS // 2)
+        caller.is_over()
+        caller.machine.denied(caller.media_ms)
+    assert caller.kinds[:2] == [("Yield", "speech"), ("TakeUp", "noise")]
+    assert caller.stopped_ms < 2 * TAKE_UP_MS
+
+
 def test_courtesy_behind_an_answer_lets_the_reply_go_on() -> None:
     caller = Caller(at=GOING_ON)
     caller.begins()
