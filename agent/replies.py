@@ -36,6 +36,9 @@ CLAUSE_S = 6.0
 ANSWERABLE_MS = 1500
 #: Who begins to speak sooner after the agent does not react to it (a prepared word takes a person 200 ms).
 REACTION_MS = 200
+#: An answer of which nothing was heard is thought anew this soon at the earliest: who types "1#" ten times a second, or
+#: said five things over a protected notice, is not asked of the model each time.
+THINK_AGAIN_S = 0.3
 #: Tools with effects are let finish after a hang-up, so long.
 TOOLS_GRACE_S = 5.0
 
@@ -90,6 +93,7 @@ class Replies:
         self._parts: list[asyncio.Task[None]] = []  # the reply's own tasks: thinking, speaking
         self._owed: _Owed | None = None
         self._unheard = ""
+        self._asked_s = -inf
         self._finishing = False
 
     # --- what the session asks for ----------------------------------------------------------------------------------
@@ -239,6 +243,10 @@ class Replies:
         failure: BaseException | None = None
         try:
             await self._dialogue.tools_done(owed.turn)
+            clock = asyncio.get_running_loop().time
+            if owed.before:
+                await asyncio.sleep(max(0.0, self._asked_s + THINK_AGAIN_S - clock()))
+            self._asked_s = clock()
             async with asyncio.TaskGroup() as both:
                 self._parts = [
                     both.create_task(self._speak(owed.turn, clauses)),

@@ -541,6 +541,19 @@ async def test_a_real_objection_to_the_goodbye_keeps_the_line_open() -> None:
 
 
 @virtual
+async def test_who_types_turn_after_turn_is_not_asked_of_the_model_each_time() -> None:
+    c = Call(answers=[[0.5, "The answer."]])
+    async with c.running():
+        for _ in range(30):
+            c.phone.press("1#")
+            await asyncio.sleep(0.1)
+        await c.until_heard("The answer.")
+        assert c.count("turn.committed") == 30
+        assert len(c.llm.requests) <= 12
+        assert c.llm.requests[-1].messages[-1].content == " ".join("1" * 30)
+
+
+@virtual
 async def test_once_it_is_leaving_nothing_holds_it() -> None:
     async with Call(turns=TurnSettings(no_input_ms=1000, max_no_input=0)).running() as c:
         await c.until("agent.clause", 2)
