@@ -30,6 +30,7 @@ from agent.tools.decorator import tool
 from agent.virtual_time import VirtualLoop
 from tests.agent.call_checks import check
 from tests.agent.wayward import Answer, Said, WaywardCall
+from tests.support.virtual_loop import passes
 
 #: From the last thing that anybody did to the agent's own goodbye: what was begun, the two prompts, the phrases.
 ENDS_WITHIN_S = 90.0
@@ -40,7 +41,7 @@ did: Counter[int] = Counter()
 @tool(effect="read", filler="One moment.", patience_s=0.3, timeout_s=3.0)
 async def look(ctx: ToolContext, takes_s: float) -> str:
     """Look it up."""
-    await asyncio.sleep(takes_s)
+    await passes(takes_s)
     return "found"
 
 
@@ -48,7 +49,7 @@ async def look(ctx: ToolContext, takes_s: float) -> str:
 async def order(ctx: ToolContext, number: int, takes_s: float) -> str:
     """Order it."""
     did[number] += 1
-    await asyncio.sleep(takes_s)
+    await passes(takes_s)
     return "ordered"
 
 
@@ -239,7 +240,7 @@ class CallMachine(RuleBasedStateMachine):
 
     @rule(ms=st.sampled_from([300, 20, 100, 700, 1500, 3000, 5000]))
     def wait(self, ms: int) -> None:
-        self.run(asyncio.sleep(ms / 1000))
+        self.run(passes(ms / 1000))
 
     @rule(kind=MOMENTS, later_ms=st.sampled_from([0, 0, 1, 20, 60, 150, 400]))
     def come_to(self, kind: str, later_ms: int) -> None:
@@ -247,7 +248,7 @@ class CallMachine(RuleBasedStateMachine):
 
         async def until() -> None:
             await self.call.next(kind, 5.0)
-            await asyncio.sleep(later_ms / 1000)
+            await passes(later_ms / 1000)
 
         if self.lives:
             self.run(until())
@@ -327,14 +328,14 @@ class CallMachine(RuleBasedStateMachine):
             for task in asyncio.all_tasks(self.loop):
                 task.cancel()
             self.loop.ends_within(60)
-            self.loop.run_until_complete(asyncio.sleep(10))
+            self.loop.run_until_complete(passes(10))
             self.loop.close()
 
     async def come_to_its_end(self) -> None:
         """The caller says nothing more, the line is sound again: the call must come to its end by itself."""
         assert self.running is not None
         self.call.stt.said = Said("")
-        await asyncio.sleep(5)
+        await passes(5)
         gone = self.call.phone.left_ms is not None
         await asyncio.wait([self.call.task], timeout=ENDS_WITHIN_S)
         ended = self.call.task.done()

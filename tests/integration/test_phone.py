@@ -97,7 +97,7 @@ async def converse(service: Service, line: str) -> None:
         await browser.until("document.querySelector('.note.end') !== null", 60)
         said = await browser.texts(".said.caller .text")
         said[1] = said[1][-len(understood[1]) :]  # "it's", "my order number is"
-        said[2] = said[2][: len(understood[2])]  # "goodbye", behind a pause: the answer to it may have begun
+        said[2:] = [" ".join(said[2:])[: len(understood[2])]]  # "goodbye", behind a pause, may be a turn of its own
         assert said == understood
         agent = await browser.texts(".said.agent .text")
         assert agent[1:3] == ["Hello, parcel desk. How can I help?", "What is your order number?"]
