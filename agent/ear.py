@@ -6,7 +6,6 @@ Everything up to the recogniser's own queue is a plain call per frame: no task, 
 from __future__ import annotations
 
 import audioop
-import hashlib
 from collections import deque
 from collections.abc import Callable
 
@@ -14,65 +13,18 @@ from agent.audio.beep import BeepDetector, Tone
 from agent.audio.resample import StreamResampler
 from agent.context import CallContext
 from agent.engines.requests import EngineRequest
+from agent.hearing import Hearing
 from agent.slots.base import Asks
-from agent.stt.base import Partial, SttCall, SttUtterance, Transcript
+from agent.stt.base import SttCall
 from agent.turns.gate import LEAVE, GateEvent, SpeechGate, SpeechWindow
 from agent.vad.base import VAD_RATE_HZ, WINDOW_MS, VadStream
 
 #: What the recogniser hears from before the gate opened: the opening (1 or 2 windows), a first soft consonant, and a
 #: short word before it that was too short to open the gate ("no, thank you": with 320 ms the "no" was lost).
 PREROLL_MS = 608
-#: Of a text so far, so much counts and is kept: a turn of half a minute has a third of it, and such a text comes up to
-#: ten times a second. (What reads texts looks no further: agent/language/words.py.)
-PARTIAL_CHARS = 2000
 #: Of the quiet after a sound the recogniser hears so much: the end of a soft consonant. The rest is held until the
 #: caller goes on; a recogniser that listens to nothing but line noise finds words in it.
 TAIL_MS = 200
-
-
-class Hearing:
-    """One utterance on its way through the recogniser, with its journal lines."""
-
-    def __init__(
-        self,
-        utterance: SttUtterance,
-        resampler: StreamResampler,
-        request: EngineRequest,
-        on_partial: Callable[[str], None],
-        on_over: Callable[[Hearing], None],
-    ) -> None:
-        self._on_partial = on_partial
-        self._utterance = utterance
-        self._resampler = resampler
-        self._request = request
-        self._on_over = on_over
-        self._hash = hashlib.sha256()
-
-    def push(self, pcm: bytes) -> None:
-        """More audio, at the line's rate."""
-        self._hash.update(pcm)
-        self._utterance.push(self._resampler.push(pcm))
-
-    def on_partial(self, partial: Partial) -> None:
-        text = partial.text[:PARTIAL_CHARS]
-        self._request.result({"text": text, "stable_chars": min(partial.stable_chars, len(text))}, final=False)
-        self._on_partial(text)
-
-    async def final(self) -> Transcript:
-        """The text. Raises EngineError."""
-        transcript = await self._utterance.final()
-        self._on_over(self)
-        result: dict[str, object] = {
-            "text": transcript.text,
-            "confidence": transcript.confidence,
-            "input_hash": self._hash.hexdigest()[:16],
-        }
-        self._request.result(result, final=True)
-        return transcript
-
-    async def cancel(self) -> None:
-        await self._utterance.cancel()
-        self._on_over(self)
 
 
 class Ear:

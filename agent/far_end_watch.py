@@ -5,27 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.audio.beep import Tone
+from agent.call_parts import CallParts
 from agent.ear import Ear
+from agent.open_turn import OpenTurn
+from agent.turns.echo import words_are_echo
 from agent.turns.far_end import Beep, FarEnd, FarEndEvent, Voicemail
 
 
 class FarEndWatch:
     """One call's watch on its far end. `on_far_end` is told, once each, that it is a machine, and of its beep."""
 
-    def __init__(self, ear: Ear, journal: Callable[..., None], on_far_end: Callable[[FarEndEvent], None]) -> None:
+    def __init__(self, parts: CallParts, ear: Ear, on_far_end: Callable[[FarEndEvent], None]) -> None:
         self._ear = ear
-        self._journal = journal
+        self._replies = parts.replies
+        self._journal = parts.journal
         self._on_far_end = on_far_end
         self._far_end = FarEnd()
         ear.listen_for_beeps(True)
 
-    def speech(self, began_ms: int, spoke_ms: int, over_agent: bool) -> None:
-        """It has spoken from `began_ms` to `spoke_ms`; `over_agent`: it began while the agent spoke."""
-        self._tell(self._far_end.speech(began_ms, spoke_ms, over_agent))
-
-    def words(self, text: str, media_ms: int) -> None:
-        """What it has said in this turn so far, partial or final."""
+    def heard(self, turn: OpenTurn, text: str, media_ms: int) -> None:
+        """What the far end has said in this turn so far, partial or final ("": nothing new), unless it is our echo."""
+        may_echo = bool(text) and (turn.over_agent or turn.windows > 0)
+        if turn.is_echo or (may_echo and words_are_echo(text, self._replies.at_ear(turn.began_ms).words)):
+            return
+        if turn.spoke_ms:
+            self._tell(self._far_end.speech(turn.began_ms, turn.spoke_ms, turn.over_agent))
         self._tell(self._far_end.words(text, media_ms))
+
+    def tone(self, tone: Tone) -> None:
+        """A tone has sounded, and then it was quiet."""
+        self._tell(self._far_end.beep(tone))
 
     def committed(self) -> None:
         """What it has said is going to be answered."""
@@ -34,10 +43,6 @@ class FarEndWatch:
     def heard_out(self) -> None:
         """It has heard all that was said to it."""
         self._far_end.heard_out()
-
-    def tone(self, tone: Tone) -> None:
-        """A tone has sounded, and then it was quiet."""
-        self._tell(self._far_end.beep(tone))
 
     def records_now(self, media_ms: int) -> bool:
         """Whether a message left now would be recorded. Beeps are listened for as long as one may matter."""

@@ -20,7 +20,7 @@ from agent.dialogue import Dialogue, Leave, SaidAll, Say
 from agent.errors import EngineError
 from agent.history import History
 from agent.kit import EngineKit
-from agent.line import Decision, HangUp, Line, Transfer
+from agent.line import Decision, HangUp, Heard, Line, Transfer
 from agent.slots.base import NOTHING_ASKED, Asks
 from agent.speaking import Speaking
 from agent.speech.clauses import Clause, ClauseSplitter
@@ -188,26 +188,26 @@ class Replies:
         owed = self._owed
         return owed.turn if owed is not None and not self._speaking.anything_heard(owed.turn) else 0
 
-    def _said_before(self, began_ms: float = inf) -> str:
+    def _said_before(self, began_ms: float = inf, heard: Heard | None = None) -> str:
         """What the caller had said, if who began to speak at `began_ms` cannot have reacted to the answer."""
         owed = self._owed
-        if owed is None or self._speaking.anything_heard(owed.turn, began_ms - REACTION_MS):
+        if owed is None or self._speaking.anything_heard(owed.turn, began_ms - REACTION_MS, heard):
             return ""
         return f"{owed.before} {owed.text}".strip()
 
     def at_ear(self, began_ms: int) -> AtEar:
         """What is heard just now by a caller who began to speak over it at `began_ms`."""
         speaking = self._speaking
-        if self._reply is not None and (before := self._said_before(began_ms)):
+        heard, pending_ms = speaking.heard(), speaking.pending_ms
+        if self._reply is not None and (before := self._said_before(began_ms, heard)):
             # It answers nothing, and echoes nothing, that has not been heard.
-            return AtEar(speaking.pending_ms > 0, speaking.protected(), owing=True, before=before)
-        pending_ms = speaking.pending_ms
+            return AtEar(pending_ms > 0, speaking.protected(heard), owing=True, before=before)
         thought = self._owed is None or self._owed.thought
         return AtEar(
             speaking=pending_ms > 0,
-            protected=speaking.protected(),
+            protected=speaking.protected(heard),
             answering=thought and pending_ms <= ANSWERABLE_MS and (bool(self.asks.kind) or speaking.asks_something()),
-            words=speaking.words(),
+            words=speaking.words(heard),
             owing=self._reply is not None,
         )
 

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from agent.call_parts import CallParts
 from agent.context import CallContext
 from agent.continuation import Continuation
 from agent.definition import AgentDefinition
@@ -89,16 +90,18 @@ class CallSession:
             continuation=continuation,
         )
         self._turns = TurnTaking(
-            line=line,
-            agent=agent,
-            kit=kit,
-            ctx=ctx,
-            floor=self._floor,
-            speaking=self._speaking,
-            history=history,
-            replies=self._replies,
-            journal=self._journal,
-            spawn=lambda work: self._tasks.create_task(work),
+            CallParts(
+                line=line,
+                agent=agent,
+                kit=kit,
+                ctx=ctx,
+                floor=self._floor,
+                speaking=self._speaking,
+                history=history,
+                replies=self._replies,
+                journal=self._journal,
+                spawn=lambda work: self._tasks.create_task(work),
+            ),
             on_committed=self._on_committed,
             on_far_end=self._on_far_end,
             turn=continuation.turn if continuation is not None else 0,
@@ -164,7 +167,7 @@ class CallSession:
 
     def _greet(self) -> None:
         if self._continuation is not None and self._continuation.cut_offs >= MAX_CUT_OFFS:
-            self._replies.give_up(self._turns.turn, "call", EngineError("the call was cut off again and again"))
+            self._replies.give_up(self._turns.latest, "call", EngineError("the call was cut off again and again"))
             return
         if self._continuation is not None:
             if self._continuation.asks != NOTHING_ASKED:
@@ -174,7 +177,7 @@ class CallSession:
         phrases = self._agent.phrases
         told = self._agent.notice == "always" or self._agent.record == "full"
         notice = [phrases.recording_notice] if told and phrases.recording_notice else []
-        self._replies.say(self._turns.turn, [*notice, phrases.greeting])
+        self._replies.say(self._turns.latest, [*notice, phrases.greeting])
 
     async def _leave(self, decision: Decision) -> None:
         self._journal("leave", decision=decision_fields(decision))
@@ -217,7 +220,7 @@ class CallSession:
             self._turns.hear(pcm, media_ms)
         except OffhookError as error:
             if self._floor.floor is not Floor.LEAVING:  # else it has been said, and would be at every frame
-                self._replies.give_up(self._turns.turn, "hearing", error)
+                self._replies.give_up(self._turns.latest, "hearing", error)
         late_ms = came_ms - self._turns.ear.end_ms
         if not self._late.least_ms <= late_ms <= self._late.most_ms:
             self._late.came(media_ms, self._turns.ear.end_ms, late_ms)
@@ -268,7 +271,7 @@ class CallSession:
 
     def _leave_machine(self, message: str) -> None:
         self._message_due = self._message_early = False
-        self._replies.say(self._turns.turn, [message] if message else [], HangUp("voicemail"))
+        self._replies.say(self._turns.latest, [message] if message else [], HangUp("voicemail"))
 
     async def _on_heard_out(self, decision: Decision | None) -> None:
         """The caller has heard everything: the floor is open, or the line is left."""
@@ -301,10 +304,10 @@ class CallSession:
                 self._say_goodbye(self._ending)
 
     def _say_goodbye(self, ending: Ending) -> None:
-        self._replies.say_last(self._turns.turn, ending.phrase, HangUp(ending.reason))
+        self._replies.say_last(self._turns.latest, ending.phrase, HangUp(ending.reason))
 
     def _look_at_silence(self, media_ms: int) -> None:
         prompt = self._turns.look_at_silence(media_ms)
         if prompt is not None:
             phrase, last = prompt
-            self._replies.say(self._turns.turn, [phrase], HangUp("no input") if last else None)
+            self._replies.say(self._turns.latest, [phrase], HangUp("no input") if last else None)

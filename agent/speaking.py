@@ -157,26 +157,30 @@ class Speaking:
         """Whether the caller hears the agent, or did so late enough for its echo to come back by `media_ms`."""
         return self._mouth.pending_ms > 0 or media_ms - self._quiet_ms <= MAX_DELAY_MS
 
-    def anything_heard(self, turn: int, by_ms: float = inf) -> bool:
+    def heard(self) -> Heard:
+        """What has been heard by now: for several of the questions below at once."""
+        return self._line.heard()
+
+    def anything_heard(self, turn: int, by_ms: float = inf, heard: Heard | None = None) -> bool:
         """Whether any word has been heard of what, in the reply to this turn, began to be heard by `by_ms`."""
-        heard = self._line.heard()
+        heard = heard or self._line.heard()
         return any(
             heard.chars.get(one.utterance, 0) if one.heard_chars is None else one.heard_chars
             for one in self._history.said_in(turn)
             if heard.spans.get(one.utterance, (0, 0))[0] <= by_ms
         )
 
-    def utterance(self) -> int:
+    def utterance(self, heard: Heard | None = None) -> int:
         """The oldest utterance that has not been heard to its end; 0 if there is none."""
-        chars = self._line.heard().chars
+        chars = (heard or self._line.heard()).chars
         for said in self._history.open_utterances():
             if chars.get(said.utterance, 0) < len(said.text.rstrip()):
                 return said.utterance
         return 0
 
-    def words(self) -> str:
+    def words(self, heard: Heard | None = None) -> str:
         """The words around the ear: of the last utterances, what was heard of late, and what comes next."""
-        chars = self._line.heard().chars
+        chars = (heard or self._line.heard()).chars
         said = []
         for one in self._history.latest_utterances(2):
             at = chars.get(one.utterance, 0) if one.heard_chars is None else one.heard_chars
@@ -191,14 +195,16 @@ class Speaking:
         """Nobody interrupts this utterance."""
         self._protected.add(utterance)
 
-    def protected(self) -> bool:
+    def protected(self, heard: Heard | None = None) -> bool:
         """Whether what the caller hears just now may not be interrupted."""
-        utterance = 0 if self._mouth.held else self.utterance()
+        if self._mouth.held:
+            return False
+        heard = heard or self._line.heard()
+        utterance = self.utterance(heard)
         if not utterance:
             return False
         if utterance in self._protected:
             return True
-        heard = self._line.heard()
         began_ms = heard.spans.get(utterance, (heard.media_ms, 0))[0]
         return heard.media_ms - began_ms < self._agent.turns.protect_ms
 

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from agent.context import LiveContext
-from agent.ear import PARTIAL_CHARS, PREROLL_MS, TAIL_MS, Ear
+from agent.ear import PREROLL_MS, TAIL_MS, Ear
+from agent.hearing import PARTIAL_CHARS
 from agent.slots.base import NOTHING_ASKED, Asks
 from agent.stt.base import Partial, SttUtterance, Transcript
 from agent.turns.gate import GateEvent, SpeechBegan, SpeechGate

@@ -9,7 +9,8 @@ from pathlib import Path
 from agent.agents import load_agent
 from agent.context import LiveContext
 from agent.definition import TurnSettings
-from agent.ear import Ear, Hearing
+from agent.ear import Ear
+from agent.hearing import Hearing
 from agent.kit import make_engine
 from agent.llm.flowfile import read_flow
 from agent.slots.base import NOTHING_ASKED

@@ -37,7 +37,7 @@ from telephony.replay.keep.telephones import without_telephones
 INPUT_CHARS = 500
 """So much of a model's input is journaled (agent/dialogue.py)."""
 HEARD = "audio"
-"""What is journaled as a recogniser's input (agent/ear.py)."""
+"""What is journaled as a recogniser's input (agent/hearing.py)."""
 
 
 def surrogates(

@@ -1,8 +1,9 @@
 """From a journal's events to what another run of the call needs of them. Pure.
 
-Who writes what: turns and keys agent/session.py, recognition agent/ear.py, replies and tools agent/dialogue.py, clauses
-and what was heard agent/replies.py, speech agent/speech/mouth.py. Journals of any version up to today's are read: what
-an older one lacks is made good as far as it can be. A damaged event is passed over.
+Who writes what: turns and keys agent/turn_taking.py and turn_outcomes.py, recognition agent/hearing.py, replies
+agent/replies.py, tools agent/dialogue.py, clauses and what was heard agent/speaking.py, speech agent/speech/mouth.py.
+Journals of any version up to today's are read: what an older one lacks is made good as far as it can be. A damaged
+event is passed over.
 """
 
 from __future__ import annotations

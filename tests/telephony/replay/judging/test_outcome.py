@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agent.llm.base import ToolCall
 from agent.tools.base import ToolContext
 from agent.tools.decorator import tool
-from agent.turn_taking import NOISE_MS as OURS
+from agent.turn_outcomes import NOISE_MS as OURS
 from telephony.replay.judging.outcome import Cutoff, DeadAir, Outcome, outcome_of
 from telephony.replay.judging.silences import LONGEST_PAUSE_MS, NOISE_MS, REACTION_MS
 from tests.agent.call import Call

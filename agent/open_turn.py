@@ -1,0 +1,66 @@
+"""The turn that is open in a running call, and the number of the latest one: what the parts of turn-taking share."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from agent.errors import EngineError
+from agent.hearing import Hearing
+from agent.language.words import words
+from agent.stt.base import Transcript
+from agent.turns.interruption import ECHO_SCORE, ECHO_SHARE, ECHO_WINDOWS
+
+
+@dataclass(slots=True)
+class OpenTurn:
+    """A turn: its number, when its speech began, and what listens to it (nothing, to keys alone)."""
+
+    number: int
+    began_ms: int
+    alone_ms: int = 0  # since when the agent was heard out, if it began before
+    hearing: Hearing | None = None
+    taken: asyncio.Future[Transcript | EngineError] | None = None  # the last word of what was heard before a rest
+    rests: bool = False  # that is of this hearing: what is said next needs another one
+    understood: bool = False  # a hearing before this one had words
+    keyed: bool = False
+    windows: int = 0  # of its speech, while an echo could be heard
+    echoes: int = 0  # those that were one
+    met: bool = False  # the rules of interruption know of its speech
+    text: str = ""  # of this hearing, so far
+    spoke_ms: int = 0  # when speech was last heard
+    over_agent: bool = False  # it began while the agent spoke
+    runs_on: bool = False  # behind the longest turn, without a pause: a television, or who listens to nobody
+
+    @property
+    def has_words(self) -> bool:
+        """Whether any word of it has been understood."""
+        return self.understood or bool(words(self.text))
+
+    @property
+    def is_echo(self) -> bool:
+        """Whether most of it sounds like what the agent has just said."""
+        return self.windows >= ECHO_WINDOWS and self.echoes >= ECHO_SHARE * self.windows
+
+    def may_echo(self, score: float) -> None:
+        """One more window of its speech, in which the agent's echo could be heard, was so much like it."""
+        self.windows += 1
+        self.echoes += score >= ECHO_SCORE
+
+    def alone_until(self, end_ms: int) -> int:
+        """How long, until `end_ms`, it had the line for itself, in ms."""
+        return end_ms - max(self.began_ms, self.alone_ms)
+
+
+@dataclass(slots=True)
+class Turns:
+    """One call's turns, as far as they are told apart by a number; at most one is open."""
+
+    latest: int = 0
+    open: OpenTurn | None = None
+
+    def begin(self, began_ms: int) -> OpenTurn:
+        """A new turn, and it is open."""
+        self.latest += 1
+        self.open = OpenTurn(self.latest, began_ms)
+        return self.open
