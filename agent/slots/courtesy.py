@@ -21,14 +21,15 @@ class Courtesy(Enum):
 
 _OPENINGS = phrases(
     "yes, yeah, yea, yep, yup, ya, okay, ok, sure, sure thing, right, alright, all right, fine, good, great, perfect, "
-    "of course, no problem, mhm, hello, hi, hey, oh, so"
+    "of course, no problem, mhm, oh, so"
 )
 _ALONE = phrases(
-    "no, nope, nah, no no, not now, not yet, not today, not really, never mind, forget it, leave it, stop, correct, "
-    "exactly, absolutely, definitely, certainly, go ahead, do it, do that, i do, i would, i am, i am good, i am fine, "
-    "that is right, that is correct, that is it, that is all, that is fine, that is good, that is great, that is okay, "
-    "that is true, that is me, that would be great, sounds good, thank you, thanks, thanks a lot, many thanks, very "
-    "much, so much, a lot, cheers, you are welcome, bye, goodbye, bye bye, have a nice day, sir, madam, ma am"
+    "hello, hi, hey, hello there, hi there, good morning, good afternoon, good evening, no, nope, nah, no no, not "
+    "now, not yet, not today, not really, never mind, forget it, leave it, stop, correct, exactly, absolutely, "
+    "definitely, certainly, go ahead, do it, do that, i do, i would, i am, i am good, i am fine, that is right, that "
+    "is correct, that is it, that is all, that is fine, that is good, that is great, that is okay, that is true, that "
+    "is me, that would be great, sounds good, thank you, thanks, thanks a lot, many thanks, very much, so much, a "
+    "lot, cheers, you are welcome, bye, goodbye, bye bye, have a nice day, sir, madam, ma am"
 )
 
 

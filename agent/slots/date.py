@@ -235,6 +235,8 @@ def _year(numbers: Sequence[Number]) -> tuple[int, Progress]:
     """The year that numbers make, 0 while they make none: 2026; 20 26; 19 85; 20 0 5; 2 0 2 6; 85."""
     first = numbers[0]
     figures = "".join(number.text for number in numbers)
+    if first.text in "3456789" and len(figures) == len(numbers) <= 2:  # "eight eight", one by one
+        return (_century(int(figures)), Progress.WHOLE) if len(figures) == 2 else (0, Progress.PART)
     if len(numbers) == 1 and 1000 <= first.value <= 2999:
         return first.value, Progress.ENOUGH if first.open else Progress.WHOLE
     if len(numbers) == 1 and len(first.text) == 2 and first.value not in (19, 20):

@@ -27,6 +27,8 @@ _PROVIDERS = frozenset("gmail googlemail hotmail outlook yahoo icloud aol gmx pr
 _MOST = 254
 #: More words than this, and no "at" yet, are a sentence.
 _MOST_NAMES = 5
+#: As is one with these among its names.
+_OF_SENTENCES = frozenset("my the to you your me it not as of that this be we us same before there here".split())
 
 
 @dataclass(slots=True)
@@ -66,7 +68,8 @@ def read(text: str) -> Reading:
     if not last.local:
         objects = last.strange or said[-1] in ("no", "nope")
         return Reading(Progress.BESIDE if objects else Progress.NOTHING)
-    sentence = sum(len(word) > 1 and word.isalpha() for word in last.local) > _MOST_NAMES
+    names = [word for word in last.local if len(word) > 1 and word.isalpha()]
+    sentence = len(names) > _MOST_NAMES or any(word in _OF_SENTENCES for word in names)
     if not last.at and (last.strange or sentence):
         return Reading(Progress.BESIDE)
     label = _label(last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.language.numbers import is_digit_word
 from agent.language.words import words
 from agent.slots.base import Progress, Reading
 from agent.slots.letters import letter_at
@@ -14,7 +15,8 @@ _AROUND = frozenset(
 )
 #: After these a name goes on.
 _LEADS = frozenset(
-    "mr mrs ms miss dr doctor professor sir mc mac van von de da di la le el al bin ibn o st saint der".split()
+    "mr mister mrs missus ms miss dr doctor professor sir mc mac van von de da di la le el al bin ibn o st saint "
+    "der".split()
 )
 _SPELLED = frozenset(("spelled", "spelt", "spelling", "spell"))
 #: With one of these it is a sentence about something else.
@@ -60,7 +62,7 @@ def read(text: str) -> Reading:
 def _judged(
     text: str, said: tuple[str, ...], names: list[str], letters: str, *, spelling: bool, asides: bool
 ) -> Reading:
-    if asides or len(names) > _MOST_WORDS:
+    if asides or len(names) > _MOST_WORDS or (names and all(is_digit_word(name) or name.isdecimal() for name in names)):
         return Reading(Progress.BESIDE)
     begun = spelling and not letters
     if letters and names and not any(name.startswith(letters) for name in names) and len(letters) > 1:

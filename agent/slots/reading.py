@@ -7,7 +7,9 @@ from functools import lru_cache
 
 from agent.language.words import MAX_CHARS
 from agent.slots import date, digits, email, money, name, spelled, yes_no
+from agent.slots.asides import asks_patience, is_aside
 from agent.slots.base import Asks, Progress, Reading
+from agent.slots.courtesy import Courtesy, courtesy
 
 _READERS: Mapping[str, Callable[[Asks, str], Reading]] = {
     "digits": digits.read,
@@ -18,6 +20,10 @@ _READERS: Mapping[str, Callable[[Asks, str], Reading]] = {
     "name": lambda asks, text: name.read(text),
     "yes_no": lambda asks, text: yes_no.read(text),
 }
+
+#: Of these any word may be a value, thanks too.
+_ANYTHING = ("spelled", "email", "name")
+_ANSWERED = (Progress.PART, Progress.ENOUGH)
 
 
 def read_answer(asks: Asks, text: str) -> Reading:
@@ -33,4 +39,14 @@ def read_answer(asks: Asks, text: str) -> Reading:
 @lru_cache(maxsize=1024)
 def _read(asks: Asks, text: str) -> Reading:
     """A recogniser repeats its partial until a word is added."""
-    return _READERS[asks.kind](asks, text)
+    reading = _READERS[asks.kind](asks, text)
+    if reading.progress is Progress.WHOLE or (asks.kind == "yes_no" and reading.progress in _ANSWERED):
+        return reading
+    if asks_patience(text):
+        return Reading(Progress.NOTHING)
+    if asks.kind == "yes_no" and reading.value:
+        return reading
+    if is_aside(asks.kind, text):
+        return Reading(Progress.BESIDE)
+    polite = asks.kind in _ANYTHING and reading.progress is not Progress.BESIDE and courtesy(text) is Courtesy.ALONE
+    return Reading(Progress.NOTHING) if polite else reading

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from agent.slots.asides import asks_patience
 from agent.slots.base import Asks, Progress, Reading
 from agent.slots.courtesy import Courtesy, courtesy
 from agent.slots.reading import read_answer
@@ -60,6 +61,8 @@ def judge(asks: Asks, text: str) -> Judgement:
     if not text:
         return Judgement(Waiting.SILENCE, "silence", NOTHING)
     reading = read_answer(asks, text) if expects(asks) else Reading(Progress.BESIDE)
+    if asks.kind == "free" and asks_patience(text):  # "let me look": what was asked for is still to come
+        return Judgement(Waiting.HOLD, "slot unfinished", NOTHING)
     match reading.progress:
         case Progress.WHOLE:
             # "Yes": please, but, that is right.
