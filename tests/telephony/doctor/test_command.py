@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,10 @@ async def test_a_service_on_this_machine(
     service = await start_service()
     settings = load_settings(port=service.port)
     found = {finding.check: finding async for finding in examine(settings)}
+    timer = found.pop("timer")  # whether this machine is busy: no fact of the service
+    words = {"ok": r"a wait of 20 ms is at most [\d.]+ ms late", "warning": r"a wait of 20 ms was up to \d+ ms late"}
+    assert re.fullmatch(words[timer.level], timer.said), timer
+    assert bool(timer.mend) == (timer.level == "warning")
     assert {check: finding for check, finding in found.items() if finding.level in ("failed", "warning")} == {}
     assert f"instance {service.host.instance}" in found["port"].said
     assert found["websocket"].said.startswith(f"ws://127.0.0.1:{service.port}/media/")
