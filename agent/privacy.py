@@ -29,7 +29,7 @@ _OURS = frozenset(
     {"call_id", "id", "name", "engine", "effect", "basis", "source", "where", "slot", "slot_kind", "came"}
 )
 #: Fields that hold the caller's and the agent's words, or what tools make of them.
-_WORDS = frozenset({"text", "said", "input", "digit", "arguments", "result"})
+_WORDS = frozenset({"text", "said", "before", "input", "digit", "arguments", "result"})
 
 Fields = Mapping[str, object]
 

@@ -100,7 +100,9 @@ def asked_for(flow: Flow, state: State, action: Action) -> Asks:
     """
     question = state.question
     if question is not None and question.kind == "slot":
-        return flow.slots[question.name].asks
+        return replace(
+            flow.slots[question.name].asks, before=state.partial if state.partial_slot == question.name else ""
+        )
     if question is not None and question.kind == "confirm":
         secret = [slot for name in flow.intents[question.name].needs if (slot := flow.slots[name]).sensitive]
         for slot in sorted(secret, key=lambda slot: slot.kind == "digits"):  # of several, the one that hides the most

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from agent.language.numbers import DigitRun
 from agent.language.words import words
 from agent.llm.flow_data import Slot
+from agent.slots.asides import asks_patience
 from agent.slots.base import Progress, Reading
 from agent.slots.date_words import MONTHS
 from agent.slots.money import CENTS, UNITS
-from agent.slots.phrases import CARRIER_WORDS
 from agent.slots.readback import read_back
 from agent.slots.reading import read_answer
 
@@ -20,7 +21,7 @@ MAX_HEARD_CHARS = 80
 _CORRECTIONS = frozenset("no not sorry mean wrong correction rather instead".split())
 #: A number with one of these is an amount, asked for or not.
 _MONEY = (UNITS | CENTS) - {"p"}  # which is a letter as well
-#: Kinds whose value is its own signs: said again from its beginning it is recognised by its length.
+#: Kinds whose value is its own signs.
 _SIGNS = ("digits", "spelled")
 
 
@@ -31,13 +32,14 @@ def answer(slot: Slot, text: str, before: str = "") -> tuple[str, str]:
     new one counts.
     """
     if slot.kind == "free":
+        if asks_patience(text):
+            return "", ""
         return (text.strip(), "") if any(map(str.isalnum, text)) else ("", "")
     alone = read_answer(slot.asks, text)
-    value = _value(slot, alone)
-    if before and not _anew(slot, before, text, value):
-        part = " ".join(before) if slot.kind == "spelled" else before
-        value = _value(slot, read_answer(slot.asks, f"{part} {text}")) or value
-    return value, "" if value else _part(slot, alone, text)
+    reading = read_answer(replace(slot.asks, before=before), text)
+    value = _value(slot, reading)
+    said = text if reading == alone else f"{before} {text}"
+    return value, "" if value else _part(slot, reading, said)
 
 
 def _value(slot: Slot, reading: Reading) -> str:
@@ -56,17 +58,6 @@ def _stands(slot: Slot, value: str) -> bool:
     if slot.kind == "date":  # not a month alone; "next friday" is read back as it is
         return value.replace(" ", "").isalnum() or read_back("date", value) != value
     return slot.kind in ("yes_no", "money", "email")
-
-
-def _anew(slot: Slot, before: str, text: str, value: str) -> bool:
-    """Whether the caller, whose answer came in part, gives it again from its beginning."""
-    if slot.kind in _SIGNS:
-        return bool(value)
-    return _first(before) == _first(text)
-
-
-def _first(text: str) -> str:
-    return next((word for word in words(text) if word not in CARRIER_WORDS), "")
 
 
 def _part(slot: Slot, reading: Reading, text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Literal, get_args
 
@@ -23,7 +23,8 @@ class Asks:
     (agent/privacy.py). A `kind` of "digits" is a number; of anything else every word is confidential. `length`: of so
     many digits (or letters, of "spelled"); 0 if that is not known. `longest`: of at most so many, where that is more
     than `length`; else 0. `hides`: the kind of the sensitive value that a yes-or-no question names ("shall I charge
-    card 4111…?"): the answer is a yes or no, and what must not be written is a value of that kind.
+    card 4111…?"): the answer is a yes or no, and what must not be written is a value of that kind. `before`: what was
+    heard of the value in the turn before, where that was a part; what comes now may be the rest of it, or all of it.
     """
 
     slot: str = ""
@@ -32,9 +33,11 @@ class Asks:
     length: int = 0
     longest: int = 0
     hides: str = ""
+    before: str = field(default="", repr=False)
 
     def fields(self) -> dict[str, object]:
-        """As the journal has it (`agent.asks`): its `slot_kind` is the kind of what must not be written."""
+        """As the journal has it (`agent.asks`): its `slot_kind` is the kind of what must not be written, and what was
+        heard of that is not written either."""
         return {
             "slot": self.slot,
             "slot_kind": self.hides or self.kind,
@@ -42,6 +45,7 @@ class Asks:
             "length": self.length,
             "longest": self.longest,
             "confirms": bool(self.hides),
+            **({"before": self.before} if self.before and not self.sensitive else {}),
         }
 
 
@@ -53,20 +57,24 @@ def asks_of(fields: Mapping[str, object]) -> Asks:
     sensitive = fields.get("sensitive") is True
     if fields.get("confirms") is True:
         return Asks(slot, "yes_no", sensitive, length, longest, hides=kind)
-    return Asks(slot, kind, sensitive, length, longest)
+    return Asks(slot, kind, sensitive, length, longest, before=_shown(fields.get("before")))
 
 
 def as_can_be(asks: Asks) -> Asks:
     """What an engine says it asks for, as it can be: the name of a slot is short and shows in one line, a kind that
     nobody knows is free speech, a length counts at most MAX_LENGTH signs. What was no text or no number is none."""
-    slot = "".join(sign for sign in _text(asks.slot)[:MAX_NAME_CHARS] if sign.isprintable())
     kind, hides = (name if name in ("", *KINDS) else "free" for name in (_text(asks.kind), _text(asks.hides)))
     length, longest = (min(_count(count), MAX_LENGTH) for count in (asks.length, asks.longest))
-    return Asks(slot, kind, bool(asks.sensitive), length, longest, hides)
+    return Asks(_shown(asks.slot), kind, bool(asks.sensitive), length, longest, hides, _shown(asks.before))
 
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _shown(value: object) -> str:
+    """A short text in one line."""
+    return "".join(sign for sign in _text(value)[:MAX_NAME_CHARS] if sign.isprintable())
 
 
 def _count(value: object) -> int:

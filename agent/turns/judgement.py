@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -47,6 +48,9 @@ _MAY_BE_ALL = 0.5
 _LACKS = 0.35
 #: "Yes", "okay", where a value was asked for: it opens the answer oftener than it is one.
 _OPENS = 0.3
+#: A number that nobody asked for now, as long as one that this agent asks for: it is all of it, and what it is for may
+#: follow. By the words alone a number ends anywhere, and would be waited for as if half of it were missing.
+_AS_LONG_AS_ASKED = 0.5
 #: A name of two words or more is mostly all of it; a single one is as likely the first of two.
 _FULL_NAME = 0.65
 
@@ -56,8 +60,8 @@ def expects(asks: Asks) -> bool:
     return asks.kind not in ("", "free")
 
 
-def judge(asks: Asks, text: str) -> Judgement:
-    """`text`: all that was said in the turn."""
+def judge(asks: Asks, text: str, known: Sequence[Asks] = ()) -> Judgement:
+    """`text`: all that was said in the turn. `known`: what this agent asks for at some time, if not now."""
     if not text:
         return Judgement(Waiting.SILENCE, "silence", NOTHING)
     reading = read_answer(asks, text) if expects(asks) else Reading(Progress.BESIDE)
@@ -75,12 +79,26 @@ def judge(asks: Asks, text: str) -> Judgement:
             return Judgement(Waiting.HOLD, "slot unfinished", reading)
         case Progress.ENOUGH:
             return Judgement(Waiting.BY_WORDS, "slot enough", reading, _enough(asks, text, reading.value))
-    return Judgement(Waiting.BY_WORDS, ending(text).name.lower(), reading, ending_likelihood(text))
+    likelihood, reason = ending_likelihood(text), ending(text).name.lower()
+    if likelihood < _AS_LONG_AS_ASKED and _is_as_long(known, text):
+        likelihood, reason = _AS_LONG_AS_ASKED, "unsure"
+    return Judgement(Waiting.BY_WORDS, reason, reading, likelihood)
+
+
+def _is_as_long(known: Sequence[Asks], text: str) -> bool:
+    """Whether `text` ends in a number that is whole by what this agent asks for, and by none of it the beginning."""
+    if not known or not ends_in_number(text):
+        return False
+    read = [read_answer(asks, text).progress for asks in known if asks.kind == "digits"]
+    return Progress.WHOLE in read and all(progress in (Progress.WHOLE, Progress.BESIDE) for progress in read)
+
 
 
 def _enough(asks: Asks, text: str, value: str) -> float:
     """The likelihood that `value` is all."""
     match asks.kind:
+        case "digits" | "spelled" if asks.before and asks.length:  # the rest of it, or all of it from the beginning
+            return _LACKS
         case "digits" | "spelled":  # piece by piece, with pauses between them which say nothing about the end
             return _MAY_BE_ALL if asks.length else _MORE_PIECES
         case "name" if " " in value:

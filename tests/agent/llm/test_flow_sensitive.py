@@ -37,7 +37,7 @@ def conversation(*texts: str) -> tuple[Message, ...]:
 
 ASKED = [
     (("I want to pay",), Asks("card", "digits", sensitive=True, length=16)),
-    (("I want to pay", ASK, "four one"), Asks("card", "digits", sensitive=True, length=16)),
+    (("I want to pay", ASK, "four one"), Asks("card", "digits", sensitive=True, length=16, before="41")),
     (("I want to pay", ASK, "what"), Asks("card", "digits", sensitive=True, length=16)),
     (("I want to pay", ASK, CARD), Asks("card", "yes_no", sensitive=True, hides="digits")),  # to be confirmed
     (("I want to pay", ASK, CARD, CONFIRM_ALOUD, "yes"), Asks("card", "yes_no", sensitive=True, hides="digits")),
