@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from pathlib import Path
 
 from rich.console import Console
@@ -29,14 +28,20 @@ def test_endpointing_made_200_ms_slower_is_caught_and_named(tmp_path: Path) -> N
     out = io.StringIO()
     Console(file=out, width=80).print(summary_view(summary))
     report = " ".join(out.getvalue().split())
-    # A whole order number waits for nothing; of "yes ... please" the slower one hears both words: there they part.
-    assert re.search(r"endpointing \+(1[7-9]\d|2[0-2]\d) ms in [2-4] of [2-4] turns \(1 call\); 0 new cutoffs", report)
-    assert "worse: p50 +" in report
+    assert "endpointing +200 ms (from +156 to +200) in 3 of 4 turns (1 call); 0 new cutoffs;" in report
+    assert "worse: p50 +200 ms" in report
     assert summary.worse
-    moved = [turn.stage for turn in summary.comparisons[0].turns]
-    assert moved[0] == "endpointing_ms"
-    assert moved.count("endpointing_ms") >= 2
-    assert set(moved) <= {"endpointing_ms", ""}
+    turns = summary.comparisons[0].turns
+    assert [(turn.stage, turn.wait_ms) for turn in turns] == [
+        ("endpointing_ms", 200),
+        # A whole order number waits for no silence, only for words that stay as they are.
+        ("", 0),
+        # "Yes", 0.4 s of silence, "please". The base answers the "yes" before the "please", a little after its 250 ms:
+        # the recogniser has just changed its words. The slower one still waits, hears both as one turn, and its 450 ms
+        # are over long after the words have settled: the difference is less than the 200 ms asked for.
+        ("endpointing_ms", 156),
+        ("endpointing_ms", 200),
+    ]
 
 
 def test_the_same_call_twice_is_no_change(tmp_path: Path) -> None:
