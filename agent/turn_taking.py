@@ -72,7 +72,7 @@ class TurnTaking:
             on_tone=self._on_tone,
         )
         self._turns = Turns(turn)
-        self._endpointer = Endpointer(settings)
+        self._endpointer = Endpointer(settings, parts.agent.asks)
         self._over_agent = OverAgent(parts, self.ear, self._turns)
         self._far_end = FarEndWatch(parts, self.ear, on_far_end)
         self._silence = CallerSilence(settings.no_input_ms, settings.max_no_input)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agent.definition import TurnSettings
@@ -76,8 +77,10 @@ class Endpointer:
     is open ends none. Deadlines are looked at in every call; between VAD windows, `tick()` meets them on time.
     """
 
-    def __init__(self, settings: TurnSettings) -> None:
+    def __init__(self, settings: TurnSettings, known: Sequence[Asks] = ()) -> None:
+        """`known`: what the agent asks for at some time: who gives it unasked has given all of it."""
         self._settings = settings
+        self._known = known
         self._asks = Asks()
         self._keypad = Keypad()
         self._lag = RecogniserLag()
@@ -345,7 +348,7 @@ class Endpointer:
 
     def _judgement(self) -> Judgement:
         if self._judged is None:
-            self._judged = judge(self._asks, self.said.text)
+            self._judged = judge(self._asks, self.said.text, self._known)
         return self._judged
 
     # --- decisions --------------------------------------------------------------------------------------------------

@@ -107,3 +107,38 @@ def test_what_a_value_still_lacks_is_waited_for(
 def test_more_is_often_said_after_a_yes(kind: str, text: str, lingers: bool) -> None:
     judged = judge(Asks(kind=kind), text)
     assert (judged.reason, judged.lingers) == ("slot complete", lingers)
+
+
+TEN, FOUR_TO_SIX = Asks(kind="digits", length=10), Asks(kind="digits", length=4, longest=6)
+
+
+@pytest.mark.parametrize("asks", [Asks(), Asks(kind="free"), Asks(kind="yes_no")])
+@pytest.mark.parametrize("text", ["four seven one two", "um six two eight five", "track order forty seven twelve"])
+def test_a_number_given_unasked_is_all_of_it_where_it_is_as_long_as_one_that_is_asked_for(
+    asks: Asks, text: str
+) -> None:
+    before, judged = judge(asks, text), judge(asks, text, (Asks(kind="yes_no"), DIGITS))
+    assert before.likelihood < 0.4
+    assert (judged.waiting, judged.reason, judged.likelihood) == (Waiting.BY_WORDS, "unsure", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("four seven", (DIGITS,)),
+        ("four seven one two three", (DIGITS,)),
+        ("four seven one two", (DIGITS, TEN)),  # or the beginning of a telephone number
+        ("four seven one two", (FOUR_TO_SIX,)),
+        ("four seven one two", (Asks(kind="digits"), Asks(kind="yes_no"))),
+        ("four seven one two and", (DIGITS,)),
+        ("order four seven one two is", (DIGITS,)),
+    ],
+)
+def test_a_number_that_may_go_on_is_waited_for_as_before(text: str, known: tuple[Asks, ...]) -> None:
+    assert judge(Asks(), text, known) == judge(Asks(), text)
+
+
+def test_words_that_close_a_sentence_behind_a_number_close_it_all_the_same() -> None:
+    text = "where is order four seven one two please"
+    assert judge(Asks(), text, (DIGITS,)) == judge(Asks(), text)
+    assert judge(Asks(), text).likelihood > 0.9
