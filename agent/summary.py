@@ -26,6 +26,7 @@ _COUNTED = {
     "turn.committed": "turns",
     "turn.rejected": "rejected_turns",
     "barge_in": "barge_ins",
+    "agent.took_up": "false_stops",
     "key": "keys",
     "tool.called": "tool_calls",
     "silence.prompt": "silence_prompts",
@@ -75,6 +76,8 @@ def latency_figures(values: Sequence[int]) -> dict[str, int | None]:
 def summarise(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """The summary of a call from its journal's events: the content of call.json.
 
+    `stops`: each time the agent fell silent for the caller; `then` says whether it went on ("took_up"), was
+    interrupted ("barge_in"), or neither is known (None), and `why` so (docs/journal.md); `silent_ms` until it went on.
     Tolerates a journal that stops in the middle. `started_at` and `ended_at` are None here: a journal holds no dates.
     """
     gathered = _Gathered()
@@ -100,6 +103,7 @@ def summarise(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
         "transcript": gathered.transcript(),
         "tools": list(gathered.tools.values()),
         "turns": turns,
+        "stops": gathered.stops,
         "latency": latency_figures(waits),
         "counts": {name: gathered.counts[name] for name in (*_COUNTED.values(), "tool_failures", "events")},
     }
@@ -115,6 +119,7 @@ class _Gathered:
         self.turns: dict[int, dict[str, Any]] = {}
         self.heard: dict[str, dict[str, Any]] = {}
         self.turn_of: dict[str, int | None] = {}
+        self.stops: list[dict[str, Any]] = []
         self.tools: dict[str, dict[str, Any]] = {}
         self.counts: Counter[str] = Counter()
 
@@ -136,6 +141,8 @@ class _Gathered:
             self.heard[str(event.get("utterance"))] = event  # a later word on the same utterance is the truer one
         elif kind.startswith("tool."):
             self._take_tool(kind, event)
+        elif kind in ("agent.yielded", "agent.took_up", "barge_in"):
+            self._take_stop(kind, event)
 
     def _take_turn(self, kind: str, event: dict[str, Any]) -> None:
         number = whole_ms(event, "turn")
@@ -146,15 +153,28 @@ class _Gathered:
             turn["start_ms"] = whole_ms(event, "speech_ms")
         elif kind == "turn.ended":
             turn["end_ms"] = whole_ms(event, "speech_end_ms")
+            turn["end_reason"] = str(event.get("reason", ""))
         elif kind == "turn.committed":
             turn["text"] = str(event.get("text", ""))
             turn["source"] = event.get("source", "voice")
             turn["committed_ms"] = whole_ms(event, "media_ms")
+            turn["goes_on"] = whole_ms(event, "goes_on")
         elif kind == "turn.corrected" and turn["text"] is not None:
             turn["text"] = str(event.get("text", ""))
         elif kind == "turn.latency":
             turn["voice_to_voice_ms"] = whole_ms(event, "voice_to_voice_ms")
             turn["stages"] = {stage: whole_ms(event, stage) or 0 for stage in STAGES}
+
+    def _take_stop(self, kind: str, event: dict[str, Any]) -> None:
+        """Each time the agent fell silent for the caller: one of `stops`. A barge-in before any word was, is none."""
+        at_ms, why = whole_ms(event, "media_ms") or 0, str(event.get("reason", ""))
+        undecided = self.stops[-1] if self.stops and self.stops[-1]["then"] is None else None
+        if kind == "agent.yielded" or (undecided is None and kind == "barge_in" and why != "went on"):
+            undecided = {"at_ms": at_ms, "turn": whole_ms(event, "turn"), "then": None, "why": "", "silent_ms": None}
+            self.stops.append(undecided)
+        if undecided is not None and kind != "agent.yielded":
+            undecided.update(then=kind.removeprefix("agent."), why=why)
+            undecided["silent_ms"] = max(0, at_ms - undecided["at_ms"]) if kind == "agent.took_up" else None
 
     def _take_tool(self, kind: str, event: dict[str, Any]) -> None:
         key = event.get("id")
@@ -185,7 +205,8 @@ class _Gathered:
 
 def _new_turn(number: int) -> dict[str, Any]:
     turn: dict[str, Any] = {"turn": number, "text": None, "source": None, "start_ms": None, "end_ms": None}
-    return {**turn, "committed_ms": None, "voice_to_voice_ms": None, "stages": {}}
+    turn |= {"committed_ms": None, "end_reason": None, "goes_on": None}
+    return {**turn, "voice_to_voice_ms": None, "stages": {}}
 
 
 def _caller_line(turn: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.recording.folder import AUDIO
-from telephony.terminal import ending, plain
+from telephony.terminal import ending, plain, stopped_for, turn_end
 
 #: Columns of terminal on which a call's whole line fits, its id of 34 characters included.
 WIDE = 120
@@ -66,22 +66,48 @@ def call_view(call: dict[str, Any], folder: Path) -> Group:
 
 
 def _transcript(call: dict[str, Any]) -> Table:
-    waits = {turn.get("turn"): turn.get("voice_to_voice_ms") for turn in call.get("turns", [])}
+    """Both sides, with why each turn of the caller's was taken to be over, and what the agent fell silent for."""
+    turns = {turn.get("turn"): turn for turn in call.get("turns", [])}
+    stops = [stop for stop in call.get("stops", []) if isinstance(stop, dict)]
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(justify="right", style="dim")
     table.add_column()
     table.add_column(overflow="fold")
     table.add_column(justify="right", style="dim")
     for line in call["transcript"]:
+        start_ms = line.get("start_ms", 0)
+        while stops and _at_ms(stops[0]) <= start_ms:
+            _add_stop(table, stops.pop(0))
         caller = line.get("who") == "caller"
         text = _plain(line.get("text", ""))
         if not line.get("complete", True):
             text.append(" [cut off]", "dim")
-        wait_ms = waits.get(line.get("turn")) if caller else None
+        turn = turns.get(line.get("turn"), {}) if caller else {}
+        if note := _turn_note(turn):
+            text.append(f" [{note}]", "dim")
+        wait_ms = turn.get("voice_to_voice_ms")
         name = Text("caller", "bold") if caller else Text("agent", "bold blue")
-        at_s = line.get("start_ms", 0) / 1000
-        table.add_row(f"{at_s:.1f} s", name, text, f"{wait_ms} ms" if wait_ms is not None else "")
+        table.add_row(f"{start_ms / 1000:.1f} s", name, text, f"{wait_ms} ms" if wait_ms is not None else "")
+    for stop in stops:
+        _add_stop(table, stop)
     return table
+
+
+def _turn_note(turn: dict[str, Any]) -> str:
+    """Why the turn was taken to be over, and which one it goes on; "" of older summaries, which do not say."""
+    goes_on = turn.get("goes_on")
+    notes = [turn_end(str(turn["end_reason"]))] if turn.get("end_reason") else []
+    notes += ["one turn with the one before"] if goes_on is not None else []
+    return "; ".join(notes)
+
+
+def _add_stop(table: Table, stop: dict[str, Any]) -> None:
+    table.add_row(f"{_at_ms(stop) / 1000:.1f} s", Text("agent", "bold blue"), Text(f"({stopped_for(stop)})", "dim"), "")
+
+
+def _at_ms(stop: dict[str, Any]) -> int:
+    at_ms = stop.get("at_ms")
+    return at_ms if isinstance(at_ms, int) else 0
 
 
 def _tools(call: dict[str, Any]) -> Table:

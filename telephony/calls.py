@@ -71,7 +71,7 @@ def show_command(
     calls_dir: CallsDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="The whole summary, as JSON.")] = False,
 ) -> None:
-    """Show one call: who said what, which tools ran, how long the answers took."""
+    """Show one call: who said what, why turns and silences came about, which tools ran, how long answers took."""
     root = _root(calls_dir)
     call = show_call(root, call_id)
     if as_json:
@@ -204,7 +204,7 @@ def draw_command(
     ] = None,
     calls_dir: CallsDir = None,
 ) -> None:
-    """Draw one call: both voices on a time line, the words, and where each answer's time went."""
+    """Draw one call: both voices on a time line, the words, why turns ended, and where each answer's time went."""
     from telephony.replay.picture.drawing import draw_call
 
     folder = find_call(_root(calls_dir), call_id)

@@ -177,3 +177,33 @@ def test_a_line_nested_or_long_without_end_is_passed_over(line: bytes) -> None:
 @pytest.mark.parametrize("number", [float("inf"), float("nan"), 10**400, -(10**400)])
 def test_a_number_that_is_no_time_is_none(number: float) -> None:
     assert summarise([{"kind": "tick", "media_ms": number}, {"kind": "turn.committed", "turn": number}])["turns"] == []
+
+
+def test_why_turns_ended_and_what_the_agent_fell_silent_for() -> None:
+    events = [
+        event("turn.ended", 900, turn=1, speech_end_ms=800, reason="slot complete"),
+        event("turn.committed", 900, turn=1, text="one", source="voice"),
+        event("agent.yielded", 2000, turn=2, utterance=1, reason="speech"),
+        event("agent.took_up", 2700, turn=2, utterance=1, reason="noise"),
+        event("agent.yielded", 4000, turn=3, utterance=1, reason="speech"),
+        event("barge_in", 4200, turn=3, utterance=1, reason="words"),
+        event("turn.ended", 5000, turn=3, speech_end_ms=4900, reason="unsure"),
+        event("turn.committed", 5050, turn=3, text="two", source="voice"),
+        event("barge_in", 5300, turn=4, utterance=2, reason="went on"),
+        event("turn.committed", 5900, turn=4, text="three", source="voice", goes_on=3),
+        event("barge_in", 7000, turn=5, utterance=3, reason="key"),
+        event("agent.yielded", 8000, turn=6, utterance=4, reason="speech"),
+    ]
+    summary = summarise(events)
+    assert [(turn["end_reason"], turn["goes_on"]) for turn in summary["turns"]] == [
+        ("slot complete", None),
+        ("unsure", None),
+        (None, 3),
+    ]
+    assert summary["stops"] == [
+        {"at_ms": 2000, "turn": 2, "then": "took_up", "why": "noise", "silent_ms": 700},
+        {"at_ms": 4000, "turn": 3, "then": "barge_in", "why": "words", "silent_ms": None},
+        {"at_ms": 7000, "turn": 5, "then": "barge_in", "why": "key", "silent_ms": None},
+        {"at_ms": 8000, "turn": 6, "then": None, "why": "", "silent_ms": None},
+    ]
+    assert (summary["counts"]["false_stops"], summary["counts"]["barge_ins"]) == (1, 3)

@@ -374,3 +374,36 @@ def test_draw_writes_a_picture(root: Path, tmp_path: Path, capsys: pytest.Captur
     assert run(["calls", "draw", "CA1", "--calls-dir", str(root)]) == 0
     assert (root / "CA1" / "call.svg").stat().st_mode & 0o777 == 0o600, "it holds what was said"
     assert run(["calls", "draw", "CA1", "--calls-dir", str(root)]) == 0, "again"
+
+
+def test_show_tells_why_turns_ended_and_what_the_agent_fell_silent_for(root: Path) -> None:
+    call = json.loads((root / "CA1" / "call.json").read_text())
+    call["turns"][0]["end_reason"] = "slot complete"
+    call["turns"][1]["goes_on"] = 1
+    call["stops"] = [
+        {"at_ms": 9000, "turn": 2, "then": "took_up", "why": "noise", "silent_ms": 900},
+        {"at_ms": 10_000, "turn": 2, "then": "took_up", "why": "\x1b[2J", "silent_ms": 400},
+        {"at_ms": 99_000, "turn": 9, "then": "barge_in", "why": "words", "silent_ms": None},
+    ]
+    (root / "CA1" / "call.json").write_text(json.dumps(call))
+    output = runner.invoke(calls_app, ["show", "CA1", "--calls-dir", str(root)], env={"COLUMNS": "160"}).output
+    lines = [" ".join(line.split()) for line in output.splitlines()]
+    assert "5.0 s caller hi it is four seven one one [answer whole] 652 ms" in lines
+    assert any("[silence; one turn with the one before]" in line for line in lines)
+    at = lines.index("9.0 s agent (silent for 0.9 s: a noise)")
+    assert lines[at - 1].startswith("8.4 s agent Order four")
+    assert lines[at + 2].startswith("12.9 s caller sorry")
+    assert "99.0 s agent (interrupted by the caller's words)" in lines
+    assert "\x1b" not in output
+
+
+def test_show_reads_summaries_of_before(root: Path) -> None:
+    call = json.loads((root / "CA1" / "call.json").read_text())
+    del call["stops"]
+    call["turns"] = [
+        {name: value for name, value in turn.items() if name not in ("end_reason", "goes_on")} for turn in call["turns"]
+    ]
+    (root / "CA1" / "call.json").write_text(json.dumps(call))
+    result = runner.invoke(calls_app, ["show", "CA1", "--calls-dir", str(root)])
+    assert result.exit_code == 0
+    assert "[silence" not in result.output

@@ -33,6 +33,7 @@ SEAM_PX = 0.8
 SILENT = 0.025
 """Of a lane's height; anything quieter is drawn as the middle line."""
 FLAG_TEXT_PX = 12
+REASON_PX, REASON_GAP_PX = 11, 7
 BARGE_IN = "barge-in"
 PIECE_COLUMNS = 400
 """A voice is drawn in pieces this long: a browser then paints only those in view. A picture's row is one piece."""
@@ -102,8 +103,11 @@ def band_svg(
         right, figure = x_of(wait.end_ms), f"{wait.end_ms - wait.start_ms} ms"
         out.append(f'<path d="M{right:.1f} {top + BAR_PX:.1f}V{agent_top + LANE_PX - 6:.1f}" {dashes}/>')
         room_to = x_of(waits[index + 1].start_ms) if index + 1 < len(waits) else float("inf")
-        if right + 7 + width_px(figure, 12) < min(room_to, frame.width_px):
+        room_to = min(room_to, frame.width_px)
+        if (reason_x := right + 7 + width_px(figure, 12)) < room_to:
             out.append(text_svg(right + 7, top + 11, figure, 12, bold=True))
+            if wait.reason and reason_x + REASON_GAP_PX + width_px(wait.reason, REASON_PX) < room_to:
+                out.append(text_svg(reason_x + REASON_GAP_PX, top + 11, wait.reason, REASON_PX, muted=True))
     return "\n".join(out)
 
 
@@ -128,7 +132,8 @@ def _stages_svg(wait: Wait, row_ms: tuple[int, int], frame: Frame, top: float) -
 def _stages_told(wait: Wait) -> str:
     """The wait in words, for who points at it."""
     stages = ", ".join(f"{STAGE_STYLES[stage][0]} {ms} ms" for stage, ms in wait.stages)
-    return f"waited {wait.end_ms - wait.start_ms} ms" + (f": {stages}" if stages else "")
+    told = f"waited {wait.end_ms - wait.start_ms} ms" + (f": {stages}" if stages else "")
+    return f"{told}; turn over: {wait.reason}" if wait.reason else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +202,12 @@ def barge_in_svg(
 
 
 def figure_edges(waits: Sequence[Wait], frame: Frame) -> list[tuple[float, float]]:
-    """Where the waits' bars and figures stand, from left to right."""
-    figures = [width_px(f"{wait.end_ms - wait.start_ms} ms", FLAG_TEXT_PX) for wait in waits]
+    """Where the waits' bars, figures and reasons stand, from left to right."""
+    figures = [
+        width_px(f"{wait.end_ms - wait.start_ms} ms", FLAG_TEXT_PX)
+        + (REASON_GAP_PX + width_px(wait.reason, REASON_PX) if wait.reason else 0)
+        for wait in waits
+    ]
     return [
         (frame.x(wait.start_ms), frame.x(wait.end_ms) + 7 + figure) for wait, figure in zip(waits, figures, strict=True)
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.summary import STAGES, summarise
 from telephony.replay.picture.typeset import Word, clean
+from telephony.terminal import stopped_for, turn_end
 
 JOIN_MS = 350
 """Utterances of one side closer than this are one bubble."""
@@ -35,17 +36,19 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """From the caller's last sample to the agent's first audible one: (stage, ms) in the order of time."""
+    """From the caller's last sample to the agent's first audible one: (stage, ms) in the order of time. `reason`: why
+    the turn was taken to be over, in words."""
 
     start_ms: int
     end_ms: int
     stages: tuple[tuple[str, int], ...]
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Something that happened at a moment: kind "tool", "failed" (a tool), "leave", "error", "cutoff", "line" or "dead"
-    (air)."""
+    """Something that happened at a moment: kind "tool", "failed" (a tool), "leave", "error", "stop" (the agent fell
+    silent, and went on), "cutoff", "line" or "dead" (air)."""
 
     at_ms: int
     kind: str
@@ -81,7 +84,8 @@ def make_scene(events: Sequence[dict[str, Any]], audio_ms: int = 0) -> Scene:
     summary = summarise(events)
     speeches = _joined(_speech(line) for line in summary["transcript"] if line["text"].strip() or line.get("said"))
     waits = tuple(_waits(summary["turns"]))
-    flags = sorted([*_tool_flags(summary["tools"]), *_other_flags(events)], key=lambda flag: flag.at_ms)
+    flags = [*_tool_flags(summary["tools"]), *_stop_flags(summary["stops"]), *_other_flags(events)]
+    flags.sort(key=lambda flag: flag.at_ms)
     ends = [speech.end_ms for speech in speeches] + [wait.end_ms for wait in waits]
     barge_ins = tuple(_at(event) for event in events if event["kind"] == "barge_in")
     keys = tuple((_at(event), clean(str(event.get("digit", "")))[:1]) for event in events if event["kind"] == "key")
@@ -173,7 +177,7 @@ def _waits(turns: Iterable[dict[str, Any]]) -> Iterable[Wait]:
         if took_ms is None or start_ms is None or took_ms <= 0:
             continue
         stages = tuple((name, ms) for name in STAGES if (ms := turn["stages"].get(name, 0)) > 0)
-        yield Wait(start_ms, start_ms + took_ms, stages)
+        yield Wait(start_ms, start_ms + took_ms, stages, turn_end(turn["end_reason"]) if turn["end_reason"] else "")
 
 
 def _tool_flags(tools: Iterable[dict[str, Any]]) -> Iterable[Flag]:
@@ -181,6 +185,11 @@ def _tool_flags(tools: Iterable[dict[str, Any]]) -> Iterable[Flag]:
         took = tool.get("took_ms")
         label = str(tool["name"]) + (f" {took:.0f} ms" if isinstance(took, int | float) else "")
         yield Flag(tool.get("at_ms") or 0, "failed" if tool["ok"] is False else "tool", label)
+
+
+def _stop_flags(stops: Iterable[dict[str, Any]]) -> Iterable[Flag]:
+    """Where the agent fell silent for what was no interruption; those that were are marked as barge-ins."""
+    return (Flag(stop["at_ms"], "stop", stopped_for(stop)) for stop in stops if stop["then"] != "barge_in")
 
 
 def _other_flags(events: Iterable[dict[str, Any]]) -> Iterable[Flag]:

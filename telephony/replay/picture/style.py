@@ -67,6 +67,7 @@ FLAG_COLOURS = {
     "error": ALARM,
     "cutoff": ALARM,
     "leave": MUTED,
+    "stop": MUTED,
     "line": "#8a5a00",
     "dead": "#8a4f9e",
     "changed": ALARM,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,8 @@ from agent.errors import LocalError
 from telephony.replay.picture.bubbles import bubbles_svg, place_bubbles
 from telephony.replay.picture.drawing import draw_call
 from telephony.replay.picture.envelope import Envelope
-from telephony.replay.picture.lanes import place_flags
+from telephony.replay.picture.frame import Frame
+from telephony.replay.picture.lanes import band_svg, place_flags
 from telephony.replay.picture.scene import Flag, Scene, Speech, Wait, break_rows, make_scene, part_of
 from telephony.replay.picture.style import LEFT_PX, PX_PER_MS, RIGHT_PX, SIDES, STAGE_STYLES, WIDTH_PX
 from telephony.replay.picture.typeset import Word, escaped, line_px, width_px, wrap
@@ -240,3 +242,35 @@ def test_a_scene_joins_what_follows_closely_and_marks_what_was_not_heard() -> No
         [("One.", False), ("Two", False), ("three.", True)],
         [("Four.", False)],
     ]
+
+
+def _stopped(reason: str) -> list[dict[str, object]]:
+    return [
+        {"kind": "call.started", "media_ms": 0, "agent": "desk"},
+        {"kind": "turn.started", "media_ms": 1100, "turn": 1, "speech_ms": 1000},
+        {"kind": "turn.ended", "media_ms": 2500, "turn": 1, "speech_end_ms": 2000, "reason": reason},
+        {"kind": "turn.committed", "media_ms": 2500, "turn": 1, "text": "one", "source": "voice"},
+        {"kind": "turn.latency", "media_ms": 2900, "turn": 1, "voice_to_voice_ms": 800, "endpointing_ms": 800},
+        {"kind": "agent.yielded", "media_ms": 4000, "turn": 2, "utterance": 1, "reason": "speech"},
+        {"kind": "agent.took_up", "media_ms": 4900, "turn": 2, "utterance": 1, "reason": "noise"},
+        {"kind": "agent.yielded", "media_ms": 6000, "turn": 3, "utterance": 1, "reason": "speech"},
+        {"kind": "barge_in", "media_ms": 6200, "turn": 3, "utterance": 1, "reason": "words"},
+        {"kind": "call.ended", "media_ms": 8000, "reason": "caller: stop"},
+    ]
+
+
+def test_the_picture_tells_why_a_turn_ended_and_what_the_agent_fell_silent_for(tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").write_text("\n".join(json.dumps(event) for event in _stopped("slot complete")))
+    told = texts(draw_call(tmp_path))
+    assert told.count("answer whole") == 1
+    assert told.count("silent for 0.9 s: a noise") == 1
+    assert told.count("barge-in") == 1, "what was an interruption is marked as one, and as nothing else"
+
+
+def test_a_reason_that_would_cover_the_next_wait_is_left_out() -> None:
+    first = Wait(1000, 1500, (), reason="answer not whole, waited long enough")
+    alone = band_svg([first], (0, 11_000), Frame(0), 0, 40, 80)
+    crowded = band_svg([first, Wait(3000, 3500, ())], (0, 11_000), Frame(0), 0, 40, 80)
+    assert first.reason in alone
+    assert first.reason not in crowded
+    assert "500 ms" in crowded
