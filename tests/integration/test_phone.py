@@ -31,19 +31,22 @@ from tests.support.waiting import paced, until
 CALLERS = Path(__file__).parents[2] / "telephony" / "sandbox" / "callers" / "demo"
 NUMBERS = itertools.count()
 WIDE = Path(__file__).parents[1] / "recordings" / "wide"
+#: One word, with no pause in it: "that's all ... thank you ... goodbye" becomes one turn or two, as its pauses (of 180
+#: to 250 ms) fall into the detector's windows, and what the agent says between the two is heard or not.
+GOODBYE = Path(__file__).parents[1] / "recordings" / "slt" / "goodbye.flac"
 #: What the microphone hears, by the line that carries it; and what the agent should understand.
-#: The greeting lasts 4.1 s and the question 1.3 s; the answer, which begins 0.6 s after the number, is spoken over.
+#: Each pause leaves a second and more for a machine that is late: the greeting lasts 4.2 s and the question 1.3 s (it
+#: begins 0.4 s after what is asked); the answer lasts 6.2 s, and is spoken over in its middle.
 PARCEL: dict[str, tuple[Heard, list[str]]] = {
     "telephone": (
-        [(4.5, CALLERS / "where.flac"), (2.4, CALLERS / "number.flac"), (5.6, CALLERS / "goodbye.flac"), (10.0, None)],
-        ["hello where is my parcel", "four seven one two", "that's all thank you"],
+        [(5.7, CALLERS / "where.flac"), (3.2, CALLERS / "number.flac"), (4.0, GOODBYE), (10.0, None)],
+        ["hello where is my parcel", "four seven one two", "goodbye"],
     ),
     "wide": (
-        [(4.3, WIDE / "slt-where.flac"), (2.2, WIDE / "slt-number-sentence.flac"), (5.3, WIDE / "slt-all.flac"),
-         (10.0, None)],
-        ["hello where is my parcel", "four seven one two", "that's all thank you"],
+        [(5.5, WIDE / "slt-where.flac"), (3.0, WIDE / "slt-number-sentence.flac"), (3.8, GOODBYE), (10.0, None)],
+        ["hello where is my parcel", "four seven one two", "goodbye"],
     ),
-}  # fmt: skip
+}
 
 
 def journal(folder: Path) -> list[dict[str, Any]]:
@@ -97,24 +100,20 @@ async def converse(service: Service, line: str) -> None:
         await browser.until("document.querySelector('.note.end') !== null", 60)
         said = await browser.texts(".said.caller .text")
         said[1] = said[1][-len(understood[1]) :]  # "it's", "my order number is"
-        said[2:] = [" ".join(said[2:])[: len(understood[2])]]  # "goodbye", behind a pause, may be a turn of its own
         assert said == understood
         agent = await browser.texts(".said.agent .text")
         assert agent[1:3] == ["Hello, parcel desk. How can I help?", "What is your order number?"]
         assert agent[3].startswith("Order four, seven, one, two is on its way. It should arrive tomorrow.")
         assert agent[3].endswith(await browser.page.inner_text(".said.cut .unheard"))
-        assert await browser.page.locator(".unheard").count() in (
-            1,
-            2,
-        )  # with the answer to "that's all", cut by "goodbye"
+        assert await browser.page.locator(".unheard").count() == 1
         assert agent[-1].endswith("Goodbye.")
         assert "find_order" in (await browser.texts(".tool summary"))[0]
         assert "4712" in (await browser.texts(".tool summary"))[0]
         assert await browser.texts(".note.end") == ["The agent hung up."]
         waits = await browser.texts(".wait b")
-        assert len(waits) in (3, 4)
+        assert len(waits) == 3
         assert max(int(text.removesuffix(" ms")) for text in waits) < 2500
-        assert await browser.page.locator(".wait .endpointing_ms").count() == len(waits)
+        assert await browser.page.locator(".wait .endpointing_ms").count() == 3
         assert await browser.page.inner_text("#call-label") == "Call again"
         assert not await browser.page.is_visible("#problem")
 
@@ -124,8 +123,8 @@ def check_record(folder: Path) -> int:
     events = journal(folder)
     kinds = [event["kind"] for event in events]
     assert not {"error", "line.gap", "playout.marks_lost"} & set(kinds)
-    assert kinds.count("barge_in") in (1, 2)
-    assert kinds.count("turn.latency") in (3, 4)
+    assert kinds.count("barge_in") == 1
+    assert kinds.count("turn.latency") == 3
     assert all(event["basis"] == "mark" for event in events if event["kind"] == "playout.done")
     assert events[-1]["reason"] == "agent: hangup"
     with wave.open(str(folder / "audio.wav")) as audio:
