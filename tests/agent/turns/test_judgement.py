@@ -34,7 +34,7 @@ def test_by_how_far_the_answer_has_come(
         (DIGITS, "four", 0.5),
         (Asks(kind="digits"), "four", 0.3),
         (Asks(kind="spelled"), "j e", 0.3),
-        (Asks(kind="date"), "done", 0.5),
+        (Asks(kind="date"), "done", 0.4),
         (Asks(kind="money"), "two thousand and", 0.1),
     ],
 )
@@ -87,12 +87,13 @@ def test_courtesy_holds_no_turn_and_an_introduction_does(text: str, waiting: Wai
     ("kind", "text", "likelihood"),
     [
         ("name", "maria garcia", 0.65),
-        ("name", "maria", 0.5),
+        ("name", "maria", 0.4),
         ("date", "the twenty second", 0.35),
-        ("date", "the third of may", 0.5),
+        ("date", "the third of may", 0.4),
+        ("date", "next friday", 0.5),
         ("money", "one hundred and twenty", 0.35),
-        ("money", "one hundred and twenty dollars", 0.5),
-        ("money", "seven pounds eighty", 0.5),
+        ("money", "one hundred and twenty dollars", 0.45),
+        ("money", "seven pounds eighty", 0.65),
     ],
 )
 def test_what_a_value_still_lacks_is_waited_for(
