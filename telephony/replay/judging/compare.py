@@ -37,7 +37,8 @@ class Comparison:
     new_cutoffs: tuple[Cutoff, ...] = ()
     gone_cutoffs: tuple[Cutoff, ...] = ()
     barge_ins: tuple[int, int] = (0, 0)
-    """How many each side has, until they part."""
+    false_stops: tuple[int, int] = (0, 0)
+    """Of both: how many each side has, until they part."""
     failed: str = ""
     vanished: bool = False
 
@@ -95,8 +96,9 @@ def compare(base: Run | None, now: Run | None, bounds: Bounds = DEFAULT) -> Comp
     new, gone = changed_cutoffs(base.outcome, now.outcome, turns, diverged)
     until_ms = max(base.outcome.duration_ms, now.outcome.duration_ms) if diverged is None else diverged.at_ms
     barge_ins = [sum(at_ms <= until_ms for at_ms in run.outcome.barge_ins_ms) for run in (base, now)]
-    both = barge_ins[0], barge_ins[1]
-    return Comparison(some.name, base, now, turns, diverged, new, gone, both, failed, vanished)
+    stops = [sum(stop.at_ms <= until_ms for stop in run.outcome.false_stops) for run in (base, now)]
+    counts = (barge_ins[0], barge_ins[1]), (stops[0], stops[1])
+    return Comparison(some.name, base, now, turns, diverged, new, gone, *counts, failed, vanished)
 
 
 def compare_all(pairs: Iterable[tuple[Run | None, Run | None]], bounds: Bounds = DEFAULT) -> Summary:

@@ -45,6 +45,8 @@ class Turn:
     reply: str = ""
     voice_to_voice_ms: int | None = None
     stages: Mapping[str, int] = field(default_factory=dict)
+    goes_on: int | None = None
+    """The turn that this one goes on with: the two are one, and this one's reply is to both."""
 
     @property
     def start_ms(self) -> int:
@@ -76,6 +78,16 @@ class Cutoff:
 
 
 @dataclass(frozen=True, slots=True)
+class FalseStop:
+    """The agent fell silent at `at_ms` for what was no interruption, and went on `silent_ms` later. `why`: "noise",
+    "echo", "backchannel" or "silence"."""
+
+    at_ms: int
+    silent_ms: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeadAir:
     """Nobody was heard though the agent owed something. `why`: "before the greeting", "within the greeting",
     "before the answer", "within the answer", "before it asked again"."""
@@ -103,6 +115,7 @@ class Outcome:
     dead_air: tuple[DeadAir, ...] = ()
     """Every stretch of it, however short: who asks has a bound."""
     barge_ins_ms: tuple[int, ...] = ()
+    false_stops: tuple[FalseStop, ...] = ()
     errors: tuple[tuple[int, str], ...] = ()
     ended_by: str = ""
     duration_ms: int = 0
@@ -139,6 +152,11 @@ def outcome_of(events: Iterable[Mapping[str, Any]]) -> Outcome:
         cutoffs=tuple(Cutoff(*found) for found in cutoffs(spoken, sounds) if found[0] not in fold.joined),
         dead_air=tuple(DeadAir(*found) for found in dead_air(fold.owed, sounds, speech, duration_ms)),
         barge_ins_ms=tuple(fold.barge_ins_ms),
+        false_stops=tuple(
+            FalseStop(stop["at_ms"], stop["silent_ms"], stop["why"])
+            for stop in summary["stops"]
+            if stop["then"] == "took_up"
+        ),
         errors=tuple(fold.errors),
         ended_by=summary["ended_by"] or "",
         duration_ms=duration_ms,
@@ -158,6 +176,7 @@ def _turn(turn: Mapping[str, Any], replies: Mapping[int, list[str]]) -> Turn:
         reply=" ".join(replies.get(turn["turn"], ())),
         voice_to_voice_ms=turn["voice_to_voice_ms"],
         stages=turn["stages"],
+        goes_on=turn["goes_on"],
     )
 
 

@@ -9,13 +9,14 @@ seconds), served {how results were found: how often}, diverged {turn, at_ms, wha
 (the number of the last turn that can be scored), outcome, and recorded: the record's own outcome, or null.
 
 An outcome: turns [{turn, text, source, speech_start_ms, speech_end_ms, committed_ms, reply, voice_to_voice_ms,
-stages}], rejected [{at_ms, turn, reason}], said [{turn, text, said, complete, start_ms, end_ms, aside}], tools [{turn,
-name, arguments, at_ms, ok, result}], cutoffs [{turn, at_ms, after_ms}], dead_air [{from_ms, to_ms, ms, turn, why}],
-barge_ins_ms, errors [{at_ms, message}], ended_by, duration_ms, agent, latency {n, p50_ms, p90_ms, p95_ms, max_ms}.
+stages, goes_on (the turn that it is one with, or null)}], rejected [{at_ms, turn, reason}], said [{turn, text, said,
+complete, start_ms, end_ms, aside}], tools [{turn, name, arguments, at_ms, ok, result}], cutoffs [{turn, at_ms,
+after_ms}], dead_air [{from_ms, to_ms, ms, turn, why}], barge_ins_ms, false_stops [{at_ms, silent_ms, why}], errors
+[{at_ms, message}], ended_by, duration_ms, agent, latency {n, p50_ms, p90_ms, p95_ms, max_ms}.
 
 `comparison_as_dict`: version, name, failed, vanished, diverged, turns [{base, now (numbers, null where there is none),
 scored, moved, wait_ms, stages, stage, heard, said, tools}] with differences now minus base, new_cutoffs, gone_cutoffs,
-barge_ins, latency and stage_medians as {base, now}, and base and now: the runs.
+barge_ins, false_stops, latency and stage_medians as {base, now}, and base and now: the runs.
 
 `summary_as_dict`: version, verdict, worse, reasons, latency {base, now}, calls [comparisons].
 """
@@ -71,6 +72,7 @@ def outcome_as_dict(outcome: Outcome) -> dict[str, Any]:
         "cutoffs": _rows(outcome.cutoffs),
         "dead_air": [_gap(gap) for gap in outcome.dead_air],
         "barge_ins_ms": list(outcome.barge_ins_ms),
+        "false_stops": _rows(outcome.false_stops),
         "errors": [{"at_ms": at_ms, "message": message} for at_ms, message in outcome.errors],
         "ended_by": outcome.ended_by,
         "duration_ms": outcome.duration_ms,
@@ -92,6 +94,7 @@ def comparison_as_dict(comparison: Comparison) -> dict[str, Any]:
         "new_cutoffs": _rows(comparison.new_cutoffs),
         "gone_cutoffs": _rows(comparison.gone_cutoffs),
         "barge_ins": _sides(comparison.barge_ins),
+        "false_stops": _sides(comparison.false_stops),
         "latency": _sides(sides),
         "stage_medians": {stage: _sides(both) for stage, both in comparison.stage_medians.items()},
         "base": run_as_dict(comparison.base) if comparison.base is not None else None,

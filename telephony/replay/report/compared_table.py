@@ -38,8 +38,9 @@ def comparison_view(comparison: Comparison) -> Group:
         parts += [_turns(comparison.turns), Text(), _latencies(comparison.latency, comparison.stage_medians)]
     parts += [_cutoff("new", cutoff, "bold red") for cutoff in comparison.new_cutoffs]
     parts += [_cutoff("gone", cutoff, "green") for cutoff in comparison.gone_cutoffs]
-    if comparison.barge_ins[0] != comparison.barge_ins[1]:
-        parts.append(Text(f"barge-ins: {comparison.barge_ins[0]} -> {comparison.barge_ins[1]}", "yellow"))
+    for name, (then, now) in (("barge-ins", comparison.barge_ins), ("false stops", comparison.false_stops)):
+        if then != now:
+            parts.append(Text(f"{name}: {then} -> {now}", "yellow"))
     if comparison.diverged is not None:
         parts.append(divergence_line(comparison.diverged, "base"))
     return Group(*parts)

@@ -162,10 +162,16 @@ def _turns(run: Run) -> Table:
     table = plain_table(">#", ">at", "heard, answered", ">wait", *(f">{_column(stage)}" for stage in SHOWN_STAGES))
     until = scored_turns(run)
     rows: list[tuple[int, int, str, list[Text | str]]] = []
+    merged = _merged(run.outcome.turns)
+    before = {part.number for parts in merged.values() for part in parts[:-1]}
+    numbers = {number: "+".join(str(part.number) for part in parts) for number, parts in merged.items()}
     for turn in run.outcome.turns:
+        if turn.number in before:
+            continue
         figures = [turn.voice_to_voice_ms, *(turn.stages.get(stage) for stage in SHOWN_STAGES)]
-        cells: list[Text | str] = [_told_of(run, turn, until), *map(number, figures)]
-        rows.append((turn.start_ms, turn.number, "" if turn.number <= until else "dim", cells))
+        parts = merged[turn.number]
+        cells: list[Text | str] = [_told_of(run, parts, until), *map(number, figures)]
+        rows.append((parts[0].start_ms, turn.number, "" if turn.number <= until else "dim", cells))
     for at_ms, turn_number, reason in run.outcome.rejected:
         if reason not in UNWEIGHED:
             no_turn = words(f"(no turn: {reason})").append_text(_cut_off(run, turn_number))
@@ -177,23 +183,36 @@ def _turns(run: Run) -> Table:
         mark = words(f"diverged: {run.diverged.what}", "bold yellow")
         rows.append((run.diverged.at_ms, run.diverged.turn, "", [mark]))
     for at_ms, turn_number, style, cells in sorted(rows, key=lambda row: row[:2]):
-        table.add_row(str(turn_number), f"{at_ms / 1000:.1f}", *cells, style=style)
+        table.add_row(numbers.get(turn_number, str(turn_number)), f"{at_ms / 1000:.1f}", *cells, style=style)
     return table
 
 
-def _told_of(run: Run, turn: Turn, until: int) -> Text:
-    """What was said in a turn, line by line: the caller, tools, the agent as far as it was heard, and marks."""
+def _merged(turns: Iterable[Turn]) -> dict[int, list[Turn]]:
+    """Of each turn, the ones before that it goes on with, and itself: they are one, and have one answer."""
+    merged: dict[int, list[Turn]] = {}
+    for turn in turns:
+        before = merged.get(turn.goes_on, []) if turn.goes_on is not None else []
+        merged[turn.number] = [*before, turn]
+    return merged
+
+
+def _told_of(run: Run, parts: Sequence[Turn], until: int) -> Text:
+    """What was said in a turn, line by line: the caller, tools, the agent as far as it was heard, and marks. `parts`:
+    the turns that are one with it, and itself."""
+    turn, own = parts[-1], [part.number for part in parts]
     scored = turn.number <= until
     text = Text()
     keys = "keys " if turn.source == "keys" else ""
-    text.append_text(words(f"{keys}{turn.text}", "bold" if scored else ""))
+    said = " ... ".join(part.text for part in parts)
+    text.append_text(words(f"{keys}{said}", "bold" if scored else ""))
     for tool in run.outcome.tools:
-        if tool.turn == turn.number:
+        if tool.turn in own:
             failed = {None: " (no result)", False: " (failed)", True: ""}[tool.ok]
             text.append("\n").append_text(words(told(tool) + failed, "magenta"))
     if turn.reply:
         text.append("\n").append_text(words(turn.reply, "blue"))
-    text.append_text(_cut_off(run, turn.number))
+    for part in own:
+        text.append_text(_cut_off(run, part))
     if not scored:
         text.append("\nnot scored")
     return text
@@ -214,6 +233,7 @@ def _figures(run: Run) -> Iterable[Text]:
     if worst is not None:
         yield Text(f"longest silence: {seconds(worst.ms)} {worst.why} (turn {worst.turn}, at {seconds(worst.from_ms)})")
     counts = [f"cut off {score.cutoffs}", f"barge-ins {len(outcome.barge_ins_ms)}"]
+    counts += [f"false stops {len(outcome.false_stops)}"] if outcome.false_stops else []
     counts += [f"sounds that were no turn {len(outcome.rejected)}", f"end: {ending(outcome.ended_by) or 'none'}"]
     yield words(", ".join(counts))
     if run.diverged is not None:

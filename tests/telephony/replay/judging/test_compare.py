@@ -151,6 +151,14 @@ def test_a_cutoff_after_the_divergence_does_not_count() -> None:
     assert compare(run(before), run(other)).new_cutoffs == ()
 
 
+def test_false_stops_are_counted_on_both_sides() -> None:
+    stop = [
+        event("agent.yielded", 3900, turn=2, utterance=2, reason="speech"),
+        event("agent.took_up", 4300, turn=2, utterance=2, reason="echo"),
+    ]
+    assert compare(BASE, run([*call(*TURNS), *stop])).false_stops == (0, 1)
+
+
 def test_tools_and_barge_ins() -> None:
     tool = event("tool.called", 3700, id="1", name="find", arguments={"n": "4711"}, turn=1)
     barge_in = event("barge_in", 3900, turn=2, utterance=2)

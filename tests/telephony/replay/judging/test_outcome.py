@@ -16,7 +16,7 @@ from agent.llm.base import ToolCall
 from agent.tools.base import ToolContext
 from agent.tools.decorator import tool
 from agent.turn_outcomes import NOISE_MS as OURS
-from telephony.replay.judging.outcome import Cutoff, DeadAir, Outcome, outcome_of
+from telephony.replay.judging.outcome import Cutoff, DeadAir, FalseStop, Outcome, outcome_of
 from telephony.replay.judging.silences import LONGEST_PAUSE_MS, NOISE_MS, REACTION_MS
 from tests.agent.call import Call
 from tests.support.damaged import WEIRD
@@ -89,6 +89,18 @@ def test_rejected_turns_barge_ins_errors() -> None:
     assert outcome.rejected == ((900, 1, "no text"),)
     assert outcome.errors == ((950, "stt: silent"),)
     assert outcome.ended_by == ""
+
+
+def test_false_stops_are_those_that_the_agent_went_on_from() -> None:
+    events = [
+        event("agent.yielded", 1000, turn=1, utterance=1, reason="speech"),
+        event("agent.took_up", 1600, turn=1, utterance=1, reason="backchannel"),
+        event("agent.yielded", 3000, turn=2, utterance=1, reason="speech"),
+        event("barge_in", 3200, turn=2, utterance=1, reason="words"),
+    ]
+    outcome = outcome_of(events)
+    assert outcome.false_stops == (FalseStop(1000, 600, "backchannel"),)
+    assert outcome.barge_ins_ms == (3200,)
 
 
 # --- cutoffs --------------------------------------------------------------------------------------------------------
@@ -316,6 +328,7 @@ def cut_in_two(**second: Any) -> list[dict[str, Any]]:
 def test_who_went_on_before_a_word_of_the_answer_was_heard_was_not_cut_off_and_interrupted_nobody() -> None:
     outcome = outcome_of(cut_in_two(goes_on=1))
     assert (outcome.cutoffs, outcome.barge_ins_ms) == ((), ())
+    assert [turn.goes_on for turn in outcome.turns] == [None, 1]
     outcome = outcome_of(cut_in_two())
     assert [cutoff.turn for cutoff in outcome.cutoffs] == [1]
     assert outcome.barge_ins_ms == (3500,)

@@ -103,6 +103,18 @@ def test_marks() -> None:
     assert "short" not in text
 
 
+def test_turns_that_are_one_are_shown_as_one() -> None:
+    events = [*greeted(), *spoken(1, 2000, 3000, 250), committed(1, 3260, "yes"), *spoken(2, 3400, 4400)]
+    events += [event("barge_in", 3500, turn=2, utterance=2, reason="went on")]
+    events += [event("turn.committed", 5000, turn=2, text="please do", source="voice", goes_on=1)]
+    events += [*answered(2, 4400, "Done."), event("agent.yielded", 6000, turn=3, utterance=3, reason="speech")]
+    events += [event("agent.took_up", 6400, turn=3, utterance=3, reason="noise"), *ended(9000)]
+    text = one_line(shown(run_view(run(outcome_of(events)))))
+    assert "1+2 2.0 yes ... please do" in text
+    assert text.count("please do") == 1
+    assert "barge-ins 0, false stops 1, sounds" in text
+
+
 def test_a_call_that_could_not_be_run() -> None:
     text = one_line(shown(run_view(run(Outcome(), failed="calls/CA1: the audio is empty", audio_ms=0, took_s=0.0))))
     assert "failed: calls/CA1: the audio is empty" in text
