@@ -69,8 +69,7 @@ class Deadlines:
     def words_are_kept_back(self) -> None:
         """The recogniser gave last words in its final text only: a beginning may be all, and is held for half as long,
         down to the wait after unfinished words. (By half: it may have happened by chance, and callers hesitate.)"""
-        least_ms = max(self._settings.max_trailing_ms, self._settings.trailing_ms)
-        self.hold_ms = min(self.hold_ms, max(least_ms, self.hold_ms // 2))
+        self.hold_ms = min(self.hold_ms, max(self._settings.most_ms, self.hold_ms // 2))
 
     def went_on(self, judged: Judgement, pause_ms: int) -> None:
         """After such words the caller paused for so long, and was not done."""
@@ -112,7 +111,7 @@ class Deadlines:
         trailing_ms = self._settings.trailing_ms
         if self._sound.quiet_ms < SURE_QUIET_MS:
             return max(end_ms + trailing_ms, key_ms)
-        quiet_ms = self._settings.min_trailing_ms if turn.judged.lingers else QUIET_MS
+        quiet_ms = self._settings.least_ms if turn.judged.lingers else QUIET_MS
         due_ms = max(end_ms + quiet_ms, self._words_are_there(end_ms) + STABLE_MS)
         # Words that never stand still must not hold for ever what is there.
         return max(key_ms, min(due_ms, max(end_ms, turn.whole_ms) + trailing_ms))
@@ -133,7 +132,7 @@ class Deadlines:
         asked for it is short: who goes on later begins a turn of their own, and loses nothing by it."""
         settings = self._settings
         if self.hurried:
-            return min(settings.min_trailing_ms, settings.trailing_ms)
+            return settings.least_ms
         wait_ms = max(settings.trailing_ms, self._lag.lag_ms + STABLE_MS if self._lag.known else 0)
         return max(wait_ms, REST_MS + FINAL_MS) if turn.awaited else wait_ms
 
