@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 from telephony.web.serve import Service
 from tests.integration.processes import ServiceProcess
 from tests.support.waiting import until
@@ -19,6 +23,24 @@ async def settled(service: Service, within_s: float = 10.0) -> None:
         within_s=within_s,
         what="the end of every call and connection",
     )
+
+
+async def closed_journals(service: ServiceProcess, call: str) -> list[list[dict[str, Any]]]:
+    """The journals of a call's streams, in their order, as soon as the last one is closed.
+
+    The far end knows that a call is over before the service, another process, has written its end. (A stream whose
+    worker was killed is never closed.)
+    """
+
+    def of_call() -> list[Path]:
+        return sorted(service.calls.glob(f"{call}*"), key=lambda folder: (len(folder.name), folder.name))
+
+    await until(
+        lambda: (folders := of_call()) and (folders[-1] / "call.json").exists(),
+        within_s=10,
+        what=f"the end of {call}, written",
+    )
+    return [[json.loads(line) for line in (one / "journal.jsonl").read_text().splitlines()] for one in of_call()]
 
 
 async def next_worker(service: ServiceProcess, old: int) -> None:

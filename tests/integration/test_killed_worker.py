@@ -7,21 +7,19 @@ follows the TwiML. The conversation must go on where it was, and come to its end
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import re
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from telephony.sandbox.caller import SandboxCall
 from telephony.sandbox.script import find_script, load_script
 from tests.integration.processes import TOKEN, ServiceProcess, service_process
-from tests.integration.settling import next_worker
+from tests.integration.settling import closed_journals, next_worker
 from tests.support.waiting import paced
 
 log = logging.getLogger(__name__)
@@ -30,12 +28,6 @@ log = logging.getLogger(__name__)
 BACK_WITHIN_S = 2.0
 #: Beyond: the machine that runs the tests may be busy. The figure itself is logged.
 ALLOWANCE_S = 3.0
-
-
-def journals(service: ServiceProcess, call: str) -> list[list[dict[str, Any]]]:
-    """The journals of the call's streams, in order."""
-    folders = sorted(service.calls.glob(f"{call}*"), key=lambda folder: (len(folder.name), folder.name))
-    return [[json.loads(line) for line in (f / "journal.jsonl").read_text().splitlines()] for f in folders]
 
 
 async def one_call(service: ServiceProcess, begin_after_s: float) -> SandboxCall:
@@ -55,12 +47,12 @@ def back_after_s(call: SandboxCall, started_s: float) -> float:
     return (first - after_ms) / 1000
 
 
-def check(service: ServiceProcess, call: SandboxCall) -> None:
+async def check(service: ServiceProcess, call: SandboxCall) -> None:
     """The conversation went on: same agent, nothing greeted or looked up twice, and it came to its own end."""
     report = call.report
     assert report.served, report.errors
     assert report.ended_by == "agent hung up"
-    first, second = journals(service, call.call_sid)
+    first, second = await closed_journals(service, call.call_sid)
     assert second[0]["continues"] == "cut off"
     assert second[0]["agent"] == first[0]["agent"] == "parcel-desk"
     said = [event["text"] for event in second if event["kind"] == "agent.clause"]
@@ -86,7 +78,7 @@ async def killed_mid_call(folder: Path, at_s: float, callers: int) -> list[float
         started_s = time.monotonic()
         done = [await call for call in calls]
         for call in done:
-            check(service, call)
+            await check(service, call)
         return [back_after_s(call, started_s) for call in done]
 
 

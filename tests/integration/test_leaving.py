@@ -20,6 +20,7 @@ import soundfile as sf
 from telephony.sandbox.caller import SandboxCall
 from telephony.sandbox.script import load_script
 from tests.integration.processes import TOKEN, ServiceProcess, service_process
+from tests.integration.settling import closed_journals
 from tests.support.waiting import paced
 
 DESK = Path(__file__).parent / "leaving_desk"
@@ -48,11 +49,6 @@ def caller(folder: Path, service: ServiceProcess, steps: str) -> SandboxCall:
     return SandboxCall(script, service.url, auth_token=TOKEN, max_call_s=60, time_factor=0.02)
 
 
-def journals(service: ServiceProcess, call: SandboxCall) -> list[list[dict[str, Any]]]:
-    folders = sorted(service.calls.glob(f"{call.call_sid}*"), key=lambda folder: (len(folder.name), folder.name))
-    return [[json.loads(line) for line in (f / "journal.jsonl").read_text().splitlines()] for f in folders]
-
-
 def heard(events: list[dict[str, Any]]) -> list[str]:
     return [event["text"] for event in events if event["kind"] == "agent.heard" and event["complete"]]
 
@@ -72,7 +68,7 @@ async def test_a_transfer_that_nobody_answers_comes_back_to_the_agent_who_still_
         )
         call = caller(tmp_path, service, steps)
         report = await call.run()
-        first, second = journals(service, call)
+        first, second = await closed_journals(service, call.call_sid)
         assert [(dialled.to, dialled.outcome) for dialled in report.dialled][:1] == [("+15550142", "no-answer")]
         assert heard(first)[-1] == "I am putting you through."
         assert second[0]["continues"] == "nobody answered"
@@ -88,7 +84,7 @@ async def test_digits_are_sent_and_the_conversation_goes_on(tmp_path: Path) -> N
         call = caller(tmp_path, service, f"{SAY}[[step]]\npause_ms = 4000\n[[step]]\nhang_up = true\n")
         report = await call.run()
         assert report.digits_played == ["ww12#"], report
-        first, second = journals(service, call)
+        first, second = await closed_journals(service, call.call_sid)
         assert heard(first)[-1] == "I am pressing the keys."
         assert second[0]["continues"] == "digits sent"
 
@@ -117,13 +113,13 @@ async def test_a_goodbye_is_heard_to_its_end_also_when_the_caller_talks_over_it(
                 await call.run()
 
         await asyncio.gather(*(run(call) for call in calls))
-        cut = [call.call_sid for call in calls if not heard_out(service, call)]
+        cut = [call.call_sid for call in calls if not await heard_out(service, call)]
         assert cut == [], f"{len(cut)} of {len(calls)} goodbyes were cut off"
 
 
-def heard_out(service: ServiceProcess, call: SandboxCall) -> bool:
+async def heard_out(service: ServiceProcess, call: SandboxCall) -> bool:
     """Both say so: the agent's own journal, and the far end, in whose buffer nothing was left when we hung up."""
-    (events,) = journals(service, call)
+    (events,) = await closed_journals(service, call.call_sid)
     assert call._streams is not None
     (leg,) = call._streams.legs
     said = [event for event in events if event["kind"] == "agent.heard" and event["said"].endswith("Goodbye.")]
@@ -153,7 +149,7 @@ async def test_a_service_that_stops_lets_nobody_be_cut_off_in_the_middle_of_a_wo
         assert status == 0
         assert took_s < drain_s + 20.0 + 10.0 + 1.0 + 3.0
         for call in calls:
-            (events,) = journals(service, call)
+            (events,) = await closed_journals(service, call.call_sid)
             assert heard(events)[-1].startswith("I'm sorry, I have to end this call now.")
             assert call.report.ended_by == "agent hung up"
             assert call._streams is not None
