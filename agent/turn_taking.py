@@ -182,17 +182,19 @@ class TurnTaking:
         media_ms = self._line.media_ms
         # In the middle of an answer no text is no news: a grammar may know no end there. What was understood stays.
         text = "" if isinstance(heard, EngineError) else heard.text.strip()
-        if turn.hearing is hearing:
-            if turn is self._turns.open:
+        goes_on, is_open = turn.hearing is not hearing, turn is self._turns.open
+        if isinstance(heard, EngineError) and (goes_on or is_open):  # else who decides the turn tells of it
+            message = f"{heard}; the turn keeps what it had understood"
+            self._journal("error", where="stt", turn=turn.number, message=message)
+        if not goes_on:
+            if is_open:
                 if text:
                     turn.text = text
                     self._on_words(turn, text)
                 self._obey(self._endpointer.taken(text or None, media_ms))
-        elif isinstance(heard, EngineError):  # the caller went on before it came
-            self._journal("error", where="stt", message=f"{heard}; the turn keeps what it had understood")
         elif text:
             turn.understood = turn.understood or bool(words(text))
-            if turn is self._turns.open:
+            if is_open:
                 self._obey(self._endpointer.earlier(text, media_ms))
             else:
                 said.earlier(text)
@@ -219,7 +221,8 @@ class TurnTaking:
                 self._journal("turn.probable_end", turn=turn.number, speech_end_ms=speech_end_ms, reason=reason)
             case WentOn():
                 self._journal("turn.went_on", turn=turn.number)
-            case TakeWords() if turn.hearing is not None:
+            case TakeWords(speech_end_ms) if turn.hearing is not None:
+                self._journal("turn.rested", turn=turn.number, speech_end_ms=speech_end_ms)
                 self._take_words(turn, turn.hearing)
             case EndOfTurn():
                 self._on_turn_ended(turn, event)

@@ -46,6 +46,7 @@ class TakeWords:
     text of this hearing is wanted now (`taken()` brings it). What is said after the pause is another hearing's. At most
     one in each pause."""
 
+    speech_end_ms: int
     media_ms: int
 
 
@@ -383,7 +384,7 @@ class Endpointer:
         if now_ms >= self._sound.speech_end_ms + REST_MS and self._may_rest():
             self._rests = self._awaited = True
             self._planned = None
-            return TakeWords(now_ms)
+            return TakeWords(self._sound.speech_end_ms, now_ms)
         if now_ms >= plan.probable_ms and not self._told:
             self._told = True
             return ProbableEnd(self._last_ms, now_ms, plan.reason)

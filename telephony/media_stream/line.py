@@ -159,6 +159,11 @@ class MediaStreamLine:
         return self._clock_ms
 
     @property
+    def audio_ms(self) -> int:
+        """Where the caller's audio ends that has come; `media_ms` goes on by the clock where none comes."""
+        return self._audio_end_ms
+
+    @property
     def pending_ms(self) -> int:
         return self._ledger.pending_ms(self.media_ms)
 

@@ -41,8 +41,21 @@ class Engines(Protocol):
         """Let go of everything."""
 
 
-#: Opens the engines of one call; it is given the line's media time, as a function.
-OpenEngines = Callable[[Callable[[], int]], Awaitable[Engines]]
+class MediaTime:
+    """The line's media time, for those who are made before the line."""
+
+    line: MediaStreamLine | None = None
+
+    def __call__(self) -> int:
+        return self.line.media_ms if self.line is not None else 0
+
+    def audio_ms(self) -> int:
+        """Where the caller's audio ends that has come."""
+        return self.line.audio_ms if self.line is not None else 0
+
+
+#: Opens the engines of one call; it is given the line's media time.
+OpenEngines = Callable[[MediaTime], Awaitable[Engines]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +124,6 @@ class HeldCall:
         return f"its record is not complete: {refused[0].get('message', '')}" if refused else ""
 
 
-class _MediaTime:
-    """The line's media time, for those who are made before the line."""
-
-    line: MediaStreamLine | None = None
-
-    def __call__(self) -> int:
-        return self.line.media_ms if self.line is not None else 0
-
-
 def hold_virtually(
     caller: Caller, open_engines: OpenEngines, setting: Setting, out: Path, data_dir: Path, *, limit_s: float
 ) -> HeldCall:
@@ -149,7 +153,7 @@ async def hold_call(
 
     Whatever breaks the call is in `HeldCall.error`, with what there was until then; only a cancellation is raised.
     """
-    held, media_ms, before = held or HeldCall(), _MediaTime(), asyncio.all_tasks()
+    held, media_ms, before = held or HeldCall(), MediaTime(), asyncio.all_tasks()
     try:
         engines = await open_engines(media_ms)
         try:
@@ -177,7 +181,7 @@ async def _cancelled(tasks: set[asyncio.Task[Any]]) -> tuple[str, ...]:
 
 async def _hold(
     held: HeldCall,
-    media_ms: _MediaTime,
+    media_ms: MediaTime,
     caller: Caller,
     engines: Engines,
     setting: Setting,

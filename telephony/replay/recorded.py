@@ -15,10 +15,21 @@ from agent.llm.base import LlmEvent
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedPartial:
+    """What had been understood so far, at a media time; by the clock, `offset_ms` after the utterance was begun."""
+
+    at_ms: int
+    text: str
+    stable_chars: int = 0
+    offset_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedUtterance:
     """What a recogniser made of one stretch of speech. `began_ms`: when it was begun; the speech itself lies between
-    `speech_start_ms` and `speech_end_ms`, its turn ended at `ended_ms`. `partials` are (media time, text, stable
-    chars), `final_delay_ms` from the turn's end to the final text; `failed`: there was none.
+    `speech_start_ms` and `speech_end_ms`. At `ended_ms` its turn ended, or the caller rested in it, and what came then
+    is another stretch of that turn. `final_delay_ms`: how long the final text took from when it was asked for;
+    `failed`: there was none.
     """
 
     turn: int
@@ -29,7 +40,7 @@ class RecordedUtterance:
     text: str
     confidence: float | None = None
     final_delay_ms: float = 0.0
-    partials: tuple[tuple[int, str, int], ...] = ()
+    partials: tuple[RecordedPartial, ...] = ()
     input_hash: str = ""
     failed: bool = False
 

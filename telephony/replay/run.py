@@ -6,7 +6,7 @@ import datetime as dt
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -24,7 +24,7 @@ from telephony.replay.callers.open_loop import open_loop
 from telephony.replay.callers.reactive import reactive
 from telephony.replay.callers.stalls import recorded_wire
 from telephony.replay.engines.kit import ReplayKit, mode_of, replay_kit
-from telephony.replay.held import HeldCall, OpenEngines, Setting, hold_virtually
+from telephony.replay.held import HeldCall, MediaTime, OpenEngines, Setting, hold_virtually
 from telephony.replay.judging.divergence import first_divergence
 from telephony.replay.judging.outcome import Outcome, outcome_of
 from telephony.replay.judging.result import Divergence, Run
@@ -82,7 +82,7 @@ def replay(source: Path, plan: Plan, out: Path) -> Run:
 def _opener(ready: _Ready, caller: Caller, kits: list[ReplayKit]) -> OpenEngines:
     """Opens the call's engines, and puts them into `kits`."""
 
-    async def open_engines(at_ms: Callable[[], int]) -> ReplayKit:
+    async def open_engines(at_ms: MediaTime) -> ReplayKit:
         # A context of its own: what the engines do before the call is none of the call's.
         kit = await replay_kit(
             ready.agent,
@@ -90,6 +90,7 @@ def _opener(ready: _Ready, caller: Caller, kits: list[ReplayKit]) -> OpenEngines
             ready.recorded,
             VirtualContext(),
             at_ms=at_ms,
+            audio_ms=at_ms.audio_ms,
             recorded_ms=caller.recorded_ms,
         )
         kits.append(kit)

@@ -1,53 +1,13 @@
 """A caller who rests within an answer: the recogniser's last word is taken then, and the turn goes on. Whole calls."""
 
 import asyncio
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from agent.context import CallContext
 from agent.errors import EngineError
-from agent.slots.base import NOTHING_ASKED, Asks
-from agent.stt.base import Partial
-from tests.agent.call import Call
-from tests.agent.fakes import ScriptedStt, ScriptedUtterance
+from tests.agent.resting import asked, call
 from tests.support.virtual_loop import virtual
-
-#: What one hearing gives: its partial text (after 0.3 s; "": none), the seconds to its final text, and that.
-Heard = tuple[str, float, str | Exception]
-FOUR = Asks(slot="number", kind="digits", length=4)
-
-
-class KeepingStt(ScriptedStt):
-    """A recogniser that streams, and shows its last word in its final text only."""
-
-    def __init__(self, hearings: Sequence[Heard]) -> None:
-        super().__init__(script=[(delay_s, final) for _, delay_s, final in hearings] + [(0.05, "")])
-        self._partials = [partial for partial, _, _ in hearings]
-
-    def call(self, ctx: CallContext, line_hz: int = 8000) -> "KeepingStt":
-        return self
-
-    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> ScriptedUtterance:
-        partial = self._partials[self.begun] if self.begun < len(self._partials) else ""
-        utterance = super().begin(on_partial, hint)
-        if partial:
-            asyncio.get_running_loop().call_later(0.3, on_partial, Partial(partial))
-        return utterance
-
-
-def call(*hearings: Heard) -> Call:
-    made = Call(answers=[(0.1, FOUR, "What is the number?"), (0.1, "Thank you, I have it.")])
-    made.stt = KeepingStt([("hello", 0.05, "hello"), *hearings])
-    return made
-
-
-async def asked(made: Call) -> None:
-    """The agent has asked for four digits, and been heard out."""
-    await made.say()
-    await made.until_heard("What is the number?")
-    await asyncio.sleep(0.3)
 
 
 @virtual
@@ -61,6 +21,8 @@ async def test_a_last_word_that_is_kept_back_ends_the_turn_as_soon_as_it_is_take
         ended = made.of("turn.ended")[-1]
         assert ended["reason"] == "slot complete"
         assert ended["media_ms"] - ended["speech_end_ms"] < 750
+        (rested,) = made.of("turn.rested")
+        assert (rested["turn"], rested["speech_end_ms"]) == (2, ended["speech_end_ms"])
         await made.until_heard("Thank you, I have it.")
         assert made.of("error") == []
 
@@ -110,6 +72,7 @@ async def test_a_last_word_that_fails_or_never_comes_leaves_the_turn_as_it_was(
         made.phone.speak(700)
         await asyncio.sleep(0.7 + 4.2)
         assert len(made.of("turn.ended")) == 1, "the turn is held"
+        assert len(made.of("error", where="stt", turn=2)) == (final != "")
         made.phone.speak(700)
         assert (await made.until("turn.committed", 2))["text"] == "four seven one two"
 

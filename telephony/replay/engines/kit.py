@@ -76,14 +76,16 @@ async def replay_kit(
     *,
     at_ms: Callable[[], int],
     recorded_ms: Callable[[int], int],
+    audio_ms: Callable[[], int] | None = None,
 ) -> ReplayKit:
     """Make, start and warm what the call is to be run with. `at_ms` is the line's media time, `recorded_ms` where on
-    the recording a media time lies; neither is asked before the call begins.
+    the recording a media time lies, `audio_ms` where the caller's audio ends that has come (else as `at_ms`); none is
+    asked before the call begins.
 
     Raises what mode_of and build_kit raise.
     """
     mode = mode_of(plan, recorded)
-    serving = Serving(plan, recorded, at_ms=at_ms, recorded_ms=recorded_ms)
+    serving = Serving(plan, recorded, at_ms=at_ms, recorded_ms=recorded_ms, audio_ms=audio_ms)
     agent = with_recorded_tools(_recording_as_then(agent, plan, recorded), serving)
     engines = {kind: _engine(kind, kind in FROM_RECORD[mode], agent, serving) for kind in ("stt", "llm", "tts")}
     for engine in engines.values():

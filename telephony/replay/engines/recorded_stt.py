@@ -15,6 +15,7 @@ from agent.slots.base import NOTHING_ASKED, Asks
 from agent.stt.base import Partial, Transcript
 from telephony.replay.engines.embedded import Embedded
 from telephony.replay.engines.facts import decided_turns
+from telephony.replay.engines.recorded_partials import Due, RecordedPartials
 from telephony.replay.engines.serving import Serving
 from telephony.replay.judging.outcome import UNWEIGHED
 from telephony.replay.recorded import RecordedUtterance
@@ -23,8 +24,6 @@ from telephony.replay.recorded import RecordedUtterance
 OPENING_MS = 96
 #: Recorded times are those of windows (32 ms) and frames (20 ms): less than this is no difference.
 SLACK_MS = 52
-#: Media time goes by the frame: a text that is due within the next one is due.
-FRAME_MS = 20
 
 
 class RecordedStt:
@@ -110,10 +109,8 @@ class RecordedSttUtterance:
         self._kept: list[bytes] = []
         self._keeps = call.serving.plan.missing == "embedded"
         self._over = False
-        self._partials = self._recorded_partials()
-        self._timer: asyncio.TimerHandle | None = None
-        self._next: tuple[int, int, Partial] | None = None
-        self._await_partial()
+        began_ms = self._from_ms + OPENING_MS
+        self._partials = RecordedPartials(self._serving, self._recorded_partials(), began_ms, on_partial)
 
     def push(self, pcm: bytes) -> None:
         """The audio is hashed; where the record ends it is needed itself."""
@@ -123,8 +120,7 @@ class RecordedSttUtterance:
         self._hash.update(pcm)
         if self._keeps:
             self._kept.append(pcm)
-        if self._next is not None and self._next[0] <= self._serving.now_ms():
-            self._show_in(0)  # late audio makes media time leap: no clock tells when
+        self._partials.heard()
 
     async def final(self) -> Transcript:
         """What was understood then. Raises EngineError where nothing was, Diverged where the record has nothing."""
@@ -153,8 +149,7 @@ class RecordedSttUtterance:
     def _end(self) -> None:
         self._over = True
         self._kept.clear()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._partials.end()
 
     # --- what was heard here then
 
@@ -246,47 +241,23 @@ class RecordedSttUtterance:
             await ear.close()
         return transcript
 
-    # --- partial texts
-
-    def _recorded_partials(self) -> Iterator[tuple[int, int, Partial]]:
-        """(media time on the recording, where its utterance begins, partial), of all that may lie in this one."""
+    def _recorded_partials(self) -> Iterator[Due]:
+        """The partial texts of all that may lie in this one."""
         before: list[str] = []
         given = self._call.words_given
         for index, utterance in enumerate(self._serving.recorded.utterances):
             if utterance.speech_end_ms < self._from_ms or index in self._call.whole:
                 continue
-            for at_ms, text, stable_chars in utterance.partials:
-                rest = " ".join(text.split()[given[index] :]) if index in given else text
-                if at_ms >= self._from_ms + OPENING_MS and rest:
+            for partial in utterance.partials:
+                rest = " ".join(partial.text.split()[given[index] :]) if index in given else partial.text
+                if partial.at_ms >= self._from_ms + OPENING_MS and rest:
                     joined = " ".join([*before, rest])
-                    stable = len(joined) - max(0, len(text) - stable_chars)
-                    yield at_ms, utterance.speech_start_ms, Partial(joined, max(0, stable))
+                    stable = len(joined) - max(0, len(partial.text) - partial.stable_chars)
+                    yield Due(utterance, partial, Partial(joined, max(0, stable)))
             before.append(utterance.text)
-
-    def _await_partial(self) -> None:
-        self._next = next(self._partials, None)
-        if self._next is not None:
-            self._show_in(max(0, self._next[0] - self._serving.now_ms()))
-
-    def _show_in(self, ms: int) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(ms / 1000, self._show)
-
-    def _show(self) -> None:
-        if self._over or self._next is None:
-            return
-        at_ms, start_ms, partial = self._next
-        late_ms = at_ms - self._serving.now_ms()
-        if late_ms > FRAME_MS:  # the caller is later than on the recording, or the line stalls
-            self._show_in(late_ms)
-            return
-        if start_ms <= self._serving.recorded_ms(self._heard_at_ms):  # else it is the next one's
-            self._on_partial(partial)
-            self._await_partial()
 
 
 def _latest(utterance: RecordedUtterance, to_ms: int) -> str:
     """What the last partial text said that came by then."""
-    texts = [text for at_ms, text, _ in utterance.partials if at_ms <= to_ms]
+    texts = [partial.text for partial in utterance.partials if partial.at_ms <= to_ms]
     return texts[-1] if texts else ""

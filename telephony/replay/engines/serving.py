@@ -15,14 +15,22 @@ PAST_THE_RECORD_S = 2.0
 
 
 class Serving:
-    """One run's books. `at_ms` is the line's media time, `recorded_ms` where on the recording a media time lies."""
+    """One run's books. `at_ms` is the line's media time, `recorded_ms` where on the recording a media time lies;
+    `audio_ms`: where the caller's audio ends that has come (None: as `at_ms`)."""
 
     def __init__(
-        self, plan: Plan, recorded: Recorded, *, at_ms: Callable[[], int], recorded_ms: Callable[[int], int]
+        self,
+        plan: Plan,
+        recorded: Recorded,
+        *,
+        at_ms: Callable[[], int],
+        recorded_ms: Callable[[int], int],
+        audio_ms: Callable[[], int] | None = None,
     ) -> None:
         self.plan = plan
         self.recorded = recorded
         self.at_ms = at_ms
+        self._audio_ms = audio_ms or at_ms
         self.recorded_ms = recorded_ms
         self.served: Counter[str] = Counter()
         self.notes: list[str] = []
@@ -33,6 +41,10 @@ class Serving:
     def now_ms(self) -> int:
         """Where on the recording the call is."""
         return self.recorded_ms(self.at_ms())
+
+    def audio_ms(self) -> int:
+        """How much of the recording has come."""
+        return self.recorded_ms(self._audio_ms())
 
     @property
     def turn(self) -> int:

@@ -15,8 +15,9 @@ from typing import Any
 from agent.continuation import DAMAGE
 from agent.llm.base import Protected, TextDelta, ToolCall
 from agent.slots.base import asks_of
-from telephony.replay.reading.asked import Hearing, Thought
+from telephony.replay.reading.asked import Thought
 from telephony.replay.reading.fields import Event, call_ms, mapping, media_ms, number, shallow, text, whole
+from telephony.replay.reading.hearings import Hearing, Hearings
 from telephony.replay.reading.speeches import Speaking
 from telephony.replay.reading.stalls import audio_told, audio_until, stalls_in
 from telephony.replay.recorded import RecordedReply, RecordedSpeech, RecordedTool, RecordedUtterance, Stall
@@ -63,7 +64,7 @@ def fold(events: Iterable[Event], audio_ms: int | None = None) -> Told:
     return Told(
         started=folded.started,
         voice_hz=folded.speaking.voice_hz,
-        utterances=tuple(hearing.utterance(folded.last_ms) for hearing in folded.hearings),
+        utterances=folded.hearings.utterances(folded.last_ms),
         replies=tuple(thought.reply() for thought in folded.thoughts),
         speeches=folded.speaking.speeches(),
         tools=tuple(folded.tools),
@@ -85,7 +86,7 @@ class _Folded:
 
     def __init__(self) -> None:
         self.started: Mapping[str, Any] = {}
-        self.hearings: list[Hearing] = []
+        self.hearings = Hearings()
         self.thoughts: list[Thought] = []
         self.speaking = Speaking()
         self.tools: list[RecordedTool] = []
@@ -96,7 +97,6 @@ class _Folded:
         self.last_ms = 0
         self.over = False
         self.damaged = 0
-        self._begun: tuple[int, int] | None = None  # the turn that has just begun, and since when there is speech
         self._by_id: dict[str, Hearing | Thought] = {}
         self._turn = 0  # that is being answered
         self._rounds: dict[int, int] = {}
@@ -119,7 +119,9 @@ class _Folded:
         elif kind in ("phrase", "agent.clause", "agent.heard", "playout.started"):
             self._on_speech(event, kind)
         elif kind.startswith("turn."):
-            self._on_turn(event, kind)
+            self.hearings.on_turn(event, kind)
+            if kind == "turn.committed":
+                self._turn = whole(event["turn"])
         elif kind == "agent.asks":
             self._on_asks(event)
         elif kind.startswith("tool."):
@@ -144,6 +146,8 @@ class _Folded:
             self._on_leave(event)
         elif kind == "playout.stopped" or (kind == "error" and event.get("where") in _GIVEN_UP):
             self._cut(event)
+        elif kind == "error" and event.get("where") == "stt":
+            self.hearings.on_deaf(event)
         elif kind == "call.ended":
             self._cut(event)
             self.over, self.ended_by = True, text(event["reason"])
@@ -169,36 +173,14 @@ class _Folded:
         else:
             self.speaking.on_playout_started(event)
 
-    # --- turns ------------------------------------------------------------------------------------------------------
-
-    def _on_turn(self, event: Event, kind: str) -> None:
-        turn = whole(event["turn"])
-        if kind == "turn.started":
-            self._begun = turn, whole(event["speech_ms"])
-        elif kind == "turn.committed":
-            self._turn = turn
-        elif kind == "turn.ended":
-            hearing = self._hearing_of(turn)
-            if hearing is not None and hearing.speech_end_ms is None:
-                hearing.ended_ms, hearing.ended_call_ms = media_ms(event), call_ms(event)
-                hearing.speech_end_ms = whole(event["speech_end_ms"])
-        elif kind == "turn.rejected":
-            hearing = self._hearing_of(turn)
-            if hearing is not None and hearing.failed and hearing.speech_end_ms is not None:
-                hearing.final_delay_ms = max(0.0, round(call_ms(event) - hearing.ended_call_ms, 1))
-
-    def _hearing_of(self, turn: int) -> Hearing | None:
-        return next((hearing for hearing in reversed(self.hearings) if hearing.turn == turn), None)
-
     # --- engines ----------------------------------------------------------------------------------------------------
 
     def _on_request(self, event: Event) -> None:
         engine, name = text(event["engine"]), text(event["id"])
-        if engine == "stt" and self._begun is not None:
-            (turn, speech_ms), self._begun = self._begun, None
-            hearing = Hearing(turn, speech_ms, media_ms(event))
-            self.hearings.append(hearing)
-            self._by_id[name] = hearing
+        if engine == "stt":
+            hearing = self.hearings.on_request(event)
+            if hearing is not None:
+                self._by_id[name] = hearing
         elif engine == "llm":
             turn_round = self._rounds.get(self._turn, 0)
             named, asked = text(event["input_hash"]), text(event["input"])
@@ -212,27 +194,11 @@ class _Folded:
     def _on_result(self, event: Event) -> None:
         asked = self._by_id.get(text(event["id"]))
         if isinstance(asked, Hearing):
-            self._on_text(asked, event)
+            self.hearings.on_text(asked, event, mapping(event["result"]))
         elif isinstance(asked, Thought):
             self._on_thought(asked, event)
         else:
             self.speaking.on_result(event)
-
-    def _on_text(self, hearing: Hearing, event: Event) -> None:
-        result = mapping(event["result"])
-        if event.get("final") is not True:
-            if hearing.failed:
-                partial = media_ms(event), text(result["text"]), whole(result.get("stable_chars", 0))
-                hearing.partials.append(partial)
-            return
-        words = text(result["text"])
-        confidence = result.get("confidence")
-        hearing.confidence = None if confidence is None else number(confidence, -1e9, 1e9)
-        delay_ms = call_ms(event) - hearing.ended_call_ms if hearing.speech_end_ms is not None else 0.0
-        hearing.final_delay_ms = max(0.0, round(delay_ms, 1))
-        named = result.get("input_hash", "")
-        hearing.input_hash = named if isinstance(named, str) else ""
-        hearing.text, hearing.failed = words, False
 
     def _on_thought(self, thought: Thought, event: Event) -> None:
         if not thought.open:

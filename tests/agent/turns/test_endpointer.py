@@ -334,7 +334,7 @@ def test_words_that_change_must_stand_again() -> None:
     made.partial("4713", 1310)
     assert made.tick(1389) is None
     assert made.partial("471", 1389) is None
-    assert made.tick(3000) == TakeWords(3000)
+    assert made.tick(3000) == TakeWords(1096, 3000)
     assert made.reading.progress is Progress.PART
     assert (made.why, made.waits_ms) == ("slot unfinished", SETTINGS.hold_ms)
 
@@ -449,7 +449,7 @@ def resting() -> Endpointer:
     """Within "four seven ...", where the words have been asked for."""
     made = opened()
     made.partial("four", 1100)
-    assert TakeWords(1608) in quiet(made, 1096, 1608)
+    assert TakeWords(1096, 1608) in quiet(made, 1096, 1608)
     return made
 
 
@@ -457,7 +457,7 @@ def test_words_are_taken_once_in_a_pause() -> None:
     made = resting()
     assert quiet(made, 1608, 3000) == [None] * 43
     assert made.window(SpeechWindow(True, 3032)) is None
-    assert [event for event in quiet(made, 3032, 4000) if event] == [TakeWords(3544)]
+    assert [event for event in quiet(made, 3032, 4000) if event] == [TakeWords(3032, 3544)]
 
 
 @pytest.mark.parametrize("text", [None, "four", "four seven"])
@@ -497,7 +497,7 @@ def test_a_sound_without_words_waits_for_its_final_text_a_while(text: str | None
     made = endpointer(FOUR)
     Line(made).play("four seven one two")
     made.began(SpeechBegan(20_000, 20_096))
-    assert TakeWords(20_608) in quiet(made, 20_096, 20_608)
+    assert TakeWords(20_096, 20_608) in quiet(made, 20_096, 20_608)
     assert made.tick(20_096 + REST_MS + FINAL_MS - 1) is None
     end = made.taken(text, 20_096 + REST_MS + FINAL_MS - 1)
     assert isinstance(end, EndOfTurn)

@@ -57,13 +57,7 @@ def assert_as_it_went(held: Run, out: Path) -> None:
     assert json.dumps(events_of(again)) == json.dumps(events_of(once_more))
 
 
-#: On this line a turn that rested has its texts in two hearings, and the replay gives the second one's too early.
-RESTED = pytest.mark.xfail(
-    reason="a hearing whose text was taken in a rest is not replayed to the frame yet", strict=False
-)
-
-
-@pytest.mark.parametrize("fault", [pytest.param(name, marks=RESTED if name == "wifi" else ()) for name in LINES])
+@pytest.mark.parametrize("fault", LINES)
 def test_a_call_on_a_bad_line_goes_again_as_it_went(fault: str, tmp_path: Path) -> None:
     assert_as_it_went(held_on(fault, tmp_path / "held"), tmp_path)
 

@@ -15,7 +15,7 @@ from agent.stt.base import Partial, Transcript
 from telephony.replay.engines.recorded_stt import RecordedStt, RecordedSttCall
 from telephony.replay.engines.serving import Serving
 from telephony.replay.plan import Plan
-from telephony.replay.recorded import Diverged, Recorded, RecordedUtterance
+from telephony.replay.recorded import Diverged, Recorded, RecordedPartial, RecordedUtterance
 from tests.agent.support import make_agent
 from tests.support.virtual_loop import VirtualContext, virtual
 from tests.telephony.replay.engines.given import STARTED, a_record, books, now_ms, own, until_ms
@@ -29,7 +29,11 @@ PARCEL = RecordedUtterance(
     text="where is my parcel please",
     confidence=0.9,
     final_delay_ms=40.0,
-    partials=((1500, "where", 0), (1900, "where is my", 5), (2600, "where is my parcel", 11)),
+    partials=(
+        RecordedPartial(1500, "where", 0, 400.0),
+        RecordedPartial(1900, "where is my", 5, 800.0),
+        RecordedPartial(2600, "where is my parcel", 11, 1500.0),
+    ),
 )
 YES = RecordedUtterance(
     turn=2,
@@ -40,7 +44,7 @@ YES = RecordedUtterance(
     text="yes do",
     confidence=0.7,
     final_delay_ms=20.0,
-    partials=((5300, "yes", 3),),
+    partials=(RecordedPartial(5300, "yes", 3, 200.0),),
 )
 CALL = a_record(utterances=(PARCEL, YES))
 FRAME = b"\1\0" * 160

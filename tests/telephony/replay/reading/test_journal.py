@@ -13,7 +13,7 @@ from agent.llm.base import Protected, TextDelta, ToolCall
 from agent.masking import MARK
 from agent.slots.base import Asks
 from telephony.replay.reading.journal import Told, fold
-from telephony.replay.recorded import RecordedPiece, RecordedTool
+from telephony.replay.recorded import RecordedPartial, RecordedPiece, RecordedTool
 
 NEW = {"voice_hz": 8000, "rate_hz": 8000}
 
@@ -67,7 +67,7 @@ def test_a_text_and_when_it_came() -> None:
     (utterance,) = journal.told.utterances
     assert (utterance.turn, utterance.began_ms, utterance.speech_start_ms) == (1, 1100, 1000)
     assert (utterance.speech_end_ms, utterance.ended_ms, utterance.final_delay_ms) == (1900, 2500, 64)
-    assert utterance.partials == ((1400, "he", 1), (1600, "hello", 2))
+    assert utterance.partials == (RecordedPartial(1400, "he", 1, 300.0), RecordedPartial(1600, "hello", 2, 500.0))
     assert (utterance.text, utterance.confidence, utterance.input_hash) == ("hello there", 0.5, "abc")
     assert not utterance.failed
 
@@ -94,6 +94,65 @@ def test_a_text_that_comes_while_the_next_turn_is_spoken_belongs_to_its_own() ->
         (1, "first", 200),
         (2, "second", 100),
     ]
+
+
+def rested(final_ms: int | None = 2600, ended: bool = True) -> Journal:
+    """The caller rests at 2500, and goes on at 3000 in another hearing; that turn ends at 4000."""
+    journal = spoken().add(2500, "turn.rested", turn=1, speech_end_ms=1950)
+    if final_ms is not None and final_ms < 3000:
+        journal.result(final_ms, "stt-1", 0, True, text="hello there", input_hash="abc")
+    journal.request(3000, "stt", "stt-2").result(3200, "stt-2", 200, text="my", stable_chars=1)
+    if final_ms is not None and 3000 <= final_ms < 4000:
+        journal.result(final_ms, "stt-1", 0, True, text="hello there", input_hash="abc")
+    if ended:
+        journal.add(4000, "turn.ended", turn=1, speech_end_ms=3600, reason="complete")
+    if final_ms is not None and final_ms >= 4000:
+        journal.result(final_ms, "stt-1", 0, True, text="hello there", input_hash="abc")
+    return journal
+
+
+@pytest.mark.parametrize(("final_ms", "first_ms", "second_ms"), [(2600, 100, 500), (3300, 800, 500), (4200, 1700, 300)])
+def test_a_turn_with_a_rest_has_two_hearings_each_with_its_own_texts(
+    final_ms: int, first_ms: int, second_ms: int
+) -> None:
+    journal = rested(final_ms).result(4500, "stt-2", 1500, True, text="my parcel", input_hash="def")
+    first, second = journal.told.utterances
+    assert [(each.turn, each.text, each.input_hash) for each in (first, second)] == [
+        (1, "hello there", "abc"),
+        (1, "my parcel", "def"),
+    ]
+    assert (first.speech_start_ms, first.speech_end_ms, first.ended_ms) == (1000, 1950, 2500)
+    assert (second.began_ms, second.speech_start_ms, second.speech_end_ms) == (3000, 2968, 3600)
+    assert [partial.text for partial in first.partials + second.partials] == ["he", "my"]
+    # The second text is asked for at the turn's end, and not before the first one is there.
+    assert (first.final_delay_ms, second.final_delay_ms) == (first_ms, second_ms)
+
+
+@pytest.mark.parametrize(("known_ms", "delay_ms"), [(2700, 200), (3300, 800)])
+def test_a_text_that_failed_in_a_rest_is_known_by_its_own_error(known_ms: int, delay_ms: int) -> None:
+    journal = rested(None, ended=False)
+    journal.add(known_ms, "error", where="stt", turn=1, message="broken")
+    journal.add(3900, "error", where="stt", message="of another hearing")
+    journal.add(4000, "turn.ended", turn=1, speech_end_ms=3600, reason="complete")
+    first, second = journal.result(4100, "stt-2", 1100, True, text="my parcel").told.utterances
+    assert (first.failed, first.final_delay_ms) == (True, delay_ms)
+    assert (second.text, second.final_delay_ms) == ("my parcel", 100)
+
+
+def test_a_turn_that_ended_in_its_rest_has_one_hearing() -> None:
+    journal = spoken().add(2500, "turn.rested", turn=1, speech_end_ms=1950)
+    journal.add(2900, "turn.ended", turn=1, speech_end_ms=1950, reason="slot unfinished")
+    journal.result(3000, "stt-1", 0, True, text="hello").request(3100, "stt", "stt-2")
+    (utterance,) = journal.told.utterances
+    assert (utterance.ended_ms, utterance.final_delay_ms, utterance.text) == (2500, 500, "hello")
+
+
+def test_a_turn_of_a_text_so_far_and_a_recogniser_that_failed_behind_it() -> None:
+    journal = spoken().add(2500, "turn.ended", turn=1, speech_end_ms=1900, reason="slot complete")
+    journal.add(2500, "turn.committed", turn=1, text="he", confidence=None, source="voice", by="partial")
+    journal.add(5500, "error", where="stt", message="no final text within 3 s")
+    (utterance,) = journal.add(5500, "turn.confirmed", turn=1).told.utterances
+    assert (utterance.failed, utterance.final_delay_ms) == (True, 3000)
 
 
 # --- thinking -------------------------------------------------------------------------------------------------------
