@@ -162,6 +162,7 @@ VALUES = [
     ("email", "jane dot doe", "jane dot doe at gmail dot com", "jane.doe@gmail.com", ""),
     ("email", "", "jane dot " * 30, "", ""),
     ("message", "", "…", "", ""),
+    ("message", "", "hold on, let me think", "", ""),
     ("caller", "", "doctor", "", "doctor"),
     ("caller", "", "thank you, Jane Doe", "Jane Doe", ""),
     ("caller", "doctor", "Jane Doe", "Doctor Jane Doe", ""),
