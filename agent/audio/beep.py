@@ -48,7 +48,8 @@ _QUIET_BLOCKS = 6
 #: The same tone again, so soon, is a cadence: ringing comes every 6 s at the latest.
 _AGAIN_MS = 6500
 _SAME_HZ = 0.03
-#: Another steady sound of 100 ms, so shortly before: a tune, or the three tones of "not in service".
+#: Another tone of 100 ms, so shortly before: a tune, or the three tones of "not in service". (What is steady, but no
+#: tone, is the last word's end: the n of "after the tone".)
 _TUNE_BLOCKS = 5
 _TUNE_GAP_MS = 60
 
@@ -82,7 +83,7 @@ class BeepDetector:
         self._run_end_ms = 0
         self._quiet = 0
         self._tail_rms = 0.0  # of the first block that was not the same
-        self._tune_ms = start_ms - 2 * _TUNE_GAP_MS  # when another steady sound ended
+        self._tune_ms = start_ms - 2 * _TUNE_GAP_MS  # when another tone ended
         self._last: Tone | None = None
 
     @property
@@ -135,7 +136,7 @@ class BeepDetector:
 
     def _begin(self, block: bytes, rms: float, crossings: int) -> None:
         self._before_rms = self._last_rms
-        if self._blocks >= _TUNE_BLOCKS:
+        if self._blocks >= _TUNE_BLOCKS and _only_hz(np.frombuffer(b"".join(self._run), "<i2").astype(np.float64)):
             self._tune_ms = self._run_end_ms
         self._run.clear()
         self._run.append(block)

@@ -87,6 +87,14 @@ def test_straight_behind_the_last_word() -> None:
     assert len(beeps(line(words, sines(500, 1000), quiet(300)))) == 1
 
 
+@pytest.mark.parametrize("voice_hz", [95, 120, 180, 210])
+@pytest.mark.parametrize("gap_ms", [0, 20, 40])
+def test_straight_behind_a_last_word_that_ends_in_a_hum(voice_hz: int, gap_ms: int) -> None:
+    """As the n of "tone", which may stay the same for 100 ms, but is many frequencies."""
+    hum = sines(180, *(voice_hz * number for number in range(1, 8)), dbfs=-20)
+    assert len(beeps(line(quiet(310), hum, quiet(gap_ms), sines(500, 1000), quiet(300)))) == 1
+
+
 def test_it_is_told_as_soon_as_it_has_been_quiet() -> None:
     pcm, detector = line(quiet(200), sines(300, 1000), quiet(400)), BeepDetector()
     told = next(at for at in range(0, len(pcm), 320) if detector.push(pcm[at : at + 320])) // 16
