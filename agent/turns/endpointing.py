@@ -90,6 +90,7 @@ class Endpointer:
         self._now_ms = 0
         self._ended_ms = -NEVER_MS
         self._held: tuple[Asks, TurnText] | None = None  # the last turn, if it ended unfinished
+        self._shown = ""  # what was known of its last hearing when it ended
         self.open = False
         """Whether a turn is open."""
         self.said = TurnText()
@@ -176,6 +177,7 @@ class Endpointer:
             return self.tick(media_ms)
         self._awaited = False
         self._planned = None
+        self._lag.final(self._partial, text or "")
         if text is not None:
             self._lag.settled(self._now_ms - STABLE_MS)
             self._partial = text
@@ -197,6 +199,8 @@ class Endpointer:
     def final(self, text: str) -> None:
         """The recogniser's final text of the turn that ended last. If that had been held in vain, because the last
         words come with the final only, turns of this call are held for `max_trailing_ms` from now on."""
+        shown, self._shown = self._shown, ""
+        self._lag.final(shown, text)
         held, self._held = self._held, None
         if held is not None and judge(held[0], held[1].final(text)).waiting is Waiting.END:
             self._deadlines.words_are_kept_back()
@@ -395,7 +399,9 @@ class Endpointer:
         if self._rests or self._closing or not self._heard or self._sound.quiet_ms < SURE_QUIET_MS:
             return False
         waiting = self._judgement().waiting
-        return waiting is Waiting.HOLD or (waiting is Waiting.SILENCE and self._lag.known and expects(self._asks))
+        if waiting is Waiting.HOLD:  # a grammar that is made to begin anew within an answer hears less of it
+            return self._lag.keeps_back
+        return waiting is Waiting.SILENCE and self._lag.known and expects(self._asks)
 
     def _went_on(self) -> Event | None:
         """The caller has spoken or pressed a key: a pause that was told of is over."""
@@ -414,6 +420,7 @@ class Endpointer:
             if judged.waiting is Waiting.BY_WORDS and reason == judged.reason:
                 self._ended_ms = self._now_ms
         self._held = (self._asks, self.said) if reason == "slot unfinished" else None
+        self._shown = self._partial
         self.close()
         return end
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from agent.language.words import words
+
 #: Streaming recognisers give a word some 100 to 300 ms after its end: what is assumed until this one is known.
 FIRST_LAG_MS = 150
 #: A change of mind long afterwards is no lag.
@@ -19,6 +21,7 @@ class RecogniserLag:
         self.changed_ms = 0
         self.lag_ms = FIRST_LAG_MS
         self._came = False
+        self._kept_back = 0  # final texts that had more words than were shown, less those that had no more
 
     def changed(self, media_ms: int) -> None:
         """The words are others than before."""
@@ -33,6 +36,19 @@ class RecogniserLag:
     def up_to_date(self, speech_end_ms: int) -> bool:
         """Whether no word can be missing of speech that ended then."""
         return speech_end_ms + self.lag_ms <= self.changed_ms + SHORTEST_WORD_MS
+
+    @property
+    def keeps_back(self) -> bool:
+        """Whether its last words may come with the final text only. Until a final text has told, they may."""
+        return self._kept_back >= 0
+
+    def final(self, shown: str, text: str) -> None:
+        """A final text came for audio of which these words had been `shown` in time. Where they are others, or none
+        were, nothing is learnt; no text is no more words."""
+        before, after = words(shown), words(text)
+        if not before or (after and after[: len(before)] != before):
+            return
+        self._kept_back += 1 if len(after) > len(before) else -1
 
     def pause_over(self, speech_end_ms: int) -> None:
         """The caller went on, or was done, after speech that ended then: no more of its words are taken to come."""

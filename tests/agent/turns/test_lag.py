@@ -50,3 +50,26 @@ def test_whether_a_word_can_be_missing(changed_ms: int, up_to_date: bool) -> Non
     lag = RecogniserLag()
     lag.changed(changed_ms)
     assert lag.up_to_date(1000) is up_to_date
+
+
+@pytest.mark.parametrize(
+    ("finals", "keeps_back"),
+    [
+        ([], True),
+        ([("", "four seven")], True),
+        ([("four", "for seven")], True),
+        ([("four seven", "four seven")], False),
+        ([("four seven", "Four, seven!")], False),
+        ([("four seven", "")], False),
+        ([("four seven", "four")], True),
+        ([("four", "four seven"), ("one", "one")], True),
+        ([("four", "four seven"), ("one", "one"), ("two", "two")], False),
+    ],
+)
+def test_whether_last_words_are_kept_back_is_learnt_from_final_texts(
+    finals: list[tuple[str, str]], keeps_back: bool
+) -> None:
+    lag = RecogniserLag()
+    for shown, text in finals:
+        lag.final(shown, text)
+    assert lag.keeps_back is keeps_back
