@@ -6,7 +6,8 @@ path: per frequency, a filter of a few frames behind that delay, by least square
 weighs about the same, however loud, so that a caller who speaks over the echo hardly bends it. What the filter, learnt
 before, does not predict of the newest frames is somebody else's: the score is the share that it does predict. Where it
 suddenly predicts nothing, the reference may have leapt: then the path is looked for a little earlier or later
-(agent/audio/echo_shape.py).
+(agent/audio/echo_shape.py). Where there is nothing yet to predict with, at an echo's very first windows, or too little,
+because it is faint, its loudness tells.
 """
 
 from __future__ import annotations
@@ -42,6 +43,18 @@ _SURER = 1.2
 _KNOWN = 0.3
 #: The first so many windows in a row that are none are looked at more closely, each: then it is a caller.
 _LOOKED_AT = 4
+#: A path that was just found predicts nothing yet: it is learnt, and looked for, at each of so many windows; until then
+#: what comes in is an echo if its loudness goes up and down as that of what was played does, so much later.
+_FRESH = 4
+#: Spent on a caller's voice that only seemed to have a path, these windows come again one by one.
+_FRESH_AGAIN = 64
+_ALIKE = 0.75
+#: Of a faint echo the line's coding keeps little that can be predicted. What is no louder (by 5 dB) than such an echo
+#: has been is taken for it, below -42 dBFS: who speaks into a telephone is 10 dB louder, or more.
+_FAINT_SHARE, _FAINT = 3.0, (32768 * 10 ** (-42 / 20)) ** 2
+_FAINT_MEMORY = 0.99
+#: So many windows must have been predicted before that: one may be, of a caller's, by chance.
+_PROOFS = 4
 #: Ridge, as a share of the power played: what little it was has taught little.
 _RIDGE = 0.1
 #: Frames that are 20 dB quieter than those of the last second, and more, do not weigh more for being quiet: of the
@@ -65,7 +78,7 @@ class EchoMeter:
 
     Measured in whole calls at 8 kHz, over a reference that leaps by 20 ms at a time, through seven rooms, 10 to 30 dB
     down, 80 to 400 ms late: 99 % of the windows with an echo score 0.3 or more, of a caller's over an echo 4 %, of a
-    caller's alone none.
+    caller's alone none, or the first four.
     """
 
     def __init__(self, rate_hz: int) -> None:
@@ -84,6 +97,9 @@ class EchoMeter:
         self._shape = PathShape(rate_hz, self._lead)
         self._asked = 0
         self._strange = 0  # so many windows in a row, until now, were no echo
+        self._proofs = 0  # so many windows the path in use has predicted
+        self._fresh = _FRESH  # so many windows more for paths that have not
+        self._loudest = 0.0  # the power of a window of the echo, the most of late
         self._found = False
         self._delay: int | None = None  # in samples
         bins = self._bins.stop - self._bins.start
@@ -110,17 +126,40 @@ class EchoMeter:
         came, played = _samples(inbound_pcm, self._inbound), _samples(reference_pcm, self._reference)
         if not played.any() or not came.any():
             return 0.0
-        due = self._asked % _SEARCH_EVERY == 0
+        due = self._asked % _SEARCH_EVERY == 0 or (self._found and not self._proofs and self._fresh > 0)
         self._asked += 1
         moved = (due or (not self._found and self._strange < _LOOKED_AT)) and self._search(came, played)
         if moved:
+            self._proofs = 0
             share = self._learn_anew(came, played)
         elif self._found:
             share = self._known_share(came, played, due)
         else:
             share = 0.0
         self._strange = 0 if share >= _KNOWN else self._strange + 1
+        power = float(np.mean(came[-self._frame :] ** 2))
+        self._loudest *= _FAINT_MEMORY
+        self._fresh += self._asked % _FRESH_AGAIN == 0 and self._fresh < _FRESH
+        if share >= _KNOWN:
+            self._proofs += 1
+            self._loudest = max(self._loudest, power)
+        elif self._found and not self._proofs and self._fresh:
+            self._fresh -= 1
+            share = max(share, self._loudness_alike(came, played))
+        elif self._proofs >= _PROOFS and power < min(_FAINT, _FAINT_SHARE * self._loudest):
+            share = _KNOWN
         return share
+
+    def _loudness_alike(self, came: _Floats, played: _Floats) -> float:
+        """Whether what came in is as loud, piece by piece, as what was played the path's delay before: _KNOWN or 0."""
+        if not self._found or self._delay is None:
+            return 0.0
+        end = len(played) - self._delay
+        echo = played[end - len(came) : end]
+        loudness = np.sqrt(np.stack([np.mean(x.reshape(-1, self._hop) ** 2, axis=1) for x in (came, echo)]))
+        loudness -= loudness.mean(axis=1, keepdims=True)
+        alike = float(np.dot(*loudness)) / (float(np.prod(np.linalg.norm(loudness, axis=1))) + 1e-9)
+        return _KNOWN if alike >= _ALIKE else 0.0
 
     def _known_share(self, came: _Floats, played: _Floats, due: bool) -> float:
         """The score by the path that is known; and what there is to be learnt. `due`: also what costs more."""

@@ -147,6 +147,7 @@ class BargeIn:
         self._text = ""  # that is meant
         self._stale = ""  # the same, waited for long enough
         self._speech_ms = 0  # the caller's: echo is not counted
+        self._sure_ms = 0  # that count twice
         self._last_speech_ms = 0
         self._echoes.clear()
         self._weight = Weight.NOTHING
@@ -171,6 +172,8 @@ class BargeIn:
         span_ms = event.media_ms - event.speech_ms
         self._look(at)
         self._hear(event.media_ms, span_ms, True, event.probability, echo)
+        if span_ms == self._speech_ms == self._window_ms:
+            self._sure_ms = span_ms  # one window was enough for the gate: to be so sure, it had to hear the one before
         return self._decide(event.media_ms, at)
 
     def window(self, event: SpeechWindow, at: AtEar, echo: float | None = None) -> tuple[Verdict, ...]:
@@ -276,6 +279,7 @@ class BargeIn:
             self._last_speech_ms = media_ms
         elif is_echo and not self.yielded:  # the few windows of a long echo that were not known must not add up
             self._speech_ms = max(0, self._speech_ms - span_ms)
+            self._sure_ms = 0
         if self._state is _State.TAKEN_UP and self._sounds_like_echo():
             self._state = _State.FREE  # it was our own voice: the caller has not been heard yet
             self._speech_ms = 0
@@ -290,7 +294,7 @@ class BargeIn:
                 return _NOTHING
             if self._weight is Weight.MEANT:  # said under protection, or before the agent began
                 return self._keep_held(media_ms, at) if at.before else self._interrupt(media_ms, at)
-            return self._stop(media_ms, "speech") if self._speech_ms >= self._needed_ms() else _NOTHING
+            return self._stop(media_ms, "speech") if self._speech_ms + self._sure_ms >= self._needed_ms() else _NOTHING
         return self._wait(media_ms)
 
     def _doubted(self, at: AtEar) -> bool:

@@ -56,6 +56,14 @@ def test_a_faint_tone_over_the_lines_noise() -> None:
     assert not is_tone(noise(-50), 1e-5)
 
 
+@pytest.mark.parametrize("pitch_hz", [(110, 118), (140, 152), (210, 224)])
+def test_the_hum_of_an_n_that_glides_is_no_tone(pitch_hz: tuple[float, float]) -> None:
+    turns = np.cumsum(np.linspace(*pitch_hz, HEARD_SAMPLES)) / RATE_HZ
+    hum = sum(np.sin(2 * np.pi * k * turns) * 10 ** (-8 * (k - 1) / 20) for k in (1, 2, 3, 4))
+    heard = np.asarray(0.01 * hum, np.float32) + noise(-65)
+    assert not is_tone(heard)
+
+
 def voices() -> dict[str, NDArray[np.float32]]:
     pcm = {
         "recorded": recorded_pcm("slt/where", RATE_HZ),

@@ -93,6 +93,22 @@ def test_more_speech_may_be_asked_for_before_it_stops() -> None:
     assert caller.kinds == [("Yield", "speech")]
 
 
+@pytest.mark.parametrize(
+    ("windows", "echo", "stops"), [(1, None, True), (1, 0.1, True), (1, 0.9, False), (2, None, True)]
+)
+def test_one_window_that_was_enough_for_the_gate_stops_it(windows: int, echo: float | None, stops: bool) -> None:
+    machine = BargeIn(64)
+    began = SpeechBegan(1000, 1000 + windows * WINDOW_MS, 0.95)
+    assert machine.began(began, SPEAKING, echo) == ((Yield(began.media_ms, "speech"),) if stops else ())
+
+
+def test_more_than_two_windows_are_not_made_up_by_one() -> None:
+    machine = BargeIn(128)
+    assert machine.began(SpeechBegan(1000, 1032, 0.95), SPEAKING) == ()
+    assert machine.window(SpeechWindow(True, 1064), SPEAKING) == ()
+    assert machine.window(SpeechWindow(True, 1096), SPEAKING) == (Yield(1096, "speech"),)
+
+
 @pytest.mark.parametrize("text", ["mhm", "yeah", "uh huh", "okay right"])
 def test_a_backchannel_is_taken_up_soon_after_its_end(text: str) -> None:
     caller = Caller()
