@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from telephony.bench.turns.items import RATE_HZ, Background, Item
 from telephony.bench.turns.recordings import Recording
-from telephony.bench.turns.sounds import PER_MS, faded, samples_of
+from telephony.bench.turns.sounds import PER_MS, active_dbfs, faded, samples_of
 
 STREAM_MS = 30_000
 """Long enough that what repeats is not learned, and to be played over and over."""
@@ -166,15 +166,34 @@ def _bursts(chance: np.random.Generator) -> Floats:
     return _events(sounds, f"bursts {chance.integers(1 << 30)}") + 3 * chance.standard_normal(_COUNT)
 
 
+def recorded_babble(items: Sequence[Item], seed: int = 1) -> list[Background]:
+    """Recorded callers, BABBLERS of them at once; none where there are fewer."""
+    if len(_voices(items)) < BABBLERS:
+        return []
+    pcm = _pcm(_at_level(_babble(items, np.random.default_rng(seed)), LEVEL_DBFS))
+    return [Background("recorded/babble", "babble", pcm, "recorded")]
+
+
 def _babble(items: Sequence[Item], chance: np.random.Generator) -> Floats:
-    """Several callers at once, none of them for the agent."""
+    """Several callers at once, equally loud, none of them for the agent."""
     out = np.zeros(_COUNT)
-    for _ in range(BABBLERS):
+    voices = _voices(items)
+    for which in chance.choice(len(voices), BABBLERS, replace=len(voices) < BABBLERS):
         at = -int(chance.integers(2000)) * PER_MS
         while at < _COUNT:
-            said = samples_of(items[int(chance.integers(len(items)))].pcm).astype(np.float64)
+            item = voices[which][int(chance.integers(len(voices[which])))]
+            level = 10 ** ((LEVEL_DBFS - active_dbfs(item.pcm, item.speech)) / 20)
+            said = samples_of(item.pcm).astype(np.float64) * level
             start, end = max(0, at), min(_COUNT, at + len(said))
             if end > start:
                 out[start:end] += said[start - at : end - at]
             at += len(said)
     return out
+
+
+def _voices(items: Sequence[Item]) -> list[list[Item]]:
+    """What each speaker says; of a recording whose speaker is not known, what is said in it."""
+    voices: dict[tuple[str, str], list[Item]] = {}
+    for item in items:
+        voices.setdefault((item.corpus, item.speaker or item.name), []).append(item)
+    return list(voices.values())

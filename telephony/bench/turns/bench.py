@@ -7,27 +7,28 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.definition import TurnSettings
-from telephony.bench.turns import measures, plans
+from telephony.bench.turns import double_talk, far_end, measures, plans
 from telephony.bench.turns.items import Item
 from telephony.bench.turns.many import hold_all
 from telephony.bench.turns.run import CallPlan, CallRun, Stt, shipped_settings
 from telephony.bench.turns.stock import Stock, some, spread
 from telephony.bench.turns.tallies import Point, tally
 
-MEASURES = ("slots", "free", "stops", "noise", "echo", "backchannels", "heard", "vad")
+MEASURES = (
+    "slots", "free", "stops", "noise", "babble", "echo", "double_talk", "backchannels", "heard", "far_end", "vad",
+)  # fmt: skip
 #: The agent file's limits (agent/agentfile.py) bound what a sweep may try.
 LEAST_WAIT_MS, MOST_WAIT_MS = 100, 10_000
 SCALES = (0.4, 0.6, 0.8, 1.0, 1.4, 2.0)
 SILENCES_MS = (150, 250, 350, 500, 700, 1000)
 MORE_SCALES = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.7, 2.0, 2.5)
 MORE_SILENCES_MS = (120, 160, 200, 250, 300, 350, 400, 500, 600, 700, 850, 1000, 1300)
-SNRS_DB = (20, 10, 5)
 
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """How much of each is measured. `slots`: numbers and spelled words on a quiet line, and a
-    third as many other answers; noise minutes are the agent's speech."""
+    third as many other answers; noise minutes are the agent's speech; `far_end`: of each kind of far end."""
 
     slots: int = 150
     slots_noisy: int = 60
@@ -38,7 +39,10 @@ class Numbers:
     heard: int = 200
     backchannels: int = 40
     noise_minutes: float = 10.0
+    babble_minutes: float = 8.0
     echo_minutes: float = 4.0
+    double_talk: int = 24
+    far_end: int = 24
 
     def scaled(self, items: int) -> Numbers:
         """With `items` slot items, and of all else as many as that makes."""
@@ -63,7 +67,10 @@ WITH_CORPUS = Numbers(
     heard=200,
     backchannels=80,
     noise_minutes=20.0,
+    babble_minutes=16.0,
     echo_minutes=8.0,
+    double_talk=48,
+    far_end=60,
 )
 
 
@@ -95,7 +102,8 @@ def run_bench(
         wanted += _slots(stock, numbers, stt)
     if "free" in only:
         wanted += _free(stock, numbers, sweep=sweep)
-    wanted += [measure for measure in _over_talk(stock, numbers) if measure.path[0] in only]
+    others = (*_over_talk(stock, numbers), *_double_talk(stock, numbers), *_far_end(stock, numbers))
+    wanted += [measure for measure in others if measure.path[0] in only]
     calls = [plan for measure in wanted for plan in measure.plans]
     begun(len(calls))
     runs = iter(hold_all(calls, jobs=jobs, progress=progress))
@@ -118,7 +126,7 @@ def _slots(stock: Stock, numbers: Numbers, stt: str) -> list[_Measure]:
     chosen = _numbers_first(stock, numbers.slots)
     if stt != "embedded":
         found.append(_answers(("slots", "clean"), plans.answer_plans(chosen, tag="slots clean")))
-        for snr_db in SNRS_DB:
+        for snr_db in plans.SNRS_DB:
             items = _numbers_first(stock, numbers.slots_noisy, seed=snr_db)
             calls = plans.answer_plans(items, tag=f"slots {snr_db} dB", backgrounds=stock.noise, snr_db=snr_db)
             found.append(_answers(("slots", f"{snr_db} dB"), calls if stock.noise else []))
@@ -146,7 +154,7 @@ def _answers(path: tuple[str, ...], calls: list[CallPlan]) -> _Measure:
 def _free(stock: Stock, numbers: Numbers, *, sweep: bool) -> list[_Measure]:
     found = [_answers(("free", "clean"), plans.answer_plans(spread(stock.free, numbers.free), tag="free clean"))]
     items = spread(stock.free, numbers.curve)
-    for snr_db in SNRS_DB[:2]:
+    for snr_db in plans.SNRS_DB[:2]:
         calls = plans.answer_plans(items, tag=f"free {snr_db} dB", backgrounds=stock.noise, snr_db=snr_db)
         found.append(_answers(("free", f"{snr_db} dB"), calls if stock.noise else []))
     shipped = shipped_settings()
@@ -205,6 +213,9 @@ def _over_talk(stock: Stock, numbers: Numbers) -> list[_Measure]:
         count = max(4, round(numbers.noise_minutes))
         noise = plans.listening_plans(some(stock.disturbing, count), numbers.noise_minutes, tag="noise")
         found.append(_Measure(("noise",), noise, measures.false_stops))
+    if stock.babble:
+        babble = plans.babble_plans(stock.babble, numbers.babble_minutes, tag="babble")
+        found.append(_Measure(("babble",), babble, measures.false_stops))
     echo = plans.echo_plans(stock.responses, ECHO_TEXTS, numbers.echo_minutes, tag="echo")
     found.append(_Measure(("echo",), echo, measures.false_stops))
     if stock.backchannels:
@@ -212,6 +223,26 @@ def _over_talk(stock: Stock, numbers: Numbers) -> list[_Measure]:
         calls = plans.backchannel_plans(said, numbers.backchannels, tag="backchannels", backgrounds=quiet)
         found.append(_Measure(("backchannels",), calls, measures.backchannels))
     return found
+
+
+def _double_talk(stock: Stock, numbers: Numbers) -> list[_Measure]:
+    found = []
+    if stock.interruptions:
+        talk = spread(stock.interruptions, numbers.double_talk, seed=3)
+        made = double_talk.made_plans(talk, numbers.double_talk, stock.responses, ECHO_TEXTS, tag="double talk")
+        found.append(_Measure(("double_talk", "made"), made, double_talk.double_talk))
+    recorded = double_talk.recorded_plans(stock.echoes, tag="double talk, recorded")
+    found.append(_Measure(("double_talk", "recorded"), recorded, double_talk.double_talk))
+    return found
+
+
+def _far_end(stock: Stock, numbers: Numbers) -> list[_Measure]:
+    greetings, answered, prompts, people = (
+        spread(items, numbers.far_end) for items in (stock.greetings, stock.answered, stock.prompts, stock.people)
+    )
+    sounds = some(stock.disturbing, numbers.far_end)
+    calls = far_end.far_end_plans(greetings, answered, prompts, people, sounds)
+    return [_Measure(("far_end",), calls, far_end.far_end)]
 
 
 ECHO_TEXTS = (

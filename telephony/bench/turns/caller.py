@@ -188,6 +188,8 @@ class BenchCaller:
         return quiet_ms >= SETTLED_MS and since_ms >= LOST_MS
 
     def _due(self, act: Act, now_ms: float, quiet_ms: float) -> bool:
+        if act.when == "at once":
+            return now_ms >= act.wait_ms
         if act.when == "listen":
             enough = self._audible_ms >= act.wait_ms
             return enough or now_ms - self._act_since_ms >= LISTEN_TIMES * act.wait_ms + LOST_MS

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from agent.slots.base import Asks
 from telephony.bench.turns.items import Item, Part
-from telephony.bench.turns.phrases import ANSWERS, BACKCHANNELS, FREE, INTERRUPTIONS, Phrase
+from telephony.bench.turns.phrases import ANSWERED, ANSWERS, BACKCHANNELS, FREE, GREETINGS, INTERRUPTIONS, Phrase
 from telephony.bench.turns.sounds import Voiced, joined
 from telephony.bench.turns.strings import BETWEEN_MS, HESITATION_MS, digit_items, spelled_items
 from telephony.bench.turns.synthetic import CORPUS, Speaker, begin_anew, speakers
@@ -56,6 +56,18 @@ def synthetic_interruptions(seed: int = 1, count: int = PER_KIND) -> tuple[Item,
     """Short sentences of callers who want the agent to stop. Raises MissingExtra."""
     phrases = tuple(Phrase(said) for said in INTERRUPTIONS)
     return tuple(_turns(_fresh(), phrases, count, Asks(), "interruption", seed))
+
+
+@lru_cache(maxsize=2)
+def synthetic_greetings(seed: int = 1) -> tuple[Item, ...]:
+    """What machines say first, each by two voices. Raises MissingExtra."""
+    return tuple(_turns(_fresh(), GREETINGS, 2 * len(GREETINGS), Asks(), "greeting", seed))
+
+
+@lru_cache(maxsize=2)
+def synthetic_answered(seed: int = 1) -> tuple[Item, ...]:
+    """What people say when they answer a call, each by two voices. Raises MissingExtra."""
+    return tuple(_turns(_fresh(), ANSWERED, 2 * len(ANSWERED), Asks(), "answered", seed))
 
 
 def _turns(

@@ -16,6 +16,7 @@ from telephony.bench.turns.bench import MEASURES, WITH_CORPUS, Numbers, curve_po
 from telephony.bench.turns.plot import Curve, Mark, plot_html, plot_svg
 from telephony.bench.turns.report import curve_rows, print_report
 from telephony.bench.turns.stock import load_stock
+from telephony.bench.turns.sums import wrong_sums
 from telephony.bench.turns.targets import targets
 from telephony.bench.turns.vad import measure_vad
 from telephony.replay.batch import default_jobs
@@ -45,7 +46,7 @@ def turns(
     plot: Annotated[Path | None, typer.Option(help="Write the curve to FILE.svg or FILE.html.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Turn-taking: false cutoffs, delays, stops, echo, backchannels, words heard; in virtual time."""
+    """Turn-taking: cutoffs, delays, stops, echo, double talk, backchannels, words heard, voicemail; in virtual time."""
     wanted = _wanted(only, corpus)
     if stt not in _RECOGNISERS:
         raise LocalError(f"--stt {stt!r} is not known: write {', '.join(_RECOGNISERS)}")
@@ -80,7 +81,11 @@ def turns(
     if "vad" in wanted and corpus is not None:
         result["vad"] = measure_vad(corpus)
     if as_json:
-        told = {**result, "targets": [[row.measure, row.target, row.figure, row.met] for row in targets(result)]}
+        told = {
+            **result,
+            "wrong_sums": wrong_sums(result),
+            "targets": [[row.measure, row.target, row.figure, row.met] for row in targets(result)],
+        }
         sys.stdout.write(json.dumps(told, indent=2) + "\n")
     else:
         print_report(console, result)

@@ -8,11 +8,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent.errors import MissingExtra
-from telephony.bench.turns.backgrounds import made_backgrounds, recorded_backgrounds, room_responses
+from telephony.bench.turns.backgrounds import (
+    made_backgrounds,
+    recorded_babble,
+    recorded_backgrounds,
+    room_responses,
+)
 from telephony.bench.turns.banks import banks, single_word
 from telephony.bench.turns.callers import (
+    synthetic_answered,
     synthetic_backchannels,
     synthetic_free,
+    synthetic_greetings,
     synthetic_interruptions,
     synthetic_slots,
 )
@@ -30,19 +37,27 @@ SHORT_WORDS = 3
 """A recording of so few words may stand for an interruption of the agent, or an "mhm"."""
 NO_FREE_SPEECH = ("vad", "calls", "voip", "echo")
 """Sets with such names hold no turns of one speaker, whatever transcript they carry."""
+MACHINES = "prompt"
+"""Sets with such names hold what machines say to callers."""
 ONLY_WORDS = "short_words"
 """Words for waking devices: nobody's answer or question."""
 
 
 @dataclass(frozen=True, slots=True)
 class Corpora:
-    """`slots`: answers to questions; `free`: free speech, natural and paused; `rooms`: room responses at 8 kHz, of unit
-    energy; `dropped`: recordings that gave no turn, by reason; `notes`: what could not be made, and why."""
+    """`slots`: answers to questions; `free`: free speech, natural and paused; `greetings`: of machines, `answered`: of
+    people who answer a call, `prompts`: other lines of recorded machines, `people`: what recorded people say,
+    unchanged; `rooms`: room responses at 8 kHz, of unit energy; `dropped`: recordings that gave no turn, by reason;
+    `notes`: what could not be made, and why."""
 
     slots: tuple[Item, ...] = ()
     free: tuple[Item, ...] = ()
     backchannels: tuple[Item, ...] = ()
     interruptions: tuple[Item, ...] = ()
+    greetings: tuple[Item, ...] = ()
+    answered: tuple[Item, ...] = ()
+    prompts: tuple[Item, ...] = ()
+    people: tuple[Item, ...] = ()
     backgrounds: tuple[Background, ...] = ()
     echoes: tuple[EchoItem, ...] = ()
     rooms: tuple[tuple[float, ...], ...] = ()
@@ -60,6 +75,10 @@ def corpora(folder: Path | None = None, seed: int = 1) -> Corpora:
         free=recorded.free + made.free,
         backchannels=recorded.backchannels + made.backchannels,
         interruptions=recorded.interruptions + made.interruptions,
+        greetings=made.greetings,
+        answered=made.answered,
+        prompts=recorded.prompts,
+        people=recorded.people,
         backgrounds=recorded.backgrounds + made.backgrounds,
         echoes=recorded.echoes,
         rooms=recorded.rooms,
@@ -76,6 +95,8 @@ def _made(seed: int) -> Corpora:
             free=free,
             backchannels=synthetic_backchannels(seed),
             interruptions=synthetic_interruptions(seed),
+            greetings=synthetic_greetings(seed),
+            answered=synthetic_answered(seed),
             backgrounds=tuple(made_backgrounds(free, seed)),
         )
     except MissingExtra as error:
@@ -101,7 +122,9 @@ def _recorded(folder: Path, seed: int) -> Corpora:
         free=tuple(item for item in answers if item.part == "free"),
         backchannels=_short(turns, "backchannel"),
         interruptions=_short(turns, "interruption"),
-        backgrounds=tuple(recorded_backgrounds(recordings)),
+        prompts=tuple(item for item in answers if _is_machine(item) and item.shape == "natural"),
+        people=tuple(_people(answers)),
+        backgrounds=(*recorded_backgrounds(recordings), *recorded_babble(_people(answers), seed)),
         echoes=tuple(echo_items(recordings)),
         rooms=tuple(room_responses(recordings)),
         dropped=dropped,
@@ -118,6 +141,15 @@ def _is_turn(recording: Recording) -> bool:
         and not single_word(recording)
         and not recording.set.lower().startswith(NO_FREE_SPEECH)
     )
+
+
+def _is_machine(item: Item) -> bool:
+    return MACHINES in item.corpus.lower()
+
+
+def _people(items: Sequence[Item]) -> list[Item]:
+    """What people say in whole sentences."""
+    return [item for item in items if item.part == "free" and item.shape == "natural" and not _is_machine(item)]
 
 
 def _short(turns: Sequence[Item], part: Part) -> tuple[Item, ...]:

@@ -25,13 +25,14 @@ NOTHING = Asks()
 class Act:
     """`says`: the agent's reply that begins the act; or `words` marked words (marks.py), new ones each time. Then the
     caller plays `item`: "after" the agent has finished, by `wait_ms`; or "over" the agent, when that has been audible
-    for so long in this act. Without an item the caller listens, until the agent has been audible for `wait_ms`."""
+    for so long in this act; or "at once", by `wait_ms` from the call's beginning, whatever the agent does (with
+    `same_reply`). Without an item the caller listens, until the agent has been audible for `wait_ms`."""
 
     item: Item | None = None
     says: str = QUESTION
     words: int = 0
     asks: Asks = NOTHING
-    when: Literal["after", "over", "listen"] = "after"
+    when: Literal["after", "over", "at once", "listen"] = "after"
     wait_ms: int = 400
     same_reply: bool = False
     """The agent goes on with what it says in the act before: nothing is asked of its model."""

@@ -4,46 +4,42 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import numpy as np
 
 from telephony.bench.turns.items import EchoItem
 from telephony.bench.turns.recordings import Recording
-from telephony.bench.turns.sounds import audible, samples_of
+from telephony.bench.turns.sounds import audible
 
 _ROLES = {"farend": "far", "far": "far", "lpb": "far", "loopback": "far", "nearend": "near", "near": "near"}
 _ROLES |= {"echo": "echo", "mic": "mic", "microphone": "mic"}
 _SPLIT = re.compile(r"[_\-. ]+")
+_ONLY_FAR = re.compile(r"far_?end_?single")
+"""So the collections of echo recordings name the sessions in which the caller's side is silent: all that the microphone
+took is echo."""
 
 
 def echo_items(recordings: Sequence[Recording]) -> list[EchoItem]:
-    """Of each session whose parts are there: its echo alone; its echo with the caller's own speech; what the microphone
-    took, of which the speech is not known."""
+    """One of each session of which what was played and what came back of it are known, with the caller's own speech
+    where that was recorded apart. What a microphone took of both at once tells nobody what of it is echo: such
+    sessions are left out."""
     sessions: dict[tuple[str, str], dict[str, Recording]] = defaultdict(dict)
     for recording in recordings:
         role = _ROLES.get(recording.role.lower().replace("-", "").replace(" ", ""))
         if role:
             tokens = [token for token in _SPLIT.split(Path(recording.name).name) if token.lower() not in _ROLES]
+            role = "echo" if role == "mic" and _ONLY_FAR.search(recording.name.lower()) else role
             sessions[recording.set, "_".join(tokens)][role] = recording
-    out: list[EchoItem] = []
-    for (corpus, name), parts in sorted(sessions.items()):
-        if "far" in parts:
-            out += _session(f"{corpus}/{name}", corpus, {role: part.pcm() for role, part in parts.items()})
-    return out
+    return [
+        _session(f"{corpus}/{name}", corpus, parts)
+        for (corpus, name), parts in sorted(sessions.items())
+        if {"far", "echo"} <= set(parts)
+    ]
 
 
-def _session(name: str, corpus: str, parts: dict[str, bytes]) -> list[EchoItem]:
-    length = min(len(pcm) for pcm in parts.values())
-    cut = {role: pcm[:length] for role, pcm in parts.items()}
-    out: list[EchoItem] = []
-    if "echo" in cut:
-        out.append(EchoItem(f"{name}/echo", cut["far"], cut["echo"], (), corpus))
-    if "echo" in cut and "near" in cut:
-        both = samples_of(cut["echo"]).astype(np.int32) + samples_of(cut["near"])
-        pcm = both.clip(-32768, 32767).astype("<i2").tobytes()
-        out.append(EchoItem(f"{name}/both", cut["far"], pcm, audible(cut["near"]), corpus))
-    if "mic" in cut:
-        out.append(EchoItem(f"{name}/mic", cut["far"], cut["mic"], None, corpus))
-    return out
+def _session(name: str, corpus: str, parts: Mapping[str, Recording]) -> EchoItem:
+    pcm = {role: parts[role].pcm() for role in ("far", "echo", "near") if role in parts}
+    length = min(map(len, pcm.values()))
+    cut = {role: audio[:length] for role, audio in pcm.items()}
+    near = cut.get("near", b"")
+    return EchoItem(name, cut["far"], cut["echo"], near, audible(near) if near else (), corpus)

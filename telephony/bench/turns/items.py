@@ -15,9 +15,9 @@ BYTES_PER_MS = 2 * RATE_HZ // 1000
 INNER_PAUSE_MS = 200
 """A quiet stretch inside a turn counts as a pause from here on: the field's curves of false cutoffs count so."""
 
-Part = Literal["slots", "free", "backchannel", "interruption"]
+Part = Literal["slots", "free", "backchannel", "interruption", "greeting", "answered"]
 """What an item measures: an answer to a question for a slot, free speech, an "mhm" while the agent speaks, a real
-interruption of the agent."""
+interruption of the agent; what a machine or a person says who is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,13 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class EchoItem:
-    """What the agent plays (`far`) and what comes back with it (`near`): its echo, with the caller's own speech in it
-    where `speech` says so (known by construction; None where it is not known). Equally long."""
+    """What the agent plays (`far`), what comes back of it (`echo`), and what the caller says meanwhile (`near`, heard
+    where `speech` says so; b"" where nobody speaks). Each apart, so that the echo can end when the agent falls silent;
+    equally long."""
 
     name: str
     far: bytes
-    near: bytes
-    speech: tuple[tuple[int, int], ...] | None
+    echo: bytes
+    near: bytes = b""
+    speech: tuple[tuple[int, int], ...] = ()
     corpus: str = ""

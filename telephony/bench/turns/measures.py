@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from agent.summary import percentile
+from telephony.bench.turns.items import Item
 from telephony.bench.turns.over_talk import (
     Backchannel,
     HeardWords,
@@ -30,21 +31,22 @@ CORE = ("digits", "spelled")
 
 def turn_ends(runs: Iterable[CallRun]) -> list[TurnEnd]:
     """What became of each item that was played in calls of answers."""
-    ends = []
-    for run in runs:
-        for item_at, start_ms, until_ms in _played(run):
-            item = run.plan.acts[item_at].item
-            if item is not None:
-                ends.append(turn_end(item, start_ms, until_ms, run.events))
-    return ends
+    return [turn_end(*each, run.events) for run in runs for each in played_items(run)]
 
 
-def _played(run: CallRun) -> Iterator[tuple[int, int, int]]:
-    """(act, start_ms, when the next began) of each item that was played."""
+def played_items(run: CallRun) -> Iterator[tuple[Item, int, int]]:
+    """(item, start_ms, when the next began) of each item that was played."""
     played = run.heard.played
-    begins = [each.start_ms for each in played[1:]] + [run.lasted_ms + 1]
-    for each, until_ms in zip(played, begins, strict=True):
-        yield each.act, each.start_ms, until_ms
+    ends = [each.start_ms for each in played[1:]] + [run.lasted_ms + 1]
+    for each, until_ms in zip(played, ends, strict=False):  # where nothing was played there is one end too many
+        item = run.plan.acts[each.act].item
+        if item is not None:
+            yield item, each.start_ms, until_ms
+
+
+def planned(runs: Iterable[CallRun]) -> int:
+    """How many items were to be played: what was measured is to be as many."""
+    return sum(act.item is not None for run in runs for act in run.plan.acts)
 
 
 def answers(runs: Sequence[CallRun]) -> Figures:
@@ -55,6 +57,7 @@ def answers(runs: Sequence[CallRun]) -> Figures:
     lost = [end for end in ends if end.cause]
     core = [end for end in ends if end.item.kind in CORE]
     return {
+        "planned": planned(runs),
         "all": figures_of(tally(ends)),
         "kinds": {kind: figures_of(tally([end for end in ends if end.item.kind == kind])) for kind in kinds},
         "shapes": {
@@ -66,7 +69,7 @@ def answers(runs: Sequence[CallRun]) -> Figures:
         "examples": [_example(end) for end in lost[:MOST_EXAMPLES]],
         **({"core": figures_of(tally(core))} if core else {}),
         "asked_anew": sum(len(run.heard.asked_anew) for run in runs),
-        **_broken(runs),
+        **broken(runs),
     }
 
 
@@ -85,7 +88,8 @@ def figures_of(figures: Tally) -> Figures:
         told[f"ended_p{percent}_ms"] = figures.ended(percent)
         told[f"committed_p{percent}_ms"] = figures.committed(percent)
     ended = len(figures.ended_ms)
-    told |= {"not_ended": figures.items - figures.cut - ended, "understood": figures.understood}
+    told |= {"ended": ended, "not_ended": figures.not_ended, "understood": figures.understood}
+    told |= {"whole": figures.whole}
     told["probable_p50_ms"] = percentile(figures.probable_ms, 50)
     counts = {"causes": figures.causes, "reasons": figures.reasons, "cut_reasons": figures.cut_reasons}
     return told | {name: dict(counted) for name, counted in counts.items()}
@@ -100,20 +104,20 @@ def stops(runs: Sequence[CallRun]) -> Figures:
     """Stop times of real interruptions, and those that were missed or taken for nothing."""
     found: list[Interrupted] = []
     for run in runs:
-        for act, start_ms, until_ms in _played(run):
-            item = run.plan.acts[act].item
-            if item is not None:
-                first, last = start_ms + item.first_sample_ms, start_ms + item.last_sample_ms
-                found.append(interrupted(first, last, until_ms, run.heard.stops, run.events))
+        for item, start_ms, until_ms in played_items(run):
+            first, last = start_ms + item.first_sample_ms, start_ms + item.last_sample_ms
+            found.append(interrupted(first, last, until_ms, run.heard.stops, run.events))
     times = [round(each.stop_ms) for each in found if each.stop_ms is not None]
     return {
+        "planned": planned(runs),
         "interruptions": len(found),
+        "stopped": len(times),
         "missed": sum(each.stop_ms is None for each in found),
         "kept_on": sum(each.kept_on for each in found),
         "not_committed": sum(not each.committed for each in found),
         **{f"stop_p{percent}_ms": percentile(times, percent) for percent in (50, 90, 95)},
         "stop_max_ms": max(times, default=None),
-        **_broken(runs),
+        **broken(runs),
     }
 
 
@@ -123,7 +127,7 @@ def false_stops(runs: Sequence[CallRun]) -> Figures:
     return {
         "all": _false_stops(runs),
         "backgrounds": {run.plan.name: _false_stops([run]) for run in runs},
-        **_broken(runs),
+        **broken(runs),
     }
 
 
@@ -147,7 +151,7 @@ def _false_stops(runs: Sequence[CallRun]) -> Figures:
 def _abandoned(run: CallRun) -> int:
     """Replies that the caller did not hear to their end: of marked words by the carrier's record, else as the journal
     has it."""
-    if not run.replies:
+    if run.plan.voice != "bench":
         told = run.of("agent.heard")
         if told and told[-1]["utterance"] not in {event["utterance"] for event in run.of("barge_in")}:
             told = told[:-1]  # still being said when the caller hung up, or whole
@@ -162,15 +166,14 @@ def backchannels(runs: Sequence[CallRun]) -> Figures:
     found: list[Backchannel] = []
     whole = replies = 0
     for run in runs:
-        for act, start_ms, until_ms in _played(run):
-            item = run.plan.acts[act].item
-            if item is not None:
-                found.append(backchannel(start_ms + item.first_sample_ms, until_ms, run.heard.stops, run.events))
+        for item, start_ms, until_ms in played_items(run):
+            found.append(backchannel(start_ms + item.first_sample_ms, until_ms, run.heard.stops, run.events))
         history = words_in_history(run.events)
         told = [[number for number in history if number in reply] for reply in run.replies]
         replies += len(told)
         whole += sum(numbers == list(reply) for numbers, reply in zip(told, run.replies, strict=True))
     return {
+        "planned": planned(runs),
         "backchannels": len(found),
         "stopped": sum(each.stopped for each in found),
         "answered": sum(each.answered for each in found),
@@ -178,7 +181,7 @@ def backchannels(runs: Sequence[CallRun]) -> Figures:
         "resumed_share": round(sum(each.good for each in found) / len(found), 4) if found else 0.0,
         "replies": replies,
         "replies_whole_in_history": whole,
-        **_broken(runs),
+        **broken(runs),
     }
 
 
@@ -197,11 +200,11 @@ def heard(runs: Sequence[CallRun]) -> Figures:
         "too_many": sum(each.off > 0 for each in found),
         "too_few": sum(each.off < 0 for each in found),
         "words_twice": sum(each.twice for each in found),
-        **_broken(runs),
+        **broken(runs),
     }
 
 
-def _broken(runs: Iterable[CallRun]) -> Figures:
+def broken(runs: Iterable[CallRun]) -> Figures:
     """Calls that did not go to their end, and what the journals call errors: a bench must not hide them."""
     runs = list(runs)
     errors = sorted({str(event.get("message", ""))[:200] for run in runs for event in run.of("error")})

@@ -1,5 +1,5 @@
 """What synthetic callers say: answers to questions, free speech, backchannels, interruptions. "|" is a pause, "||" a
-long one, as of somebody who looks for the rest.
+long one, as of somebody who looks for the rest. And how a call is answered, by machines and by people.
 """
 
 from __future__ import annotations
@@ -135,3 +135,43 @@ INTERRUPTIONS = (
     "yes | but what about the other one",
 )
 """Real ones: whoever says so wants the agent to be silent."""
+
+GREETINGS = tuple(
+    Phrase(said)
+    for said in (
+        "hello you have reached the bakers | we are out at the moment | please leave your name after the beep",
+        "hi this is carol | i can't get to the phone | leave me a message and i'll ring you back",
+        "the person you are calling can't take your call | at the tone please record your message",
+        "you're through to the voicemail of daniel webb | please speak after the tone",
+        "thanks for calling north road dental | our office is closed | please leave a message",
+        "hello | this is martin's phone | sorry i missed you | say something nice after the beep",
+        "your call has been forwarded to an automated voice messaging system",
+        "welcome to city power | for accounts press one | for faults press two",
+        "the mailbox you are calling is full | and cannot take new messages",
+        "hi it's lucy | i am not in right now | but leave your number and i'll call you back",
+        "we are sorry | nobody is available to take your call | please leave a message after the signal",
+        "this is the answering service of doctor lane | the surgery opens at eight",
+    )
+)
+"""What machines say first."""
+
+ANSWERED = tuple(
+    Phrase(said)
+    for said in (
+        "hello",
+        "hello | hello | who is this",
+        "yes | speaking",
+        "good morning | bakery on the corner | how can i help you",
+        "hi this is carol | who am i talking to",
+        "yes hello | one moment please | i am just on the other phone",
+        "hello | sorry the line is bad | can you say that again",
+        "smith residence | jane speaking",
+        "she is not here at the moment | can i take a message",
+        "hello | i was about to call you | it is about my order",
+        "speaking | what is it about",
+        "reception | please hold | i will see who is in",
+        "hello | is this about the parcel | i have waited for it all week",
+        "i can't talk right now | can you call me back in an hour",
+    )
+)
+"""What people say when they answer a call."""

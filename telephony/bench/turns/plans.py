@@ -19,6 +19,8 @@ from telephony.bench.turns.sounds import active_dbfs
 from telephony.bench.turns.voice import CHAR_MS
 
 ITEMS_PER_CALL = 20
+#: How far what is behind the caller lies below speech.
+SNRS_DB = (20, 10, 5)
 _PIECE = RATE_HZ // 50
 #: A person begins to answer so long after the question's end.
 ANSWER_MS = (300, 600)
@@ -161,6 +163,20 @@ def listening_plans(
         act = Act(words=each_ms // WORD_MS, when="listen", wait_ms=round(each_ms * 0.95))
         noise = bed(_from(background, number), level_dbfs - snr_db)
         plans.append(CallPlan(background.name, (act,), noise, keep=True, seed=seed + number, tag=tag))
+    return plans
+
+
+def babble_plans(backgrounds: Sequence[Background], minutes: float, *, tag: str, seed: int = 1) -> list[CallPlan]:
+    """Calls in which people talk behind the caller's phone while the agent speaks, at each level; at the middle one
+    also with a recogniser that may find words in it. The minutes are those of all together."""
+    rows: list[tuple[float, Stt]] = [(snr_db, "released") for snr_db in SNRS_DB]
+    rows.append((SNRS_DB[1], "embedded"))
+    plans = []
+    for snr_db, stt in rows:
+        share = minutes / len(rows)
+        for plan in listening_plans(backgrounds, share, tag=tag, snr_db=snr_db, seed=seed):
+            told = "" if stt == "released" else ", embedded recogniser"
+            plans.append(replace(plan, name=f"{plan.name}, {snr_db} dB{told}", stt=stt))
     return plans
 
 

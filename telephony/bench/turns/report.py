@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from telephony.bench.turns.bench import curve_points
+from telephony.bench.turns.sums import wrong_sums
 from telephony.bench.turns.tallies import cut_share_at
 from telephony.bench.turns.targets import Target, targets
 
@@ -19,7 +20,8 @@ _TITLES = {
     "free": "free speech, the true words released",
 }
 _ANSWER_COLUMNS = (
-    "", "items", "cut", "pauses cut", "end p50", "p90", "p95", "commit p50", "p90", "p95", "not ended", "understood",
+    "", "items", "cut", "pauses cut", "not ended", "ended", "end p50", "p90", "p95", "commit p50", "p90", "p95",
+    "understood",
 )  # fmt: skip
 
 
@@ -33,11 +35,18 @@ def print_report(console: Console, result: Result) -> None:
     for name in ("stops", "heard", "backchannels", "vad"):
         if name in result:
             console.print(_plain(name, result[name]))
-    for name in ("noise", "echo"):
+    for name in ("noise", "babble", "echo"):
         if name in result:
             console.print(_backgrounds(name, result[name]))
+    if "babble" in result:
+        console.print(BABBLE_IS_SPEECH, highlight=False)
+    for kind, figures in result.get("double_talk", {}).items():
+        console.print(_double_talk(kind, figures))
+    if "far_end" in result:
+        console.print(_far_end(result["far_end"]))
+        console.print(PROMPTS_ARE_NO_GREETINGS, highlight=False)
     console.print(_targets(targets(result)))
-    for problem in problems(result):
+    for problem in (*problems(result), *wrong_sums(result)):
         console.print(f"[bold]wrong[/bold] {problem}", highlight=False)
 
 
@@ -62,8 +71,9 @@ def _answers(title: str, figures: Result) -> Table:
 def _answer_cells(row: Result) -> list[str]:
     cells = [str(row["items"]), f"{row['cut']} ({row['cut_share']:.1%})"]
     cells.append(f"{row['pauses_cut']} of {row['pauses']}")
+    cells += [str(row["not_ended"]), str(row["ended"])]
     cells += [_cell(row[f"{what}_p{percent}_ms"]) for what in ("ended", "committed") for percent in (50, 90, 95)]
-    return [*cells, str(row["not_ended"]), str(row["understood"])]
+    return [*cells, f"{row['understood']} of {row['items']}"]
 
 
 def _cell(value: object) -> str:
@@ -131,6 +141,55 @@ def _backgrounds(name: str, figures: Result) -> Table:
         table.add_column(column, justify="left" if column == "background" else "right")
     for each, row in [*figures["backgrounds"].items(), ("all", figures["all"])]:
         table.add_row(each, *(_cell(row[column]) for column in columns), style="bold" if each == "all" else None)
+    return table
+
+
+BABBLE_IS_SPEECH = (
+    "Babble is speech: a detector rightly says so. To be expected are stops when it begins, and no words: "
+    "the agent then goes on. Where a recogniser finds words in it, the agent takes them for the caller's."
+)
+
+PROMPTS_ARE_NO_GREETINGS = (
+    "Recorded prompts are single lines of menus and mailboxes; few of them greet, and few tell a machine by themselves."
+)
+
+
+def _double_talk(kind: str, figures: Result) -> Table:
+    table = Table(
+        title=f"double talk, {kind}: the caller speaks while the agent's voice comes back", title_justify="left"
+    )
+    columns = (
+        "interruptions", "missed", "stop_p50_ms", "stop_p95_ms", "kept_on", "agent_minutes", "false_stops",
+        "false_stops_at_first", "resumed_in_time",
+    )  # fmt: skip
+    for column in ("echo", *(column.replace("_", " ") for column in columns)):
+        table.add_column(column, justify="left" if column == "echo" else "right")
+    for each, row in [*figures["rows"].items(), ("all", figures["all"])]:
+        table.add_row(each, *(_cell(row[column]) for column in columns), style="bold" if each == "all" else None)
+    return table
+
+
+def _far_end(figures: Result) -> Table:
+    table = Table(title="far end: who was taken for a machine", title_justify="left")
+    for column in (
+        "who",
+        "is a",
+        "calls",
+        "taken for a machine",
+        "after, p50 ms",
+        "p95",
+        "beeps told",
+        "after, p50 ms",
+        "by",
+    ):
+        table.add_column(column, justify="left" if column in ("who", "is a", "by") else "right")
+    for group, row in figures["groups"].items():
+        beeps = f"{row['beeps_told']} of {row['beeps']}" if row["beeps"] or row["beeps_told"] else "-"
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(row["reasons"].items()))
+        table.add_row(
+            group, "machine" if row["machine"] else "person", str(row["calls"]), str(row["told"]),
+            _cell(row["decided_p50_ms"]), _cell(row["decided_p95_ms"]), beeps, _cell(row["beep_told_after_p50_ms"]), reasons,
+        )  # fmt: skip
     return table
 
 

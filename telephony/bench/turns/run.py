@@ -18,9 +18,11 @@ from agent.slots.base import NOTHING_ASKED, Asks
 from agent.stt.base import Partial, SttUtterance
 from agent.vad.base import VadEngine, VadStream
 from agent.virtual_time import VirtualContext
-from telephony.bench.turns.caller import BenchCaller, Heard
+from telephony.bench.turns.caller import BenchCaller, Echo, Heard
 from telephony.bench.turns.course import Act, Course, CourseLlm
 from telephony.bench.turns.echo import EchoPath, EchoSetting
+from telephony.bench.turns.items import EchoItem
+from telephony.bench.turns.recorded_echo import RecordedEcho, RecordedVoice
 from telephony.bench.turns.released import ReleasedCall, ReleasedStt, Timeline
 from telephony.bench.turns.voice import BenchVoice
 from telephony.replay.held import Setting, hold_virtually
@@ -40,6 +42,7 @@ KINDS = (
     "silence.prompt",
     "error",
     "key",
+    "far_end.",
 )
 
 Stt = Literal["released", "embedded", "no partials"]
@@ -48,8 +51,9 @@ Stt = Literal["released", "embedded", "no partials"]
 @dataclass(frozen=True, slots=True)
 class CallPlan:
     """One call. `bed`: the noise on its line (PCM16 at 8 kHz, at its level; b"": a quiet line). `settings`: changes to
-    the shipped turn settings. `voice`: "bench" (marked words) or "espeak" (speech). `delay_s`: one way to the carrier.
-    `keep`: remember the audio that was played. `tag`: for the measure that made it."""
+    the shipped turn settings. `voice`: "bench" (marked words), "espeak" (speech), or "recorded": what the agent says in
+    `session` of marked words, of which comes back what came back then, `softer_db` softer. `delay_s`: one way to the
+    carrier. `keep`: remember the audio that was played. `tag`: for the measure that made it."""
 
     name: str
     acts: tuple[Act, ...]
@@ -58,6 +62,8 @@ class CallPlan:
     settings: tuple[tuple[str, int], ...] = ()
     voice: str = "bench"
     echo: EchoSetting | None = None
+    session: EchoItem | None = None
+    softer_db: float = 0.0
     delay_s: float = 0.03
     seed: int = 1
     keep: bool = False
@@ -137,8 +143,7 @@ def hold(plan: CallPlan) -> CallRun:
     began_s = time.perf_counter()
     course, clock = Course(plan.acts), _MediaClock()
     timeline = Timeline(clock)
-    echo = EchoPath(plan.echo) if plan.echo is not None else None
-    caller = BenchCaller(course, timeline, bed=plan.bed, echo=echo, keep=plan.keep)
+    caller = BenchCaller(course, timeline, bed=plan.bed, echo=_echo(plan), keep=plan.keep)
     setting = Setting(seed=plan.seed, delay_s=plan.delay_s)
 
     async def open_engines(at_ms: Callable[[], int]) -> _Engines:
@@ -149,6 +154,8 @@ def hold(plan: CallPlan) -> CallRun:
             instead["stt"] = ReleasedStt(timeline) if plan.stt == "released" else _FinalOnly(timeline)
         if plan.voice == "bench":
             instead["tts"] = BenchVoice()
+        elif plan.session is not None:
+            instead["tts"] = RecordedVoice(plan.session)
         return _Engines(await build_kit(agent, VirtualContext(), instead), agent)
 
     with tempfile.TemporaryDirectory(prefix="offhook-bench-turns-") as folder:
@@ -158,10 +165,16 @@ def hold(plan: CallPlan) -> CallRun:
     return CallRun(plan, events, caller.heard, held.caller_ms, tuple(course.replies), held.why, took_s)
 
 
+def _echo(plan: CallPlan) -> Echo | None:
+    if plan.session is not None:
+        return RecordedEcho(plan.session, plan.softer_db)
+    return EchoPath(plan.echo) if plan.echo is not None else None
+
+
 def bench_agent(plan: CallPlan) -> AgentDefinition:
     """The bench's agent, with the plan's settings and voice."""
     agent = _agent()
-    voice = agent.tts if plan.voice == "bench" else EngineChoice(plan.voice)
+    voice = EngineChoice(plan.voice) if plan.voice == "espeak" else agent.tts
     return replace(agent, tts=voice, turns=replace(agent.turns, **dict(plan.settings)), max_call_s=LIMIT_S)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telephony.bench.turns.corpora import corpora
-from telephony.bench.turns.items import RATE_HZ, Background, Item
+from telephony.bench.turns.items import RATE_HZ, Background, EchoItem, Item
 
 RESPONSE_SAMPLES = RATE_HZ // 4
 """Of a room's response so much counts: what comes later lies below the line's noise."""
@@ -21,8 +21,9 @@ DISTURBING = ("noise", "music", "tones", "dtmf", "bursts", "white", "pink", "hum
 @dataclass(frozen=True, slots=True)
 class Stock:
     """Items by what they measure. `noise`: to be mixed into callers' speech; `disturbing`: what sounds while the agent
-    speaks; `responses`: rooms (samples at 8 kHz, of unit energy); `notes`: what could not be made, and
-    why."""
+    speaks; `babble`: several people at once; `echoes`: recorded sessions; `greetings`, `answered`, `prompts`, `people`:
+    who may be at the far end (far_end.py); `responses`: rooms (samples at 8 kHz, of unit energy); `notes`: what could
+    not be made, and why."""
 
     slots: tuple[Item, ...] = ()
     free: tuple[Item, ...] = ()
@@ -30,6 +31,12 @@ class Stock:
     backchannels: tuple[Item, ...] = ()
     noise: tuple[Background, ...] = ()
     disturbing: tuple[Background, ...] = ()
+    babble: tuple[Background, ...] = ()
+    echoes: tuple[EchoItem, ...] = ()
+    greetings: tuple[Item, ...] = ()
+    answered: tuple[Item, ...] = ()
+    prompts: tuple[Item, ...] = ()
+    people: tuple[Item, ...] = ()
     responses: tuple[tuple[float, ...], ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -45,6 +52,12 @@ def load_stock(folder: Path | None) -> Stock:
         backchannels=found.backchannels,
         noise=tuple(each for each in found.backgrounds if each.kind in MIXED_IN),
         disturbing=tuple(each for each in found.backgrounds if each.kind in DISTURBING),
+        babble=tuple(each for each in found.backgrounds if each.kind == "babble"),
+        echoes=found.echoes,
+        greetings=found.greetings,
+        answered=found.answered,
+        prompts=found.prompts,
+        people=found.people,
         responses=tuple(response[:RESPONSE_SAMPLES] for response in found.rooms),
         notes=found.notes,
     )

@@ -23,9 +23,13 @@ class Tally:
     cut: int
     pauses: int
     pauses_cut: int
+    not_ended: int
+    """Not cut, and no end came at all. The others ended: they are in `ended_ms`."""
     ended_ms: tuple[int, ...]
     committed_ms: tuple[int, ...]
     understood: int
+    whole: int
+    """Understood, and not cut: the items that have no cause of loss."""
     causes: tuple[tuple[str, int], ...]
     reasons: tuple[tuple[str, int], ...]
     cut_reasons: tuple[tuple[str, int], ...]
@@ -65,9 +69,11 @@ def tally(ends: Sequence[TurnEnd]) -> Tally:
         cut=sum(end.cut for end in ends),
         pauses=sum(end.pauses for end in ends),
         pauses_cut=sum(end.pauses_cut for end in ends),
+        not_ended=sum(end.ended_ms is None and not end.cut for end in ends),
         ended_ms=tuple(end.ended_ms for end in ends if end.ended_ms is not None),
         committed_ms=tuple(end.committed_ms for end in ends if end.committed_ms is not None),
         understood=sum(end.understood for end in ends),
+        whole=sum(end.understood and not end.cut for end in ends),
         causes=tuple(causes.most_common()),
         reasons=tuple(reasons.most_common()),
         cut_reasons=tuple(cut_reasons.most_common()),

@@ -34,7 +34,7 @@ class BenchVoice:
         """One piece for each word."""
         await asyncio.sleep(FIRST_BYTE_MS / 1000)
         for found in _WORD.finditer(text):
-            pcm = _audio(found.group())
+            pcm = spoken(found.group())
             yield SpeechChunk(pcm, (WordEnd(len(pcm) // 2, found.end()),))
             await asyncio.sleep(len(pcm) / (2 * RATE_HZ * SPEED))
 
@@ -42,7 +42,8 @@ class BenchVoice:
         """Nothing to let go of."""
 
 
-def _audio(text: str) -> bytes:
+def spoken(text: str) -> bytes:
+    """One word's audio, PCM16 at RATE_HZ."""
     marked = numbers(text)
     duration_ms = CHAR_MS * (len(text.rstrip(".,?!")) + 1)
     # A word that bears no mark sounds like word 0 without its end.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,22 @@ import pytest
 import soundfile as sf
 
 from agent.errors import LocalError
-from telephony.bench.turns.backgrounds import STREAM_MS, made_backgrounds, recorded_backgrounds, room_responses
+from telephony.bench.turns.backgrounds import (
+    STREAM_MS,
+    made_backgrounds,
+    recorded_babble,
+    recorded_backgrounds,
+    room_responses,
+)
 from telephony.bench.turns.banks import banks, single_word
 from telephony.bench.turns.corpora import corpora
 from telephony.bench.turns.echoes import echo_items
-from telephony.bench.turns.items import RATE_HZ
+from telephony.bench.turns.items import RATE_HZ, Item
 from telephony.bench.turns.recordings import Recording, read_manifest
 from telephony.bench.turns.sounds import PER_MS, active_dbfs, samples_of
 from telephony.bench.turns.strings import DIGITS
+
+from .made import item
 
 
 def tone(ms: int, hz: float = 440.0, level: float = 0.2) -> np.ndarray:
@@ -156,10 +165,16 @@ def test_the_parts_of_an_echo_session_find_one_another(folder: Folder) -> None:
     folder.add("echo/s1_echo.wav", tone(3000, level=0.05), role="echo")
     folder.add("echo/s1_nearend.wav", speech, role="nearend")
     folder.add("echo/s2_mic.wav", speech, role="mic")
-    alone, both = echo_items(folder.read())
-    assert alone.speech == ()
+    folder.add("echo/s3_farend_singletalk_lpb.wav", tone(3000), role="farend")
+    folder.add("echo/s3_farend_singletalk_mic.wav", tone(3000, level=0.05), role="mic")
+    folder.add("echo/s4_doubletalk_lpb.wav", tone(3000), role="farend")
+    folder.add("echo/s4_doubletalk_mic.wav", tone(3000, level=0.05), role="mic")
+    both, alone = echo_items(folder.read())
+    assert (both.name, alone.name) == ("echo/s1", "echo/s3_singletalk")
+    assert (alone.near, alone.speech) == (b"", ())
     assert both.speech == ((1000, 1500),)
-    assert len(alone.far) == len(alone.near) == len(both.near) == 2 * len(speech)
+    assert len(both.far) == len(both.echo) == len(both.near) == 2 * len(speech)
+    assert max(samples_of(both.echo)) < max(samples_of(both.far)) / 2
 
 
 def test_a_folder_of_digits_gives_more_than_five_hundred_numbers(folder: Folder) -> None:
@@ -182,4 +197,21 @@ def test_without_a_folder_there_is_all_that_a_bench_needs() -> None:
     found = corpora()
     assert min(len(found.slots), len(found.free), len(found.backchannels), len(found.interruptions)) >= 40
     assert "babble" in {background.kind for background in found.backgrounds}
+    assert min(len(found.greetings), len(found.answered)) >= 20
+    assert not {item.text for item in found.greetings} & {item.text for item in found.answered}
     assert found.notes == ()
+
+
+def test_babble_is_of_several_people_equally_loud() -> None:
+    said = samples_of((tone(3000, 300) * 32767).astype("<i2").tobytes())
+
+    def person(name: str, level: float) -> Item:
+        made = item(("hello", 0, 3000), kind="free", speaker=name)
+        return replace(made, pcm=(said * level).astype("<i2").tobytes())
+
+    people = [person(str(at), level) for at, level in enumerate((1.0, 0.1, 0.5, 0.2, 0.9, 0.05))]
+    assert recorded_babble(people[:5]) == []
+    assert recorded_babble([replace(one, speaker="one") for one in people]) == [], "six recordings of one are one voice"
+    (babble,) = recorded_babble(people)
+    assert (babble.kind, babble.duration_ms) == ("babble", STREAM_MS)
+    assert babble == recorded_babble(people)[0]

@@ -58,6 +58,15 @@ def test_an_agent_speaks_long_enough_for_the_minutes_that_were_asked_for() -> No
     assert longest[0].acts[0].words == plans.LONGEST_WORDS
 
 
+def test_babble_is_measured_at_each_level_and_once_with_a_real_recogniser() -> None:
+    calls = plans.babble_plans([Background("people", "babble", b"\x01\x02" * 8000)], 4.0, tag="t")
+    assert [call.stt for call in calls] == ["released", "released", "released", "embedded"]
+    levels = [level_dbfs(call.bed) for call in calls]
+    assert [plans.SPEECH_DBFS - level for level in levels] == pytest.approx([20, 10, 5, 10], abs=0.3)
+    assert len({call.name for call in calls}) == 4
+    assert sum(call.acts[0].words * plans.WORD_MS for call in calls) == pytest.approx(4 * 60_000, rel=0.01)
+
+
 def test_items_are_spread_over_speakers_and_kinds() -> None:
     chosen = spread(ITEMS, 10)
     assert [sum(each.speaker == name for each in chosen) for name in "ab"] == [5, 5]

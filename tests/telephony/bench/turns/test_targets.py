@@ -25,6 +25,7 @@ def answers(*ended_ms: int) -> dict[str, Any]:
     ]
     row = figures_of(tally(ends))
     return {
+        "planned": len(ended_ms),
         "all": row,
         "core": row,
         "kinds": {"digits": row},
@@ -46,7 +47,9 @@ RESULT: dict[str, Any] = {
     "slots": {"clean": answers(500, 520, 100)},
     "curves": {"words": curve((200, 0.2), (400, 0.1)), "silence": curve((200, 0.8), (400, 0.2))},
     "stops": {
+        "planned": 3,
         "interruptions": 3,
+        "stopped": 3,
         "missed": 0,
         "stop_p50_ms": 120,
         "stop_p95_ms": 220,
@@ -82,3 +85,35 @@ def test_what_went_wrong_is_told_wherever_it_happened() -> None:
     assert "33.33% (of 3)" in text
     assert "cut off (silence): four | seven" in text
     assert "pauses cut at 300 ms mean delay: words 15.0%, silence 50.0%" in text
+
+
+def test_every_measure_of_speech_over_the_agent_and_of_the_far_end_is_shown() -> None:
+    stops = {"agent_minutes": 1.0, "stops": 1, "resumed_in_time": 1, "resumed_p95_ms": 900, "abandoned": 0, "turns": 0}
+    talk = {
+        "interruptions": 2, "stopped": 2, "missed": 0, "stop_p50_ms": 234, "stop_p95_ms": 567, "kept_on": 0,
+        "agent_minutes": 1.0, "false_stops": 0, "false_stops_at_first": 0, "resumed_in_time": 0,
+    }  # fmt: skip
+    group = {
+        "calls": 3, "machine": True, "told": 2, "reasons": {"greeting": 2}, "decided_p50_ms": 1234,
+        "decided_p95_ms": 2345, "beeps": 3, "beeps_told": 2, "beep_told_after_p50_ms": 110, "wrong": ["one"],
+    }  # fmt: skip
+    result = {
+        "babble": {"all": stops, "backgrounds": {"people, 20 dB": stops}},
+        "double_talk": {"made": {"planned": 2, "all": talk, "rows": {"80 ms, 10 dB down": talk}}},
+        "far_end": {"planned": 4, "groups": {"greetings": group}},
+    }
+    out = io.StringIO()
+    print_report(Console(file=out, width=200), result)
+    shown = out.getvalue()
+    for part in (
+        "people, 20 dB",
+        "Babble is speech",
+        "80 ms, 10 dB down",
+        "234",
+        "567",
+        "2 of 3",
+        "greeting 2",
+        "1234",
+    ):
+        assert part in shown, part
+    assert "the figures do not add up: far_end: planned 4, played 3" in " ".join(shown.split())
