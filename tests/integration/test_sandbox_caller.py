@@ -108,7 +108,8 @@ def test_pacing_does_not_drift(served_call: tuple[BeepAgent, CallReport, Sandbox
     off_ms = (arrivals - arrivals[0]) * 1000 - 20 * np.arange(len(arrivals))
     assert len(arrivals) > 100
     assert abs(np.median(off_ms[-25:]) - np.median(off_ms[:25])) < 4
-    assert report.pacing.frames == len(arrivals)
+    # A frame may be under way when the agent closes; of a late machine, those that it then makes up for.
+    assert 0 <= report.pacing.frames - len(arrivals) <= 1 + report.pacing.max_ms // 20
     assert 0 <= report.pacing.p99_ms <= report.pacing.max_ms
 
 
