@@ -188,7 +188,8 @@ def _far_end(figures: Result) -> Table:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(row["reasons"].items()))
         table.add_row(
             group, "machine" if row["machine"] else "person", str(row["calls"]), str(row["told"]),
-            _cell(row["decided_p50_ms"]), _cell(row["decided_p95_ms"]), beeps, _cell(row["beep_told_after_p50_ms"]), reasons,
+            _cell(row["decided_p50_ms"]), _cell(row["decided_p95_ms"]), beeps,
+            _cell(row["beep_told_after_p50_ms"]), reasons,
         )  # fmt: skip
     return table
 
