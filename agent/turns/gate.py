@@ -19,11 +19,15 @@ QUIET_SHARE = 10 ** (-30 / 20)
 #: if the stretch was clearly louder.
 _NEAR_FLOOR_DB = 3.0
 _CLEAR_DB = 15.0
-#: What a window says for speech before the gate is open: its log odds, a little in favour. So one window of 0.85 opens
-#: as soon as two of 0.7 or three of 0.6: half the false openings of counting windows over 0.5, and 50 ms earlier.
+#: What a window says for speech before the gate is open: its log odds, a little in favour. There must be as much of it
+#: as windows of the least speech, but for what the detector is late by; 1 at least. So with 64 ms one window of 0.71
+#: opens it, two of 0.58, or three of 0.53. Measured over 300 beginnings at 20 dB and 22 minutes of noises, music and
+#: tones: 10 to 20 ms earlier than without that; in 46 minutes of calls, 17 false stops instead of 16.
 _FAVOUR = 0.3
+_LATE = 0.8
+_LEAST_NEED = 1.0
 _MOST = 2.0
-_LEAST = -1.0
+_LEAST = -1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class SpeechGate:
     """
 
     def __init__(self, min_speech_ms: int, window_ms: int = WINDOW_MS) -> None:
-        self._need = max(1, round(min_speech_ms / window_ms)) - 1e-6
+        self._need = max(_LEAST_NEED, round(min_speech_ms / window_ms) - _LATE) - 1e-6
         self._window_ms = window_ms
         self._evidence = 0.0
         self._began_ms = 0

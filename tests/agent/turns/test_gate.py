@@ -27,9 +27,11 @@ def run(gate: SpeechGate, windows: str) -> list[GateEvent]:
         (".+.+.+.+", None),  # one step forward, one back
         ("~~~~~~", None),  # between the thresholds nothing begins
         ("+~+", (0, 96)),  # but what began holds
-        ("+-+", None),  # what is less likely costs more
-        ("=======", (0, 224)),  # little evidence needs long
-        ("======", None),
+        ("+", None),
+        ("+-+", (0, 96)),
+        ("+_.+", None),  # what is less likely costs more
+        ("====", (0, 128)),  # little evidence needs long
+        ("===", None),
         ("+..#", (96, 128)),  # after silence, what was before counts for nothing
     ],
 )
