@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -28,17 +27,16 @@ from telephony.replay.held import HeldCall, MediaTime, OpenEngines, Setting, hol
 from telephony.replay.judging.divergence import first_divergence
 from telephony.replay.judging.outcome import Outcome, outcome_of
 from telephony.replay.judging.result import Divergence, Run
-from telephony.replay.phone import DELAY_S, Caller
+from telephony.replay.phone import Caller
 from telephony.replay.plan import Plan
 from telephony.replay.reading.audio import open_regular
 from telephony.replay.reading.older import with_asides
 from telephony.replay.reading.source import DEFAULT_AGENT, MAX_JOURNAL_BYTES, read_source
 from telephony.replay.recorded import Diverged, Recorded
+from telephony.replay.way import delay_s
 
 #: No call is longer (agent/agentfile.py, MAX_CALL_S), and a faulty one shall not run for ever.
 LIMIT_S = 90_000
-#: What a record says beyond this was a stall, not the way.
-MAX_DELAY_S = 0.25
 #: To a run that stopped because of what the record does not hold.
 GO_ON = 'what the record does not hold ended the run; without --missing stop (missing="stop" in a test) it goes on'
 
@@ -110,7 +108,7 @@ def _setting(ready: _Ready) -> Setting:
         began_at=_moment(recorded.began_at),
         faults=ready.faults,
         wire=recorded_wire(recorded) if plan.caller == "open" else None,
-        delay_s=_delay_s(recorded),
+        delay_s=delay_s(recorded),
         continuation=ready.continuation,
         wound_up=recorded.wound_up,
     )
@@ -154,12 +152,6 @@ def _journal(folder: Path) -> Iterator[dict[str, Any]]:
             fields = {name: value for name, value in event.items() if name not in ("kind", "media_ms")}
             event = {"kind": kind, "media_ms": media_ms, **confidential.line(kind, media_ms, fields)}
         yield event
-
-
-def _delay_s(recorded: Recorded) -> float:
-    """One way to the carrier, as the record's latencies tell it: the line's share of them is the way there and back."""
-    line_ms = [stages["line_ms"] for turn in outcome_of(recorded.events).turns if "line_ms" in (stages := turn.stages)]
-    return min(max(0.0, statistics.median(line_ms) / 2000), MAX_DELAY_S) if line_ms else DELAY_S
 
 
 def _moment(text: str) -> dt.datetime:

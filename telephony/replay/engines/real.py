@@ -50,7 +50,12 @@ class _RealSttCall:
         self._wait = wait
 
     def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> SttUtterance:
-        return _RealUtterance(self._call.begin(on_partial, hint), self._serving, self._wait)
+        def shows(partial: Partial) -> None:
+            utterance.has_words = utterance.has_words or bool(partial.text.strip())
+            on_partial(partial)
+
+        utterance = _RealUtterance(self._call.begin(shows, hint), self._serving, self._wait)
+        return utterance
 
     async def close(self) -> None:
         await self._wait(self._call.close())
@@ -65,14 +70,17 @@ class _RealUtterance:
         self._wait = wait
         self._from_ms = serving.now_ms()
         self._heard_at_ms = serving.at_ms()
+        self.has_words = False
 
     def push(self, pcm: bytes) -> None:
         self._heard_at_ms = self._serving.at_ms()
         self._utterance.push(pcm)
 
     async def final(self) -> Transcript:
-        transcript: Transcript = await self._wait(self._utterance.final())
         here = self._serving.overlapping(self._from_ms, self._serving.recorded_ms(self._heard_at_ms))
+        if self.has_words and here:
+            self._serving.understood(self._serving.recorded.utterances[here[-1]])
+        transcript: Transcript = await self._wait(self._utterance.final())
         if transcript.text and here:
             self._serving.understood(self._serving.recorded.utterances[here[-1]])
         return transcript

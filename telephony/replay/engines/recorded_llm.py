@@ -19,8 +19,8 @@ from telephony.replay.recorded import RecordedReply
 
 class RecordedLlm:
     """Looked up by the request's hash (first those not given yet), then by turn: the next one of the recorded turn that
-    is being answered. A request with a tool's result in it is never answered with the first completion of a turn, nor
-    the other way round.
+    is being answered. A request with a tool's result in it goes on with the turn that called the tool, whatever is said
+    by then; it is never answered with the first completion of a turn, nor the other way round.
     """
 
     remote = False
@@ -30,6 +30,7 @@ class RecordedLlm:
         self._serving = serving
         self._embedded = embedded
         self._given: set[int] = set()
+        self._latest_turn: int | None = None  # of the reply that was given last, if it was from the record
         failed, asked = failures(serving.recorded.events, "llm")
         self._failed = failed if asked == len(serving.recorded.replies) else {}
 
@@ -85,11 +86,13 @@ class RecordedLlm:
         how = "hash"
         fresh = [index for index in alike if index not in self._given]
         if not alike:
-            turn, opens = self._serving.turn, not _has_tool_result(request)
+            opens = not _has_tool_result(request)
+            turn = self._serving.turn if opens or self._latest_turn is None else self._latest_turn
             of_turn = [index for index, reply in enumerate(replies) if reply.turn == turn]
             fresh = [index for index in of_turn if index not in self._given and self._opens(index) == opens]
             how = "turn"
         chosen = (fresh or alike[-1:])[:1]
+        self._latest_turn = replies[chosen[0]].turn if chosen else None
         if not chosen:
             return None
         self._given.add(chosen[0])

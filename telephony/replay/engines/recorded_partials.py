@@ -17,6 +17,8 @@ from telephony.replay.recorded import RecordedPartial, RecordedUtterance
 
 #: Media time goes by the frame.
 FRAME_MS = 20
+#: Late audio comes again when it came, to this (agent/late_audio.py, TOGETHER_MS): so does the clock of a stall stand.
+CLOCK_MS = 2
 #: When a frame comes that is due is not known to the clock: it is looked for so often.
 LOOK_MS = 1
 
@@ -42,7 +44,9 @@ class RecordedPartials:
         self._on_partial = on_partial
         self._loop = asyncio.get_running_loop()
         self._began_s = self._loop.time()
-        self._heard_at_ms = serving.at_ms()
+        self._heard_to_ms = serving.audio_ms()
+        self.shown: RecordedUtterance | None = None
+        """Whose text was shown last."""
         self._timer: asyncio.TimerHandle | None = None
         self._next: Due | None = None
         self._due_s = 0.0
@@ -50,8 +54,8 @@ class RecordedPartials:
 
     def heard(self) -> None:
         """More audio of this utterance has come."""
-        self._heard_at_ms = self._serving.at_ms()
-        if self._next is not None and self._next.recorded.at_ms <= self._serving.audio_ms():
+        self._heard_to_ms = self._serving.audio_ms()
+        if self._next is not None and self._next.recorded.at_ms <= self._heard_to_ms:
             self._look_in(0)  # not at once: what the frame brings about comes first
 
     def end(self) -> None:
@@ -85,9 +89,12 @@ class RecordedPartials:
         if due is None:
             return
         ahead_ms = due.recorded.at_ms - self._serving.audio_ms()
-        by_clock = ahead_ms > 0 and self._loop.time() >= self._due_s and due.recorded.at_ms <= self._serving.now_ms()
-        if ahead_ms > 0 and not by_clock:  # the caller is later than on the recording, or the line stalls
+        if ahead_ms > 0 and not self._due_by_clock(due):  # the caller is later than then, or the line stalls
             self._look_when_due(ahead_ms)
-        elif due.utterance.speech_start_ms <= self._serving.recorded_ms(self._heard_at_ms):  # else it is the next one's
+        elif due.utterance.speech_start_ms <= self._heard_to_ms:  # else it is the next one's
+            self.shown = due.utterance
             self._on_partial(due.partial)
             self._await_next()
+
+    def _due_by_clock(self, due: Due) -> bool:
+        return self._loop.time() >= self._due_s and due.recorded.at_ms <= self._serving.now_ms() + CLOCK_MS

@@ -82,6 +82,11 @@ class RecordedSttCall:
         reason = self._decided.get(utterance.turn)
         return reason is not None and reason not in UNWEIGHED
 
+    def understood(self, utterance: RecordedUtterance) -> None:
+        """It is what is answered from now on; but for what was rejected then, which nobody answered."""
+        if not self._decided.get(utterance.turn):
+            self.serving.understood(utterance)
+
     def open_at_the_end(self, utterance: RecordedUtterance) -> bool:
         """Whether the record ended before its text was there."""
         return utterance.failed and utterance.turn not in self._decided
@@ -103,20 +108,21 @@ class RecordedSttUtterance:
         self._call = call
         self._serving = call.serving
         self._on_partial = on_partial
-        self._from_ms = self._serving.now_ms() - OPENING_MS
-        self._heard_at_ms = self._serving.at_ms()
+        self._began_ms = self._serving.now_ms()
+        # By the audio: where it came late, media time is ahead of it, and may be so by more than all of what was said.
+        self._from_ms = self._serving.audio_ms() - OPENING_MS
+        self._heard_to_ms = self._serving.audio_ms()
         self._hash = hashlib.sha256()
         self._kept: list[bytes] = []
         self._keeps = call.serving.plan.missing == "embedded"
         self._over = False
-        began_ms = self._from_ms + OPENING_MS
-        self._partials = RecordedPartials(self._serving, self._recorded_partials(), began_ms, on_partial)
+        self._partials = RecordedPartials(self._serving, self._recorded_partials(), self._began_ms, on_partial)
 
     def push(self, pcm: bytes) -> None:
         """The audio is hashed; where the record ends it is needed itself."""
         if self._over:
             return
-        self._heard_at_ms = self._serving.at_ms()
+        self._heard_to_ms = self._serving.audio_ms()
         self._hash.update(pcm)
         if self._keeps:
             self._kept.append(pcm)
@@ -125,6 +131,8 @@ class RecordedSttUtterance:
     async def final(self) -> Transcript:
         """What was understood then. Raises EngineError where nothing was, Diverged where the record has nothing."""
         call, serving = self._call, self._serving
+        if self._partials.shown is not None:
+            call.understood(self._partials.shown)
         try:
             covered = self._covered()
             alike = self._alike(covered)  # late audio may have left another one's beginning where this one ends
@@ -155,8 +163,8 @@ class RecordedSttUtterance:
 
     def _covered(self) -> list[int]:
         """The recorded utterances with speech within this one, but for those that were given to their end."""
-        to_ms = self._serving.recorded_ms(self._heard_at_ms)
-        return [index for index in self._serving.overlapping(self._from_ms, to_ms) if index not in self._call.whole]
+        here = self._serving.overlapping(self._from_ms, self._heard_to_ms)
+        return [index for index in here if index not in self._call.whole]
 
     def _alike(self, covered: list[int]) -> int | None:
         """The same audio to the sample: here, or, where nothing else was heard here, wherever it was not given yet.
@@ -178,7 +186,7 @@ class RecordedSttUtterance:
         return _Found("hash", utterance.text, utterance.confidence)
 
     def _by_time(self, covered: list[int]) -> _Found | None:
-        to_ms = self._serving.recorded_ms(self._heard_at_ms)
+        to_ms = self._heard_to_ms
         texts: list[str] = []
         confidence: list[float | None] = []
         how = "time"
@@ -220,7 +228,7 @@ class RecordedSttUtterance:
         if whole:
             self._call.whole.add(index)
         if words:
-            self._serving.understood(self._serving.recorded.utterances[index])
+            self._call.understood(self._serving.recorded.utterances[index])
 
     async def _heard_anew(self, utterances: list[RecordedUtterance]) -> Transcript:
         """The record has nothing here: the agent's own recogniser hears the audio, all at once, or the run ends."""
@@ -250,7 +258,7 @@ class RecordedSttUtterance:
                 continue
             for partial in utterance.partials:
                 rest = " ".join(partial.text.split()[given[index] :]) if index in given else partial.text
-                if partial.at_ms >= self._from_ms + OPENING_MS and rest:
+                if partial.at_ms >= self._began_ms and rest:
                     joined = " ".join([*before, rest])
                     stable = len(joined) - max(0, len(partial.text) - partial.stable_chars)
                     yield Due(utterance, partial, Partial(joined, max(0, stable)))

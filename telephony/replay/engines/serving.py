@@ -53,7 +53,8 @@ class Serving:
         return max([self._spoken, *(keyed for keyed in self._keyed if keyed[0] <= now_ms)])[1]
 
     def understood(self, utterance: RecordedUtterance) -> None:
-        """This is what is answered from now on."""
+        """This is what is answered from now on. To be told when words of it are known and its last one is asked for: a
+        turn may be committed by what stands, long before its final text."""
         self._spoken = (utterance.speech_start_ms, utterance.turn)
 
     def note(self, text: str) -> None:

@@ -73,3 +73,22 @@ def test_a_stall_anywhere_in_a_turn_and_in_its_answer(from_ms: int, tmp_path: Pa
     held = held_on(str(fault), tmp_path / "held")
     assert [event["kind"] for event in events_of(held)].count("line.stall") == 1
     assert_as_it_went(held, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("from_ms", "up_to_ms", "seed"),
+    [
+        pytest.param(333, 780, 4, id="no answer's mark came in time"),
+        pytest.param(1000, 780, 5, id="texts come while the clock stands in for the audio"),
+        pytest.param(0, 2000, 8, id="media time runs ahead of all that is said"),
+    ],
+)
+def test_a_line_that_is_late_all_the_time(from_ms: int, up_to_ms: int, seed: int, tmp_path: Path) -> None:
+    fault = tmp_path / "late.toml"
+    fault.write_text(
+        f'description = "late"\n[[line]]\nkind = "lose"\nlose = {{ percent = 3, mean_burst = 3, seed = {seed} }}\n'
+        f'[[line]]\nkind = "delay"\nfrom_ms = {from_ms}\n'
+        f"delays_ms = {{ percent = 20, up_to_ms = {up_to_ms}, seed = {seed} }}\n"
+        f'[[line]]\nkind = "stall"\nfrom_ms = {6000 + from_ms}\nto_ms = {6240 + from_ms}\nevery_ms = 12000\n'
+    )
+    assert_as_it_went(held_on(str(fault), tmp_path / "held"), tmp_path)

@@ -282,6 +282,20 @@ async def test_what_is_understood_is_the_turn_that_is_answered() -> None:
     assert turns == [0, 1, 7, 8]
 
 
+@virtual
+async def test_it_is_answered_from_when_its_last_word_is_asked_for_unless_it_was_rejected_then() -> None:
+    rejected = {"kind": "turn.rejected", "turn": 2, "reason": "backchannel", "media_ms": 6000, "call_ms": 0.0}
+    late = replace(PARCEL, final_delay_ms=2000.0)
+    serving = books(a_record(utterances=(late, YES), events=(STARTED, rejected)))
+    call = ear(serving)
+    first = asyncio.create_task(hear(call, 1100, 3200))
+    await until_ms(3300)
+    assert (first.done(), serving.turn) == (False, 1)
+    await first
+    assert (await hear(call, 5250, 5800)).text == YES.text
+    assert serving.turn == 1
+
+
 def test_its_rate_is_the_lines_and_its_name_the_recorded_one() -> None:
     wide: Recorded = a_record(rate_hz=16000)
     serving = Serving(Plan(missing="stop"), wide, at_ms=lambda: 0, recorded_ms=lambda media_ms: media_ms)
