@@ -50,7 +50,7 @@ class Ear:
         self._on_doubt = on_doubt
         self._on_tone = on_tone
         self._beeps: BeepDetector | None = None
-        self.gate = gate
+        self._gate = gate
         self._rate_hz = rate_hz
         self._vad = vad
         self._to_vad = StreamResampler(rate_hz, VAD_RATE_HZ)
@@ -105,7 +105,7 @@ class Ear:
         for probability in self._vad.push(narrow):
             self._level = 0
             self._window_end_ms += WINDOW_MS
-            event = self.gate.window(probability, self._window_end_ms, level)
+            event = self._gate.window(probability, self._window_end_ms, level)
             if event is not None:
                 self._follow(event)
                 self._on_gate(event)
@@ -176,7 +176,7 @@ class Ear:
     def end(self) -> None:
         """The stretch of speech is over: no more audio for its hearing, and the gate must open anew."""
         self.rest()
-        self.gate.close()
+        self._gate.close()
 
     async def close(self) -> None:
         """The call is over: what is still being recognised is forgotten."""

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from agent.audio.resample import StreamResampler
 from agent.engines.requests import EngineRequest
 from agent.errors import EngineError
+from agent.language.words import MAX_CHARS
 from agent.stt.base import Partial, SttUtterance, Transcript
 
 #: A recogniser that has not given its final text so long after it was asked for is taken to have failed.
 FINAL_TEXT_S = 3.0
 #: Of a text so far, so much counts and is kept: a turn of half a minute has a third of it, and such a text comes up to
-#: ten times a second. (What reads texts looks no further: agent/language/words.py.)
-PARTIAL_CHARS = 2000
+#: ten times a second. What reads texts looks no further.
+PARTIAL_CHARS = MAX_CHARS
 
 
 class Hearing:
@@ -42,6 +43,7 @@ class Hearing:
         self._utterance.push(self._resampler.push(pcm))
 
     def on_partial(self, partial: Partial) -> None:
+        """The recogniser's text so far has come."""
         text = partial.text[:PARTIAL_CHARS]
         self._request.result({"text": text, "stable_chars": min(partial.stable_chars, len(text))}, final=False)
         self._on_partial(text)
@@ -71,5 +73,6 @@ class Hearing:
         return transcript
 
     async def cancel(self) -> None:
+        """No text is wanted any more."""
         await self._utterance.cancel()
         self._on_over(self)

@@ -19,9 +19,10 @@ from agent.over_agent import OverAgent
 from agent.stt.base import Transcript
 from agent.trace import TurnTrace
 from agent.turns.echo import words_are_echo
-from agent.turns.endpointing import EndOfTurn, Endpointer
+from agent.turns.endpointing import Endpointer
 from agent.turns.floor import Floor, Move
 from agent.turns.silence import CallerSilence
+from agent.turns.turn_events import EndOfTurn
 from agent.turns.turn_text import TurnText
 
 #: A stretch of speech shorter than this, without text, is a noise: nobody is asked to repeat it.

@@ -22,12 +22,13 @@ from agent.over_agent import OverAgent
 from agent.stt.base import Transcript
 from agent.trace import TurnTrace
 from agent.turn_outcomes import TurnOutcomes
-from agent.turns.endpointing import EndOfTurn, Endpointer, Event, ProbableEnd, TakeWords, WentOn
+from agent.turns.endpointing import Endpointer
 from agent.turns.far_end import FarEndEvent
 from agent.turns.floor import Floor, Move
 from agent.turns.gate import GateEvent, SpeechBegan, SpeechGate
 from agent.turns.keypad import KEYS
 from agent.turns.silence import CallerSilence
+from agent.turns.turn_events import EndOfTurn, ProbableEnd, TakeWords, TurnEvent, WentOn
 from agent.turns.turn_text import TurnText
 
 #: What has sounded over the agent for so long without a word, from a recogniser that streams them, is no
@@ -212,7 +213,7 @@ class TurnTaking:
 
     # --- the end of a turn ------------------------------------------------------------------------------------------
 
-    def _obey(self, event: Event | None) -> None:
+    def _obey(self, event: TurnEvent | None) -> None:
         turn = self._turns.open
         if turn is None or event is None:
             return

@@ -15,6 +15,8 @@ from agent.slots.phrases import CARRIER_WORDS, OBJECTIONS
 #: Signs of names: kept where no number of letters was asked for, else the code's letters count.
 _SIGNS = {"dash": "-", "hyphen": "-", "apostrophe": "'"}
 _VOWELS = frozenset("aeiouy")
+#: Without a vowel, and still no letters of a code.
+_SHORT = frozenset(("mr", "mrs", "dr", "ms", "nr", "hmm", "mm", "hm", "st", "th", "nd", "rd"))
 
 
 def read(asks: Asks, text: str) -> Reading:
@@ -60,9 +62,6 @@ def _counted_at(said: Sequence[str], at: int, part: Part) -> tuple[str, int, boo
 def _is_group(word: str) -> bool:
     """Whether this is no word of the language: letters and digits, or letters without a vowel."""
     return any(sign.isdecimal() for sign in word) or (len(word) <= 6 and not _VOWELS & set(word) and word not in _SHORT)
-
-
-_SHORT = frozenset(("mr", "mrs", "dr", "ms", "nr", "hmm", "mm", "hm", "st", "th", "nd", "rd"))
 
 
 def _named_at(said: Sequence[str], at: int, part: Part) -> tuple[str, int, bool]:

@@ -77,7 +77,7 @@ def ending_likelihood(text: str) -> float:
     return 1.0 / (1.0 + exp(-_odds(said, text)))
 
 
-def ending(text: str) -> Completeness:
+def completeness(text: str) -> Completeness:
     """`ending_likelihood` in three steps."""
     likelihood = ending_likelihood(text)
     if likelihood <= UNFINISHED_UP_TO:

@@ -30,7 +30,7 @@ NEVER_MS = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TurnSoFar:
     """What counts of the open turn. `heard`: there is speech in it; `spoken`: with words; `key_ms`: its last key;
     `whole_ms`: since when its words have been a whole answer; `anew`: its keys may be that answer's beginning again;
     `awaited`: the final text of what was heard so far is on its way."""
@@ -79,11 +79,11 @@ class Deadlines:
             return  # letters that follow each other quickly do not make a last one likelier
         self._pauses(judged).inner(pause_ms)
 
-    def of(self, turn: Turn) -> Deadline:
+    def of(self, turn: TurnSoFar) -> Deadline:
         """If nothing more happens."""
         judged, key_ms, settings = turn.judged, turn.key_ms, self._settings
         end_ms = self._sound.speech_end_ms
-        last_ms = last(turn.heard, end_ms, key_ms)
+        last_ms = last_activity_ms(turn.heard, end_ms, key_ms)
         if judged.waiting is Waiting.END:
             due_ms = self._whole(turn, end_ms)
             if turn.anew and key_ms is not None:
@@ -103,7 +103,7 @@ class Deadlines:
         stand_ms = self._lag.changed_ms + STABLE_MS if turn.spoken else 0
         return Deadline(due_ms, max((last_ms + due_ms) // 2, stand_ms), reason)
 
-    def _whole(self, turn: Turn, end_ms: int) -> int:
+    def _whole(self, turn: TurnSoFar, end_ms: int) -> int:
         """All that was asked for is there."""
         key_ms = turn.key_ms or 0
         if not turn.spoken:
@@ -116,7 +116,7 @@ class Deadlines:
         # Words that never stand still must not hold for ever what is there.
         return max(key_ms, min(due_ms, max(end_ms, turn.whole_ms) + trailing_ms))
 
-    def _by_words(self, turn: Turn, end_ms: int) -> int:
+    def _by_words(self, turn: TurnSoFar, end_ms: int) -> int:
         """The words tell how long to wait; they must be up to date, within reason. Whether they stand is not waited
         for: the turn waits for the final text anyway."""
         judged, settings = turn.judged, self._settings
@@ -127,7 +127,7 @@ class Deadlines:
         there_ms = self._words_are_there(end_ms) if turn.spoken else 0
         return max(end_ms + wait_ms, min(there_ms, end_ms + most_ms))
 
-    def _wordless_ms(self, turn: Turn) -> int:
+    def _wordless_ms(self, turn: TurnSoFar) -> int:
         """The silence after a sound without words: a cough, or a caller whose words come late. Also where a value was
         asked for it is short: who goes on later begins a turn of their own, and loses nothing by it."""
         settings = self._settings
@@ -136,7 +136,7 @@ class Deadlines:
         wait_ms = max(settings.trailing_ms, self._lag.lag_ms + STABLE_MS if self._lag.known else 0)
         return max(wait_ms, REST_MS + FINAL_MS) if turn.awaited else wait_ms
 
-    def _sounds_on(self, turn: Turn, wait_ms: int) -> int:
+    def _sounds_on(self, turn: TurnSoFar, wait_ms: int) -> int:
         """When the turn ends though it never gets quiet."""
         if not turn.spoken or not self._lag.known:
             return NEVER_MS
@@ -151,7 +151,7 @@ class Deadlines:
         return self._slots if judged.reading.progress is Progress.ENOUGH else self._free
 
 
-def last(heard: bool, speech_end_ms: int, key_ms: int | None) -> int:
+def last_activity_ms(heard: bool, speech_end_ms: int, key_ms: int | None) -> int:
     """The end of a turn's last speech, or its last key."""
     if key_ms is None:
         return speech_end_ms

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agent.definition import TurnSettings
 from agent.slots.base import Asks, Reading
-from agent.turns.deadlines import NEVER_MS, REST_MS, STABLE_MS, SURE_QUIET_MS, Deadline, Deadlines, Turn, last
+from agent.turns.deadlines import (
+    NEVER_MS,
+    REST_MS,
+    STABLE_MS,
+    SURE_QUIET_MS,
+    Deadline,
+    Deadlines,
+    TurnSoFar,
+    last_activity_ms,
+)
 from agent.turns.gate import SpeechBegan, SpeechWindow
 from agent.turns.judgement import Judgement, Waiting, expects, judge
 from agent.turns.keypad import KEYS, MAX_KEYS, Keypad
 from agent.turns.lag import RecogniserLag
 from agent.turns.sounding import Sounding
+from agent.turns.turn_events import EndOfTurn, ProbableEnd, TakeWords, TurnEvent, WentOn
 from agent.turns.turn_text import TurnText
 
 #: Speech is sure to go on after a key when it is heard so long after it: before, it may be the key's own tone.
@@ -22,53 +32,6 @@ AFTER_KEY_MS = 300
 WHOLES, WHOLES_MS = 6, 3000
 #: Who speaks so soon after a turn was ended cannot be answering what was said to that: they had not been done.
 CUT_MS = 400
-
-
-@dataclass(frozen=True, slots=True)
-class ProbableEnd:
-    """The turn is probably over: what is done ahead for the answer can begin. At most one in each pause."""
-
-    speech_end_ms: int
-    media_ms: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class WentOn:
-    """The caller goes on after a ProbableEnd."""
-
-    media_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class TakeWords:
-    """The caller rests within an answer that is not whole: the recogniser may keep its last word back, so its final
-    text of this hearing is wanted now (`taken()` brings it). What is said after the pause is another hearing's. At most
-    one in each pause."""
-
-    speech_end_ms: int
-    media_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class EndOfTurn:
-    """The turn is over. `speech_end_ms`: the end of its last speech, or its last key.
-
-    `reason`: "slot complete", "slot enough" (it may be all), "slot unfinished" (`hold_ms` were not enough),
-    "complete", "unsure", "unfinished" (free speech, by its words), "silence" (no words known), "keys" or "max".
-    `text`: all that was said, where nothing needs to be waited for: a whole answer that stands, or keys alone.
-    None: the recogniser's final text is still to come (`TurnText.final` puts it in its place).
-    `by_keys`: keys alone are the text, whatever was said beside them.
-    """
-
-    speech_end_ms: int
-    media_ms: int
-    reason: str
-    text: str | None = None
-    by_keys: bool = False
-
-
-Event = ProbableEnd | WentOn | TakeWords | EndOfTurn
 
 
 class Endpointer:
@@ -141,7 +104,7 @@ class Endpointer:
         self._sound.began(event.media_ms)
         self._planned = None
 
-    def window(self, event: SpeechWindow) -> Event | None:
+    def window(self, event: SpeechWindow) -> TurnEvent | None:
         """One more VAD window of the open gate."""
         if not (self.open and self._heard):
             return self.tick(event.media_ms)
@@ -154,7 +117,7 @@ class Endpointer:
             self._planned = None
         return self._decide()
 
-    def partial(self, text: str, media_ms: int) -> Event | None:
+    def partial(self, text: str, media_ms: int) -> TurnEvent | None:
         """The recogniser's text of the hearing so far, all of it."""
         self._lag.known = self._lag.known or bool(text.strip())
         if not (self.open and self._heard):  # it came late: of the turn before
@@ -170,7 +133,7 @@ class Endpointer:
             self._rejudge()
         return self._decide()
 
-    def taken(self, text: str | None, media_ms: int) -> Event | None:
+    def taken(self, text: str | None, media_ms: int) -> TurnEvent | None:
         """The final text that TakeWords has asked for; None: there is none to be had."""
         self._advance(media_ms)
         if not (self.open and self._awaited):
@@ -185,7 +148,7 @@ class Endpointer:
             self._rejudge()
         return self._decide()
 
-    def earlier(self, text: str, media_ms: int) -> Event | None:
+    def earlier(self, text: str, media_ms: int) -> TurnEvent | None:
         """The same, of the hearing before this one: the caller went on before it came."""
         self._advance(media_ms)
         if not self.open:
@@ -205,15 +168,15 @@ class Endpointer:
         if held is not None and judge(held[0], held[1].final(text)).waiting is Waiting.END:
             self._deadlines.words_are_kept_back()
 
-    def keys(self, entry: str, media_ms: int) -> Event | None:
+    def keys(self, entry: str, media_ms: int) -> TurnEvent | None:
         """A key was pressed (or several at one moment). Where no turn is open, it opens one; `#` alone does not."""
         self._advance(media_ms)
-        event: Event | None = None
+        event: TurnEvent | None = None
         for key in entry:
             event = self._key(key) or event
         return event
 
-    def tick(self, media_ms: int) -> Event | None:
+    def tick(self, media_ms: int) -> TurnEvent | None:
         """Media time went on."""
         self._advance(media_ms)
         return self._decide() if self.open else None
@@ -240,11 +203,6 @@ class Endpointer:
             self._planned = None
 
     # --- what can be asked ------------------------------------------------------------------------------------------
-
-    @property
-    def text(self) -> str:
-        """All that was said in the turn so far, speech and keys in order."""
-        return self.said.text
 
     @property
     def reading(self) -> Reading:
@@ -275,7 +233,7 @@ class Endpointer:
     @property
     def _last_ms(self) -> int:
         """The end of the last speech, or the last key."""
-        return last(self._heard, self._sound.speech_end_ms, self._key_ms)
+        return last_activity_ms(self._heard, self._sound.speech_end_ms, self._key_ms)
 
     @property
     def _spoken(self) -> bool:
@@ -295,7 +253,7 @@ class Endpointer:
         self.said = TurnText()
         self.open = True
 
-    def _loud(self, media_ms: int) -> Event | None:
+    def _loud(self, media_ms: int) -> TurnEvent | None:
         if self._sound.pauses(media_ms):
             self._lag.pause_over(self._sound.speech_end_ms)
         pause_ms = self._sound.loud(media_ms)
@@ -314,7 +272,7 @@ class Endpointer:
         self._planned = None
         return self._went_on()
 
-    def _key(self, key: str) -> Event | None:
+    def _key(self, key: str) -> TurnEvent | None:
         if not self.open:
             if key not in KEYS:
                 return None
@@ -364,14 +322,14 @@ class Endpointer:
             if self._closing:
                 self._planned = Deadline(self._now_ms, NEVER_MS, "keys")
             else:
-                turn = Turn(
+                turn = TurnSoFar(
                     self._judgement(),
-                    self._heard,
-                    self._spoken,
-                    self._key_ms,
-                    self._whole_ms,
-                    self._anew,
-                    self._awaited,
+                    heard=self._heard,
+                    spoken=self._spoken,
+                    key_ms=self._key_ms,
+                    whole_ms=self._whole_ms,
+                    anew=self._anew,
+                    awaited=self._awaited,
                 )
                 self._planned = self._deadlines.of(turn)
                 if self._wholes >= WHOLES and turn.judged.waiting is Waiting.END:
@@ -379,7 +337,7 @@ class Endpointer:
                     self._planned = replace(self._planned, due_ms=min(self._planned.due_ms, due_ms))
         return self._planned
 
-    def _decide(self) -> Event | None:
+    def _decide(self) -> TurnEvent | None:
         plan, now_ms = self._planned or self._plan(), self._now_ms
         if now_ms >= plan.due_ms:
             return self._end(plan.reason)
@@ -403,7 +361,7 @@ class Endpointer:
             return self._lag.keeps_back
         return waiting is Waiting.SILENCE and self._lag.known and expects(self._asks)
 
-    def _went_on(self) -> Event | None:
+    def _went_on(self) -> TurnEvent | None:
         """The caller has spoken or pressed a key: a pause that was told of is over."""
         if not self._told:
             return self._decide()

@@ -98,6 +98,7 @@ class FloorKeeper:
         self.floor = Floor.OPEN
 
     def may(self, move: Move) -> bool:
+        """Whether the move can follow now."""
         return move in TABLE[self.floor]
 
     def move(self, move: Move) -> Floor:

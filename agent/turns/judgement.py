@@ -10,7 +10,7 @@ from agent.slots.asides import asks_patience
 from agent.slots.base import Asks, Progress, Reading
 from agent.slots.courtesy import Courtesy, courtesy
 from agent.slots.reading import read_answer
-from agent.turns.completeness import ending, ending_likelihood, ends_in_number
+from agent.turns.completeness import completeness, ending_likelihood, ends_in_number
 
 
 class Waiting(Enum):
@@ -86,7 +86,7 @@ def judge(asks: Asks, text: str, known: Sequence[Asks] = ()) -> Judgement:
             return Judgement(Waiting.HOLD, "slot unfinished", reading)
         case Progress.ENOUGH:
             return Judgement(Waiting.BY_WORDS, "slot enough", reading, _enough(asks, text, reading.value))
-    likelihood, reason = ending_likelihood(text), ending(text).name.lower()
+    likelihood, reason = ending_likelihood(text), completeness(text).name.lower()
     if likelihood < _AS_LONG_AS_ASKED and _is_as_long(known, text):
         likelihood, reason = _AS_LONG_AS_ASKED, "unsure"
     return Judgement(Waiting.BY_WORDS, reason, reading, likelihood)

@@ -14,7 +14,7 @@ NO_SPEECH = 0.15
 
 
 class VadStream(Protocol):
-    """One call's detector. Cheap: about 1 KiB of state."""
+    """One call's detector. Cheap: some KiB of state."""
 
     def push(self, pcm: bytes) -> list[float]:
         """PCM16 at 8 kHz, any length; one probability (0..1) for each window that this completes. Never blocks."""

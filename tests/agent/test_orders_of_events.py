@@ -9,8 +9,9 @@ from agent.llm.base import ToolCall
 from agent.playout import MARK_GRACE_MS, PlayoutLedger
 from agent.tools.base import ToolContext
 from agent.tools.decorator import tool
-from agent.turns.endpointing import EndOfTurn, Endpointer
+from agent.turns.endpointing import Endpointer
 from agent.turns.gate import SpeechBegan, SpeechWindow
+from agent.turns.turn_events import EndOfTurn
 from tests.agent.call import Call
 from tests.agent.wayward import Said, WaywardCall
 from tests.support.virtual_loop import virtual

@@ -14,8 +14,9 @@ from agent.hearing import Hearing
 from agent.kit import make_engine
 from agent.llm.flowfile import read_flow
 from agent.slots.base import NOTHING_ASKED
-from agent.turns.endpointing import EndOfTurn, Endpointer
+from agent.turns.endpointing import Endpointer
 from agent.turns.gate import GateEvent, SpeechBegan, SpeechGate
+from agent.turns.turn_events import EndOfTurn
 from telephony.bench.understanding import Turn, load_turns, meaning
 from telephony.g711 import ulaw_to_pcm
 from telephony.sandbox.clip import load_clip

@@ -14,11 +14,10 @@ NOTHING, PART, ENOUGH, WHOLE, BESIDE = Progress
 @pytest.mark.parametrize(
     "text",
     ["yes", "Yes, please.", "yeah that's right", "yep", "um yes", "go ahead", "uh-huh", "yes yes", "that's correct",
-     "no problem", "sure go ahead", "absolutely", "oh yes thank you"],
+     "no problem", "sure go ahead", "oh yes thank you"],
 )  # fmt: skip
 def test_a_plain_yes_is_whole(text: str) -> None:
-    expected = ENOUGH if text == "absolutely" else WHOLE  # (not)
-    assert read_answer(ASKS, text) == Reading(expected, "yes")
+    assert read_answer(ASKS, text) == Reading(WHOLE, "yes")
 
 
 @pytest.mark.parametrize(
@@ -36,7 +35,7 @@ def test_a_plain_no_is_whole(text: str) -> None:
         ("please", ENOUGH, "yes"), ("no it's", PART, "no"),
         ("no it's forty two", BESIDE, "no"),
         ("okay", ENOUGH, "yes"), ("right", ENOUGH, "yes"), ("i guess so", ENOUGH, "yes"), ("i do", ENOUGH, "yes"),
-        ("of course", ENOUGH, "yes"), ("i don't", ENOUGH, "no"),
+        ("of course", ENOUGH, "yes"), ("absolutely", ENOUGH, "yes"), ("i don't", ENOUGH, "no"),
         ("yes but", PART, "yes"), ("yes and", PART, "yes"), ("no wait", PART, "no"), ("yes but wait", PART, "yes"),
         ("of", PART, ""), ("that is", PART, ""), ("i", PART, ""),
         ("yes um", PART, "yes"), ("i don't think", PART, "no"),

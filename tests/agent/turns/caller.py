@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agent.slots.base import Asks, Progress, Reading
-from agent.turns.endpointing import EndOfTurn, Endpointer, Event, TakeWords
+from agent.turns.endpointing import Endpointer
 from agent.turns.gate import SpeechBegan, SpeechWindow
+from agent.turns.turn_events import EndOfTurn, TakeWords, TurnEvent
 
 WORD_MS = 300
 FIRST_MS = 1000
@@ -45,7 +46,7 @@ class Told:
     """What came of it. `last_ms`: the end of the last word."""
 
     last_ms: int = 0
-    events: list[Event] = field(default_factory=list)
+    events: list[TurnEvent] = field(default_factory=list)
 
     @property
     def ends(self) -> list[EndOfTurn]:
@@ -108,7 +109,7 @@ class Line:
             self._windows = self.now_ms // 32
         while self.now_ms < until_ms:
             self.now_ms += 20
-            events: list[Event | None] = []
+            events: list[TurnEvent | None] = []
             while keys and keys[0][0] <= self.now_ms:
                 events.append(endpointer.keys(keys.pop(0)[1], self.now_ms))
             while (self._windows + 1) * 32 <= self.now_ms:

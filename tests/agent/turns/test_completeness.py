@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.definition import TurnSettings
-from agent.turns.completeness import Completeness, ending, ending_likelihood
+from agent.turns.completeness import Completeness, completeness, ending_likelihood
 from agent.turns.pauses import CallerPauses
 
 #: One turn a line; "|" where people pause.
@@ -37,26 +37,26 @@ def _phrases(text: str) -> list[str]:
 
 @pytest.mark.parametrize("text", _phrases(COMPLETE))
 def test_what_is_whole_is_complete(text: str) -> None:
-    assert ending(text) is Completeness.COMPLETE
+    assert completeness(text) is Completeness.COMPLETE
 
 
 @pytest.mark.parametrize("text", _phrases(UNFINISHED))
 def test_what_must_go_on_is_unfinished(text: str) -> None:
-    assert ending(text) is Completeness.UNFINISHED
+    assert completeness(text) is Completeness.UNFINISHED
 
 
 @pytest.mark.parametrize("text", ["", " ... ", "my number is four seven", "it's 4 7", "hello", "okay", "jarvis"])
 def test_where_words_do_not_tell_nobody_is_sure(text: str) -> None:
-    assert ending(text) is not Completeness.COMPLETE
+    assert completeness(text) is not Completeness.COMPLETE
 
 
 def test_without_words_nothing_is_known() -> None:
-    assert ending("") is ending(" ... ") is Completeness.UNSURE
+    assert completeness("") is completeness(" ... ") is Completeness.UNSURE
 
 
 def test_a_recognisers_marks_count_mildly() -> None:
     assert ending_likelihood("the blue one?") > ending_likelihood("the blue one") > ending_likelihood("the blue one,")
-    assert ending("my number is.") is Completeness.UNFINISHED
+    assert completeness("my number is.") is Completeness.UNFINISHED
 
 
 def test_case_and_typographic_apostrophes_change_nothing() -> None:
@@ -73,7 +73,7 @@ def test_only_the_end_of_a_long_speech_counts() -> None:
 @given(st.text() | st.lists(st.sampled_from("i the want parcel is my um and , . it's ’ 7 if".split())).map(" ".join))
 def test_any_text_has_a_likelihood(text: str) -> None:
     assert 0.0 < ending_likelihood(text) < 1.0
-    assert ending(text) in Completeness
+    assert completeness(text) in Completeness
 
 
 def test_at_the_same_mean_delay_words_cut_off_less_than_half_of_what_silence_does() -> None:

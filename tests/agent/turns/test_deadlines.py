@@ -18,8 +18,8 @@ from agent.turns.deadlines import (
     SURE_QUIET_MS,
     Deadline,
     Deadlines,
-    Turn,
-    last,
+    TurnSoFar,
+    last_activity_ms,
 )
 from agent.turns.judgement import Judgement, Waiting
 from agent.turns.lag import FIRST_LAG_MS, RecogniserLag
@@ -58,7 +58,7 @@ class Call:
 
     def of(self, judged: Judgement, *, key_ms: int | None = None, whole_ms: int = 0, **more: bool) -> Deadline:
         """As told, but from END_MS on."""
-        turn = Turn(
+        turn = TurnSoFar(
             judged,
             heard=more.get("heard", True),
             spoken=more.get("spoken", judged is not WORDLESS),
@@ -231,4 +231,4 @@ def test_only_pauses_that_were_waited_for_by_words_are_learnt(after: Judgement, 
     ("heard", "key_ms", "last_ms"), [(True, None, 500), (False, None, 500), (True, 300, 500), (False, 300, 300)]
 )
 def test_the_last_that_was_heard_of_a_turn(heard: bool, key_ms: int | None, last_ms: int) -> None:
-    assert last(heard, 500, key_ms) == last_ms
+    assert last_activity_ms(heard, 500, key_ms) == last_ms

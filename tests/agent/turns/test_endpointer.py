@@ -9,8 +9,9 @@ from agent.slots.base import Asks, Progress, Reading
 from agent.turns import judgement
 from agent.turns.completeness import Completeness
 from agent.turns.deadlines import FINAL_MS, QUIET_MS, REST_MS, SOUNDS_ON_MS
-from agent.turns.endpointing import WHOLES_MS, EndOfTurn, Endpointer, ProbableEnd, TakeWords, WentOn
+from agent.turns.endpointing import WHOLES_MS, Endpointer
 from agent.turns.gate import SpeechBegan, SpeechWindow
+from agent.turns.turn_events import EndOfTurn, ProbableEnd, TakeWords, WentOn
 from tests.agent.turns.caller import FOUR, SOME, Line, read
 
 SETTINGS = TurnSettings()
@@ -23,7 +24,7 @@ def _small_reader_and_likelihood(monkeypatch: pytest.MonkeyPatch) -> None:
     """What others decide is fixed here: "and" is unfinished, "order" complete, the rest unsure."""
     monkeypatch.setattr(judgement, "read_answer", read)
     monkeypatch.setattr(judgement, "ending_likelihood", likelihood)
-    monkeypatch.setattr(judgement, "ending", lambda text: STEPS[likelihood(text)])
+    monkeypatch.setattr(judgement, "completeness", lambda text: STEPS[likelihood(text)])
 
 
 STEPS = {0.0: Completeness.UNFINISHED, 0.5: Completeness.UNSURE, 1.0: Completeness.COMPLETE}
@@ -441,7 +442,7 @@ def test_a_new_turn_knows_nothing_of_the_last_but_its_text_remains_with_the_lead
     made.close()
     assert made.partial("4712", 1200) is None
     made.began(SpeechBegan(3000, 3096))
-    assert made.text == ""
+    assert made.said.text == ""
     assert (last.text, last.final("four seven")) == ("47", "four seven")
 
 
@@ -464,7 +465,7 @@ def test_words_are_taken_once_in_a_pause() -> None:
 def test_a_final_text_that_brings_no_whole_answer_or_none_at_all_holds_the_turn(text: str | None) -> None:
     made = resting()
     assert made.taken(text, 1700) is None
-    assert made.text == (text or "four")
+    assert made.said.text == (text or "four")
     assert (made.why, made.waits_ms) == ("slot unfinished", SETTINGS.hold_ms)
     assert made.taken("four seven one two", 1800) is None, "it was not asked for again"
 
@@ -478,7 +479,7 @@ def test_words_after_the_pause_stand_behind_those_that_were_taken() -> None:
     made.taken("four seven", 1700)
     made.window(SpeechWindow(True, 2000))
     made.partial("one", 2100)
-    assert made.text == "four seven one"
+    assert made.said.text == "four seven one"
 
 
 def test_a_final_text_that_comes_when_the_caller_has_gone_on_ends_nothing_that_is_being_said() -> None:
@@ -487,9 +488,9 @@ def test_a_final_text_that_comes_when_the_caller_has_gone_on_ends_nothing_that_i
     assert made.earlier("four seven one two", 1710) is None
     assert made.window(SpeechWindow(True, 1732)) is None
     made.partial("no", 1800)
-    assert made.text == "four seven one two no"
+    assert made.said.text == "four seven one two no"
     made.earlier("four seven one", 1810)
-    assert made.text == "four seven one no"
+    assert made.said.text == "four seven one no"
 
 
 @pytest.mark.parametrize(("text", "wait_ms"), [(None, 20), ("", 20)])
@@ -531,7 +532,7 @@ def test_what_is_no_key_opens_no_turn(junk: str) -> None:
 def test_keys_at_one_moment() -> None:
     made = endpointer()
     assert made.keys("47#1", 1000) == EndOfTurn(1000, 1000, "keys", "47", by_keys=True)
-    assert made.text == "1"
+    assert made.said.text == "1"
     assert made.tick(2500) == EndOfTurn(1000, 2500, "keys", "1", by_keys=True)
 
 
@@ -560,7 +561,7 @@ def test_the_tone_of_a_key_is_no_speech_after_it() -> None:
     made.keys("7", 1150)
     made.window(SpeechWindow(True, 1160))
     made.partial("four", 1200)
-    assert made.text == "four 7"
+    assert made.said.text == "four 7"
     made.window(SpeechWindow(True, 1480))
     made.partial("four one", 1600)
-    assert made.text == "four 7 one"
+    assert made.said.text == "four 7 one"

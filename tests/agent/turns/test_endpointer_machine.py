@@ -12,8 +12,9 @@ from agent.definition import TurnSettings
 from agent.slots.base import Asks, Progress
 from agent.turns import judgement
 from agent.turns.deadlines import QUIET_MS, REST_MS, STABLE_MS
-from agent.turns.endpointing import EndOfTurn, Endpointer, Event, ProbableEnd, TakeWords, WentOn
+from agent.turns.endpointing import Endpointer
 from agent.turns.gate import SpeechBegan, SpeechWindow
+from agent.turns.turn_events import EndOfTurn, ProbableEnd, TakeWords, TurnEvent, WentOn
 from tests.agent.turns.caller import FOUR, SOME, read
 
 TURNS = TurnSettings(max_turn_ms=8000)
@@ -60,7 +61,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.now_ms = max(self.now_ms, at_ms)
         return at_ms
 
-    def _look(self, event: Event | None, keyed: str = "") -> None:
+    def _look(self, event: TurnEvent | None, keyed: str = "") -> None:
         if event is None:
             return
         assert self.open
@@ -232,7 +233,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert self.endpointer.open is self.open
         assert (self.endpointer.due_ms is None) is not self.open
         if self.open:
-            text = self.endpointer.text
+            text = self.endpointer.said.text
             words = " ".join((*self.before, self.words))
             for word in words.split():
                 assert word in text

@@ -4,7 +4,7 @@ import pytest
 
 from agent.slots.base import Asks, Progress, Reading
 from agent.turns import judgement
-from agent.turns.completeness import ending, ending_likelihood
+from agent.turns.completeness import completeness, ending_likelihood
 from agent.turns.judgement import Waiting, judge
 
 DIGITS = Asks(kind="digits", length=4)
@@ -51,7 +51,7 @@ def test_what_may_be_all_is_likelier_to_go_on_where_it_comes_in_pieces(
 def test_free_speech_by_its_words(asks: Asks, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judgement, "read_answer", lambda asks, text: Reading(Progress.BESIDE))
     judged = judge(asks, text)
-    assert (judged.waiting, judged.reason) == (Waiting.BY_WORDS, ending(text).name.lower())
+    assert (judged.waiting, judged.reason) == (Waiting.BY_WORDS, completeness(text).name.lower())
     assert judged.likelihood == ending_likelihood(text)
 
 
