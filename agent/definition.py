@@ -40,7 +40,7 @@ class TurnSettings:
     min_speech_ms: int = 64
     """Speech shorter than this opens no turn: clicks, breath. A window of which the detector is sure counts twice."""
     barge_in_ms: int = 64
-    """Speech this long, over the agent, stops the agent."""
+    """Speech this long, over the agent, stops the agent. A window of which the detector is sure counts twice."""
     protect_ms: int = 0
     """Nobody interrupts the first so many milliseconds of what the agent says."""
     key_pause_ms: int = 1500
