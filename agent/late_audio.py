@@ -11,9 +11,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-#: More than this is late: a frame, and half a millisecond for rounding. Less moves nothing by more than a frame.
+#: More than this is a stall: a frame, and half a millisecond for rounding. Alone, less moves nothing by more than a
+#: frame.
 LATE_MS = 20.5
-#: Audio that comes within this is told as one piece: it was read from the socket all at once.
+#: Audio that comes within this is told as one piece: it was read from the socket all at once. Within a stall whatever
+#: is later than this is told: while none comes, media time goes on by the clock from when the last audio came.
 TOGETHER_MS = 2.0
 #: A line whose audio has come in time for so long is over its stall. Until then what comes late belongs to it, so that
 #: a line that is unsteady throughout is told in few words.
@@ -23,8 +25,8 @@ LONGEST_MS = 10_000
 #: In one journal line, at most: five seconds of frames that come late one after the other. A stall that ends so slowly
 #: is none.
 MOST_PIECES = 250
-#: In one call, at most: half a megabyte of journal. A line that is late so often is told no further.
-MOST_PIECES_IN_ALL = 20_000
+#: In one call, at most: a megabyte of journal. A line that is late so often is told no further.
+MOST_PIECES_IN_ALL = 40_000
 
 
 @dataclass(slots=True)
@@ -62,6 +64,8 @@ class LateAudio:
             self._late(from_ms, to_ms, late_ms)
         elif self._pieces:
             self._any_in_time = True
+            if late_ms > self.least_ms + TOGETHER_MS:
+                self._add(from_ms, to_ms, late_ms)
             if to_ms - self._late_until_ms >= STEADY_MS or to_ms - self._pieces[0].from_ms >= LONGEST_MS:
                 self.over()
         if self._told >= MOST_PIECES_IN_ALL:
@@ -70,6 +74,11 @@ class LateAudio:
             self.most_ms = -math.inf if self._pieces else self.least_ms + LATE_MS
 
     def _late(self, from_ms: int, to_ms: int, late_ms: float) -> None:
+        self._add(from_ms, to_ms, late_ms)
+        self._late_until_ms = to_ms
+        self._least_late_ms = min(self._least_late_ms, late_ms)
+
+    def _add(self, from_ms: int, to_ms: int, late_ms: float) -> None:
         came_ms = to_ms + late_ms
         last = self._pieces[-1] if self._pieces else None
         if last is not None and came_ms - last.came_ms <= TOGETHER_MS:
@@ -78,17 +87,15 @@ class LateAudio:
             if len(self._pieces) == MOST_PIECES:
                 self.over()
             self._pieces.append(_Piece(from_ms, to_ms, came_ms, late_ms))
-        self._late_until_ms = to_ms
-        self._least_late_ms = min(self._least_late_ms, late_ms)
 
     def over(self) -> None:
         """The stall is over, or the call: what is known of it is told."""
         if not self._any_in_time and len(self._pieces) == MOST_PIECES:
             self.least_ms = self._least_late_ms
-        late = [piece for piece in self._pieces if piece.late_ms > self.least_ms + LATE_MS]
+        late = [piece for piece in self._pieces if piece.late_ms > self.least_ms + TOGETHER_MS]
         self._pieces.clear()
         self._least_late_ms, self._any_in_time = math.inf, False
-        if late:
+        if any(piece.late_ms > self.least_ms + LATE_MS for piece in late):
             self._told += len(late)
             self._tell(
                 from_ms=late[0].from_ms,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.late_audio import LATE_MS, LONGEST_MS, MOST_PIECES, MOST_PIECES_IN_ALL, LateAudio
+from agent.late_audio import LATE_MS, LONGEST_MS, MOST_PIECES, MOST_PIECES_IN_ALL, TOGETHER_MS, LateAudio
 
 FRAME_MS = 20
 AHEAD_MS = 1234.5
@@ -59,8 +59,8 @@ def test_audio_in_time_is_nothing_but_a_comparison() -> None:
 def test_a_burst_is_one_piece_when_it_came() -> None:
     told = Told()
     assert told.frames([*in_time(50), 500, *in_time(200)], over=False) == [
-        {"from_ms": 1000, "to_ms": 1480, "late_ms": 500, "came": [[1000, 1480, 1520.0]]}
-    ], "what of it was later than LATE_MS, and then when it all came"
+        {"from_ms": 1000, "to_ms": 1500, "late_ms": 500, "came": [[1000, 1500, 1520.0]]}
+    ], "all of it, to what was no later than it is told"
 
 
 def test_a_stall_that_ends_slowly_is_told_piece_by_piece() -> None:
@@ -68,8 +68,15 @@ def test_a_stall_that_ends_slowly_is_told_piece_by_piece() -> None:
     (stall,) = Told().frames([*in_time(50), *slow, *in_time(100)])
     assert stall["late_ms"] == 300
     assert stall["came"] == [
-        [1000 + FRAME_MS * n, 1020 + FRAME_MS * n, 1320 + 10.0 * n] for n in range(30) if 300 - 10 * n > LATE_MS
+        [1000 + FRAME_MS * n, 1020 + FRAME_MS * n, 1320 + 10.0 * n] for n in range(30) if 300 - 10 * n > TOGETHER_MS
     ]
+
+
+def test_within_a_stall_little_lateness_is_told_too_and_does_not_prolong_it() -> None:
+    (stall,) = Told().frames([*in_time(50), 30, 10, 1, *[10, 0] * 100])
+    behind = [[at_ms, at_ms + FRAME_MS, at_ms + FRAME_MS + 10.0] for at_ms in range(1060, 2020, 2 * FRAME_MS)]
+    assert stall["came"] == [[1000, 1040, 1050.0], *behind], "for a second behind what was late"
+    assert stall["late_ms"] == 30
 
 
 def test_stalls_apart_are_told_apart_and_one_that_is_not_over_at_the_end() -> None:
@@ -121,4 +128,4 @@ def test_every_piece_is_late_in_order_and_told_once(course: list[tuple[int, floa
         assert before[2] < after[2]
     for from_ms, to_ms, arrived_ms in found:
         assert from_ms < to_ms
-        assert arrived_ms > from_ms + FRAME_MS + LATE_MS - 0.1
+        assert arrived_ms > from_ms + FRAME_MS + TOGETHER_MS - 0.1
