@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.errors import EngineError
 from agent.hearing import Hearing
@@ -20,8 +20,8 @@ class OpenTurn:
     began_ms: int
     alone_ms: int = 0  # since when the agent was heard out, if it began before
     hearing: Hearing | None = None
-    taken: asyncio.Future[Transcript | EngineError] | None = None  # the last word of what was heard before a rest
-    rests: bool = False  # that is of this hearing: what is said next needs another one
+    taken: list[asyncio.Future[Transcript | EngineError]] = field(default_factory=list)  # last words, one for each rest
+    rests: bool = False  # the latest is of this hearing: what is said next needs another one
     understood: bool = False  # a hearing before this one had words
     keyed: bool = False
     windows: int = 0  # of its speech, while an echo could be heard

@@ -242,9 +242,9 @@ class TurnOutcomes:
 
 
 async def _last_word(turn: OpenTurn, hearing: Hearing) -> Transcript | EngineError:
-    """Of a turn that is over: of its last hearing, behind the one before that."""
-    if turn.taken is not None:
-        await asyncio.wait([turn.taken])  # it keeps its own time
+    """Of a turn that is over: of its last hearing, behind those before it."""
+    if turn.taken:
+        await asyncio.wait(turn.taken)  # they keep their own time
         if turn.rests:
-            return turn.taken.result()
+            return turn.taken[-1].result()
     return await hearing.last_word()

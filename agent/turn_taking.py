@@ -172,12 +172,20 @@ class TurnTaking:
         """The caller rests within an answer: the recogniser's last word on what was said so far is taken now."""
         self.ear.rest()
         turn.rests = True
-        turn.taken = asyncio.get_running_loop().create_future()
-        self._spawn(self._take(turn, hearing, turn.taken, self._endpointer.said))
+        taken: asyncio.Future[Transcript | EngineError] = asyncio.get_running_loop().create_future()
+        turn.taken.append(taken)
+        said = self._endpointer.said
+        self._spawn(self._take(turn, hearing, taken, said, said.hearing))
 
     async def _take(
-        self, turn: OpenTurn, hearing: Hearing, taken: asyncio.Future[Transcript | EngineError], said: TurnText
+        self,
+        turn: OpenTurn,
+        hearing: Hearing,
+        taken: asyncio.Future[Transcript | EngineError],
+        said: TurnText,
+        place: int,
     ) -> None:
+        """`place`: which hearing of `said` it is; the caller may have rested again before its text is there."""
         heard = await hearing.last_word()
         taken.set_result(heard)
         media_ms = self._line.media_ms
@@ -196,9 +204,9 @@ class TurnTaking:
         elif text:
             turn.understood = turn.understood or bool(words(text))
             if is_open:
-                self._obey(self._endpointer.earlier(text, media_ms))
+                self._obey(self._endpointer.earlier(place, text, media_ms))
             else:
-                said.earlier(text)
+                said.earlier(place, text)
 
     def _on_tone(self, tone: Tone) -> None:
         if self._turns.open is not None:

@@ -148,12 +148,12 @@ class Endpointer:
             self._rejudge()
         return self._decide()
 
-    def earlier(self, text: str, media_ms: int) -> TurnEvent | None:
-        """The same, of the hearing before this one: the caller went on before it came."""
+    def earlier(self, hearing: int, text: str, media_ms: int) -> TurnEvent | None:
+        """The same, of an earlier hearing (`said.hearing` of its time): the caller went on before it came."""
         self._advance(media_ms)
         if not self.open:
             return None
-        self.said.earlier(text)
+        self.said.earlier(hearing, text)
         self._spoke_before = self._spoke_before or bool(text)
         self._lag.settled(self._now_ms)
         self._rejudge()

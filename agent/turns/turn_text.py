@@ -7,27 +7,37 @@ recogniser adds stands behind the keys.
 
 from __future__ import annotations
 
+#: Keys, each with the number of words of its hearing before it; None: all that come until `resumed()`.
+Keyed = list[tuple[int | None, str]]
+
 
 class TurnText:
     """`hear()` for each hearing, then `words()`; `keys()` and `resumed()` as they happen; `text` at any time."""
 
     def __init__(self) -> None:
-        self._before = ""
-        self._earlier: tuple[str, list[tuple[int | None, str]]] = ("", [])  # of the hearing before: as this one's
+        self._over: list[tuple[list[str], Keyed]] = []  # the words and keys of the hearings before this one
+        self._before = ""  # what they say
         self._words: list[str] = []
-        #: Keys, each with the number of words of this hearing before it; None: all that come until `resumed()`.
-        self._keys: list[tuple[int | None, str]] = []
+        self._keys: Keyed = []
         self.text = ""
         """All that was said so far; keys as digits."""
 
     def hear(self) -> None:
         """A hearing begins: its words stand behind all that was said."""
-        self._earlier = self._before, self._keys
+        self._over.append((self._words, self._keys))
         self._before, self._words, self._keys = self.text, [], []
 
-    def earlier(self, text: str) -> None:
-        """The final text of the hearing before this one, which came after this one had begun."""
-        self._before = _put(*self._earlier, text.split())
+    @property
+    def hearing(self) -> int:
+        """The number of the hearing that goes on; the next one has another."""
+        return len(self._over)
+
+    def earlier(self, hearing: int, text: str) -> None:
+        """The final text of an earlier hearing, which came after a later one had begun."""
+        self._over[hearing] = text.split(), self._over[hearing][1]
+        self._before = ""
+        for words, keys in self._over:
+            self._before = _put(self._before, keys, words)
         self.text = self._put(self._words)
 
     def words(self, text: str) -> bool:
@@ -64,7 +74,7 @@ class TurnText:
         return _put(self._before, self._keys, words)
 
 
-def _put(before: str, keyed: list[tuple[int | None, str]], words: list[str]) -> str:
+def _put(before: str, keyed: Keyed, words: list[str]) -> str:
     pieces, at = [before], 0
     for index, keys in keyed:
         upto = len(words) if index is None else max(at, index)

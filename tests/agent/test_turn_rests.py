@@ -61,6 +61,22 @@ async def test_who_goes_on_before_the_last_word_is_there(final: str | Exception,
         assert made.of("turn.corrected") == []
 
 
+@pytest.mark.parametrize("delay_s", [1.8, 2.8])  # while the caller speaks for the third time, and after the turn
+@virtual
+async def test_who_rests_twice_before_the_first_last_word_is_there(delay_s: float) -> None:
+    made = call(("four", delay_s, "four seven"), ("one", 0.1, "one"), ("two", 0.1, "two"))
+    async with made.running():
+        await asked(made)
+        for ms in (700, 400, 600):
+            made.phone.speak(ms)
+            await asyncio.sleep(ms / 1000 + 0.7)
+        committed = await made.until("turn.committed", 2)
+        assert committed["text"] == "four seven one two"
+        assert len(made.of("turn.rested")) >= 2
+        await made.until_heard("Thank you, I have it.")
+        assert made.of("turn.corrected") == []
+
+
 @pytest.mark.parametrize(("delay_s", "final"), [(0.1, EngineError("broken")), (0.1, ""), (60.0, "four seven one two")])
 @virtual
 async def test_a_last_word_that_fails_or_never_comes_leaves_the_turn_as_it_was(

@@ -485,11 +485,11 @@ def test_words_after_the_pause_stand_behind_those_that_were_taken() -> None:
 def test_a_final_text_that_comes_when_the_caller_has_gone_on_ends_nothing_that_is_being_said() -> None:
     made = resting()
     made.window(SpeechWindow(True, 1700))
-    assert made.earlier("four seven one two", 1710) is None
+    assert made.earlier(1, "four seven one two", 1710) is None
     assert made.window(SpeechWindow(True, 1732)) is None
     made.partial("no", 1800)
     assert made.said.text == "four seven one two no"
-    made.earlier("four seven one", 1810)
+    made.earlier(1, "four seven one", 1810)
     assert made.said.text == "four seven one no"
 
 

@@ -178,11 +178,11 @@ class AnyOrder(RuleBasedStateMachine):
         self._look(self.endpointer.taken(text, at_ms))
 
     @precondition(lambda self: self.open and self.before)
-    @rule(step_ms=STEP_MS, text=PARTIALS)
-    def earlier(self, step_ms: int, text: str) -> None:
-        at_ms = self._at(step_ms)
-        self.before[-1], self.changed_ms = text, self.now_ms
-        self._look(self.endpointer.earlier(text, at_ms))
+    @rule(step_ms=STEP_MS, text=PARTIALS, back=st.integers(0, 3))
+    def earlier(self, step_ms: int, text: str, back: int) -> None:
+        at_ms, back = self._at(step_ms), 1 + back % len(self.before)
+        self.before[-back], self.changed_ms = text, self.now_ms
+        self._look(self.endpointer.earlier(self.endpointer.said.hearing - back, text, at_ms))
 
     @rule(step_ms=STEP_MS, key=st.sampled_from("0471*#A"))
     def key(self, step_ms: int, key: str) -> None:

@@ -56,6 +56,24 @@ def test_the_final_text_takes_the_place_of_the_hearing() -> None:
 
 
 @pytest.mark.parametrize(
+    ("hearing", "text"),
+    [(1, "4 eight nine 2 five no"), (2, "4 seven 2 eight nine no"), (0, "eight nine 4 seven 2 five no")],
+)
+def test_a_final_text_that_comes_late_takes_the_place_of_its_own_hearing(hearing: int, text: str) -> None:
+    late = said("<4|hear|>seven|<2|hear|>five|hear|>no")
+    assert late.hearing == 3
+    late.earlier(hearing, "eight nine")
+    assert late.text == late.final("no") == text
+
+
+def test_final_texts_come_in_any_order() -> None:
+    late = said("hear|>four|hear|>one|hear|>two")
+    late.earlier(2, "one one")
+    late.earlier(1, "four seven")
+    assert late.text == "four seven one one two"
+
+
+@pytest.mark.parametrize(
     ("before", "after", "changed"),
     [
         ("four", "four", False),
