@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from agent.call_parts import CallParts
 from agent.errors import EngineError
@@ -31,6 +32,22 @@ NOISE_MS = 350
 MAX_NOT_UNDERSTOOD = 3
 #: A recogniser that fails so often in a row is beyond help.
 MAX_DEAF = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A turn that is over, why, and its latency. `said`: what a final text has its place in; None where keys alone are
+    the text, whatever was said beside them."""
+
+    turn: OpenTurn
+    end: EndOfTurn
+    said: TurnText | None
+    trace: TurnTrace
+
+    @property
+    def alone_ms(self) -> int:
+        """How long it had the line for itself."""
+        return self.turn.alone_until(self.end.speech_end_ms)
 
 
 class TurnOutcomes:
@@ -71,18 +88,17 @@ class TurnOutcomes:
     def ended(self, turn: OpenTurn, end: EndOfTurn) -> None:
         """The floor has been told: the turn is committed now if its text stands, else when it is known."""
         trace = TurnTrace(turn.number, end.speech_end_ms, end.media_ms, self._ctx.now_s)
-        # What a final text has its place in; None where keys alone are the text, whatever was said beside them.
-        said = None if end.by_keys else self._endpointer.said
+        ended = _Ended(turn, end, None if end.by_keys else self._endpointer.said, trace)
         if end.text is None or self._floor.floor is not Floor.WEIGHING or self._undecided:
             self._undecided += 1
-            self._latest = self._spawn(self._weigh(turn, said, end, trace, self._latest))
+            self._latest = self._spawn(self._weigh(ended, self._latest))
             return
         trace.mark("stt")
         if turn.hearing is None:
             self._commit(turn, end.text, 1.0, None)
         else:
             self._commit(turn, end.text, None, trace, by="partial")
-            self._spawn(self._confirm(turn, turn.hearing, said, end.text))
+            self._spawn(self._confirm(ended, turn.hearing, end.text))
 
     def noise(self, turn: OpenTurn, hearing: Hearing) -> None:
         """It was no turn: it is rejected without a text."""
@@ -106,37 +122,30 @@ class TurnOutcomes:
 
     # --- its text ---------------------------------------------------------------------------------------------------
 
-    async def _weigh(
-        self,
-        turn: OpenTurn,
-        said: TurnText | None,
-        end: EndOfTurn,
-        trace: TurnTrace,
-        before: asyncio.Task[None] | None,
-    ) -> None:
+    async def _weigh(self, ended: _Ended, before: asyncio.Task[None] | None) -> None:
         """Wait for a turn's text, from now on; then accept or reject it, behind the turn `before`."""
+        turn = ended.turn
         try:
             heard = Transcript("", 1.0) if turn.hearing is None else await _last_word(turn, turn.hearing)
             if before is not None:
                 await asyncio.wait([before])
             if isinstance(heard, EngineError):
-                await self._decide_without(turn, said, end, trace, heard)
+                await self._decide_without(ended, heard)
             else:
                 if turn.hearing is not None:
                     self._deaf = 0
                     self._endpointer.final(heard.text.strip())
-                await self._decide(turn, said, end, trace, heard)
+                await self._decide(ended, heard)
         finally:
             self._undecided -= 1
 
-    async def _decide_without(
-        self, turn: OpenTurn, said: TurnText | None, end: EndOfTurn, trace: TurnTrace, failure: EngineError
-    ) -> None:
+    async def _decide_without(self, ended: _Ended, failure: EngineError) -> None:
         """The recogniser has failed. What was typed needs none, and nor does what it had understood by then; else the
         caller is asked again, once: what fails more often is beyond help."""
-        if said is not None and turn.has_words:
+        turn = ended.turn
+        if ended.said is not None and turn.has_words:
             self._journal("error", where="stt", message=f"{failure}; the turn is what it had understood before")
-            await self._decide(turn, said, end, trace, Transcript(turn.text, None), by="partial")
+            await self._decide(ended, Transcript(turn.text, None), by="partial")
             return
         self._deaf += 1
         if self._deaf >= MAX_DEAF and not turn.keyed:
@@ -145,31 +154,25 @@ class TurnOutcomes:
             return
         self._journal("error", where="stt", message=str(failure))
         if turn.keyed:
-            await self._decide(turn, said, end, trace, Transcript("", None))
+            await self._decide(ended, Transcript("", None))
         else:
-            self._reject(turn.number, max(turn.alone_until(end.speech_end_ms), NOISE_MS), "no text")
+            self._reject(turn.number, max(ended.alone_ms, NOISE_MS), "no text")
 
-    async def _decide(
-        self,
-        turn: OpenTurn,
-        said: TurnText | None,
-        end: EndOfTurn,
-        trace: TurnTrace,
-        heard: Transcript,
-        by: str = "final",
-    ) -> None:
-        trace.mark("stt")
+    async def _decide(self, ended: _Ended, heard: Transcript, by: str = "final") -> None:
+        """Its text is known by now, `by` the final one or what was understood before."""
+        turn, end, said = ended.turn, ended.end, ended.said
+        ended.trace.mark("stt")
         last = heard.text.strip()
         text = (end.text or "") if said is None else said.final(last)
         self._far_end.heard(turn, last, self._line.media_ms)
         reason = self._beside_the_point(turn, end, text)
         self._over_agent.final(turn, text, heard=by == "final" and bool(last))
         if reason:
-            self._reject(turn.number, turn.alone_until(end.speech_end_ms), reason)
+            self._reject(turn.number, ended.alone_ms, reason)
             return
         if self._over_agent.now:
             await self._speaking.unprotected()
-        committed = self._commit(turn, text, heard.confidence, None if turn.hearing is None else trace, by)
+        committed = self._commit(turn, text, heard.confidence, None if turn.hearing is None else ended.trace, by)
         if committed and by == "partial":
             self._journal("turn.confirmed", turn=turn.number)  # nothing will correct it
 
@@ -184,8 +187,9 @@ class TurnOutcomes:
         # Who speaks has words within the longest turn: what has none is not asked to say it again.
         return "noise" if end.reason == "max" and not turn.has_words else "no text"
 
-    async def _confirm(self, turn: OpenTurn, hearing: Hearing, said: TurnText | None, accepted: str) -> None:
+    async def _confirm(self, ended: _Ended, hearing: Hearing, accepted: str) -> None:
         """A turn was committed by a partial text: the final one may correct the history, and brings no second reply."""
+        turn, said = ended.turn, ended.said
         heard = await _last_word(turn, hearing)
         if isinstance(heard, EngineError):
             self._journal("error", where="stt", message=str(heard))
