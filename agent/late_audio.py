@@ -20,6 +20,8 @@ TOGETHER_MS = 2.0
 #: A line whose audio has come in time for so long is over its stall. Until then what comes late belongs to it, so that
 #: a line that is unsteady throughout is told in few words.
 STEADY_MS = 1000
+#: What comes first may be late, and nothing has come in time yet to tell it by: it is kept for so long, by the clock.
+OPENING_MS = 1000
 #: A line that is unsteady for longer is told of so often: a crash costs no more.
 LONGEST_MS = 10_000
 #: In one journal line, at most: five seconds of frames that come late one after the other. A stall that ends so slowly
@@ -56,11 +58,15 @@ class LateAudio:
         self._least_late_ms = math.inf  # of this stall's audio
         self._any_in_time = False  # since this stall began
         self._told = 0
+        self._opens = True
+        self._first_came_ms = math.inf
 
     def came(self, from_ms: int, to_ms: int, late_ms: float) -> None:
         """Audio of [from_ms, to_ms) came `late_ms` after its end, by the call's clock."""
         self.least_ms = min(self.least_ms, late_ms)
-        if late_ms > self.least_ms + LATE_MS:
+        if self._opens and not self._open(to_ms + late_ms):
+            self._opened()
+        if self._opens or late_ms > self.least_ms + LATE_MS:
             self._late(from_ms, to_ms, late_ms)
         elif self._pieces:
             self._any_in_time = True
@@ -72,6 +78,20 @@ class LateAudio:
             self.least_ms, self.most_ms = -math.inf, math.inf
         else:
             self.most_ms = -math.inf if self._pieces else self.least_ms + LATE_MS
+
+    def _open(self, came_ms: float) -> bool:
+        """Whether the line has only just begun to be heard."""
+        self._first_came_ms = min(self._first_came_ms, came_ms)
+        self._opens = came_ms - self._first_came_ms < OPENING_MS
+        return self._opens
+
+    def _opened(self) -> None:
+        """By now it is known what of the beginning was late: a stall may have begun with it."""
+        late = [piece.late_ms > self.least_ms + LATE_MS for piece in self._pieces]
+        first = late.index(True) if any(late) else len(late)
+        self._pieces = self._pieces[first:]
+        self._any_in_time = not all(late[first:])
+        self._least_late_ms = min((piece.late_ms for piece in self._pieces), default=math.inf)
 
     def _late(self, from_ms: int, to_ms: int, late_ms: float) -> None:
         self._add(from_ms, to_ms, late_ms)
@@ -92,10 +112,11 @@ class LateAudio:
         """The stall is over, or the call: what is known of it is told."""
         if not self._any_in_time and len(self._pieces) == MOST_PIECES:
             self.least_ms = self._least_late_ms
+        stalled = any(piece.late_ms > self.least_ms + LATE_MS for piece in self._pieces)
         late = [piece for piece in self._pieces if piece.late_ms > self.least_ms + TOGETHER_MS]
         self._pieces.clear()
         self._least_late_ms, self._any_in_time = math.inf, False
-        if any(piece.late_ms > self.least_ms + LATE_MS for piece in late):
+        if stalled:
             self._told += len(late)
             self._tell(
                 from_ms=late[0].from_ms,

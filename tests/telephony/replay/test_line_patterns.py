@@ -81,6 +81,7 @@ def test_a_stall_anywhere_in_a_turn_and_in_its_answer(from_ms: int, tmp_path: Pa
         pytest.param(333, 780, 4, id="no answer's mark came in time"),
         pytest.param(1000, 780, 5, id="texts come while the clock stands in for the audio"),
         pytest.param(0, 780, 6, id="a deadline goes by the clock from a frame that was little late"),
+        pytest.param(0, 780, 21, id="it begins late"),
         pytest.param(0, 2000, 8, id="media time runs ahead of all that is said"),
     ],
 )
