@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -119,6 +120,21 @@ class ScriptedStt:
 
     async def close(self) -> None:
         self.closed += 1
+
+
+@dataclass
+class StreamingStt(ScriptedStt):
+    """The same, with its texts so far: `partials` of each utterance, (seconds after it began, text); past their end,
+    the last ones again."""
+
+    partials: Sequence[Sequence[tuple[float, str]]] = ((),)
+
+    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> ScriptedUtterance:
+        partials = self.partials[min(self.begun, len(self.partials) - 1)]
+        loop = asyncio.get_running_loop()
+        for after_s, text in partials:
+            loop.call_later(after_s, on_partial, Partial(text, len(text)))
+        return super().begin(on_partial, hint)
 
 
 class ScriptedUtterance:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,34 +14,18 @@ import pytest
 from agent.continuation import Continuation, continue_from
 from agent.errors import EngineError
 from agent.history import History
-from agent.slots.base import NOTHING_ASKED, Asks
-from agent.stt.base import Partial
+from agent.slots.base import Asks
 from agent.summary import summarise
 from tests.agent.call import PHRASES, Call
-from tests.agent.fakes import ScriptedStt, ScriptedUtterance
+from tests.agent.fakes import StreamingStt
 from tests.agent.test_session_privacy import CARD, SPOKEN, CardCall, holds_nothing, written
 from tests.support.virtual_loop import run_virtual, virtual
 
 LONG = "This is a long answer that goes on and on for quite a while so that anybody can speak over it."
 
 
-class StreamingStt(ScriptedStt):
-    """Gives `partials` of each utterance, by its number: (seconds after its beginning, text)."""
-
-    partials: Sequence[Sequence[tuple[float, str]]] = ()
-
-    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> ScriptedUtterance:
-        number = self.begun
-        utterance = super().begin(on_partial, hint)
-        loop = asyncio.get_running_loop()
-        for after_s, text in self.partials[number] if number < len(self.partials) else ():
-            loop.call_later(after_s, on_partial, Partial(text, len(text)))
-        return utterance
-
-
 def streaming(call: Call, *partials: Sequence[tuple[float, str]]) -> Call:
-    call.stt = StreamingStt(call.stt.script)
-    call.stt.partials = partials
+    call.stt = StreamingStt(call.stt.script, partials=[*partials, ()])
     return call
 
 

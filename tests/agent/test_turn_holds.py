@@ -1,15 +1,11 @@
 """An agent that has fallen silent speaks again, whatever the recogniser and the caller's noises do. Whole calls."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
-from agent.context import CallContext
-from agent.slots.base import NOTHING_ASKED, Asks
-from agent.stt.base import Partial
 from tests.agent.call import Call
-from tests.agent.fakes import ScriptedStt, ScriptedUtterance
+from tests.agent.fakes import StreamingStt
 from tests.support.virtual_loop import run_virtual
 
 ANSWER = "This is quite a long answer that goes on, so that there is time to speak over it. And it has two sentences."
@@ -20,28 +16,14 @@ HELLO: Heard = (((0.3, "hello there"),), 0.2, "hello there")
 NOTHING: Heard = ((), 0.3, "")
 
 
-class PlannedStt(ScriptedStt):
+def planned(*plan: Heard) -> StreamingStt:
     """The utterances of `plan` are understood so, and all those that follow as its last one."""
-
-    def __init__(self, *plan: Heard) -> None:
-        super().__init__(script=[(final_s, text) for _, final_s, text in plan])
-        self._plan = plan
-
-    def call(self, ctx: CallContext, line_hz: int = 8000) -> "PlannedStt":
-        return self
-
-    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> ScriptedUtterance:
-        partials = self._plan[min(self.begun, len(self._plan) - 1)][0]
-        utterance = super().begin(on_partial, hint)
-        loop = asyncio.get_running_loop()
-        for after_s, text in partials:
-            loop.call_later(after_s, on_partial, Partial(text))
-        return utterance
+    return StreamingStt([(final_s, text) for _, final_s, text in plan], partials=[one[0] for one in plan])
 
 
 def a_call(*plan: Heard) -> Call:
     call = Call(answers=[(0.1, ANSWER)])
-    call.stt = PlannedStt(*plan)
+    call.stt = planned(*plan)
     return call
 
 
@@ -154,7 +136,7 @@ def test_nothing_is_taken_for_heard_because_the_agent_was_silent_for_long(took_u
 
     async def main() -> None:
         call = Call(answers=[(0.1, f"{clause.strip()}.")])
-        call.stt = PlannedStt(HELLO, (guesses, 0.3, ""))
+        call.stt = planned(HELLO, (guesses, 0.3, ""))
         async with call.running():
             await call.say(800)
             await asyncio.sleep(0.25)

@@ -1,42 +1,20 @@
 """Noise that does not end: the agent goes on through it, and whoever answers into it is heard. Whole calls."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
-from agent.context import CallContext
-from agent.slots.base import NOTHING_ASKED, Asks
-from agent.stt.base import Partial
 from tests.agent.call import Call
-from tests.agent.fakes import ScriptedStt, ScriptedUtterance
+from tests.agent.fakes import StreamingStt
 from tests.support.virtual_loop import virtual
 
 QUESTION = "I can look that up for you now, if you like me to. What is the number?"
 
 
-class StreamingStt(ScriptedStt):
-    """Each utterance gives the words of `words`, (seconds after its beginning, text so far), and the last as its final
-    text; past the end of `words` nothing."""
-
-    def __init__(self, *words: tuple[tuple[float, str], ...]) -> None:
-        super().__init__(script=[(0.05, one[-1][1] if one else "") for one in words] + [(0.05, "")])
-        self._words = words
-
-    def call(self, ctx: CallContext, line_hz: int = 8000) -> "StreamingStt":
-        return self
-
-    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> ScriptedUtterance:
-        mine = self._words[self.begun] if self.begun < len(self._words) else ()
-        utterance = super().begin(on_partial, hint)
-        loop = asyncio.get_running_loop()
-        for after_s, text in mine:
-            loop.call_later(after_s, on_partial, Partial(text))
-        return utterance
-
-
 def call(*words: tuple[tuple[float, str], ...], **fields: Any) -> Call:
+    """The words of each utterance, as they come; the last of them are its final text."""
     made = Call(answers=[(0.1, QUESTION), (0.1, "Thank you, I have it.")], **fields)
-    made.stt = StreamingStt(((0.3, "hello"),), *words)
+    partials = [((0.3, "hello"),), *words, ()]
+    made.stt = StreamingStt([(0.05, one[-1][1] if one else "") for one in partials], partials=partials)
     return made
 
 

@@ -1,42 +1,25 @@
 """A number that is given before it is asked for: who knows its length does not wait for more of it. Whole calls."""
 
-import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from agent.context import CallContext
-from agent.slots.base import NOTHING_ASKED, Asks
-from agent.stt.base import Partial
+from agent.slots.base import Asks
 from tests.agent.call import Call
-from tests.agent.fakes import ScriptedStt, ScriptedUtterance
+from tests.agent.fakes import StreamingStt
 from tests.support.virtual_loop import virtual
 
 FOUR, YES_NO = Asks(slot="number", kind="digits", length=4), Asks(kind="yes_no")
 
 
-class NumberStt(ScriptedStt):
-    """Each word of "four seven one two" a quarter of a second after the other."""
-
-    SAID = ("four", "four seven", "four seven one", "four seven one two")
-
-    def __init__(self) -> None:
-        super().__init__(script=[(0.05, self.SAID[-1])])
-
-    def call(self, ctx: CallContext, line_hz: int = 8000) -> "NumberStt":
-        return self
-
-    def begin(self, on_partial: Callable[[Partial], None], hint: Asks = NOTHING_ASKED) -> ScriptedUtterance:
-        for number, text in enumerate(self.SAID):
-            asyncio.get_running_loop().call_later(0.25 * (number + 1), on_partial, Partial(text))
-        return super().begin(on_partial, hint)
+#: Each word a quarter of a second after the other.
+SAID = [(0.25, "four"), (0.5, "four seven"), (0.75, "four seven one"), (1.0, "four seven one two")]
 
 
 async def end_of_a_number(**agent: Any) -> tuple[str, int]:
     """Why the turn of a caller who says a number at once ends, and how long after the speech."""
     call = Call(**agent)
-    call.stt = NumberStt()
+    call.stt = StreamingStt([(0.05, SAID[-1][1])], partials=[SAID])
     async with call.running():
         await call.say(1000)
         ended = call.of("turn.ended")[0]
