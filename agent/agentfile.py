@@ -60,6 +60,7 @@ class AgentSettings:
     engines: Mapping[str, EngineChoice]
     turns: TurnSettings
     voicemail: VoicemailSettings
+    think_ahead: bool | None
 
 
 def check_agent(top: Table, folder_name: str) -> AgentSettings:
@@ -88,6 +89,7 @@ def check_agent(top: Table, folder_name: str) -> AgentSettings:
         engines={kind: _engine(top.table(kind), kind) for kind in DEFAULT_ENGINES},
         turns=_turns(top.table("turns")),
         voicemail=_voicemail(top.table("voicemail")),
+        think_ahead=agent.flag("think_ahead") if "think_ahead" in agent else None,
     )
     agent.done()
     top.done()

@@ -83,6 +83,7 @@ def _load(folder: Path, top: Table | None, mistakes: Mistakes) -> AgentDefinitio
         vad=settings.engines["vad"],
         turns=settings.turns,
         voicemail=settings.voicemail,
+        think_ahead=settings.think_ahead,
         tools=tools,
         grammar=grammar,
         record=settings.record,

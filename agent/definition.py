@@ -131,6 +131,9 @@ class AgentDefinition:
     sensitive_lengths: tuple[int, ...] = ()
     """Numbers of so many digits are sensitive whenever they are said, asked for or not (flow.toml's slots)."""
     voicemail: VoicemailSettings = VoicemailSettings()
+    think_ahead: bool | None = None
+    """Whether a reply is thought of while the caller is only probably done; None: where the model is elsewhere, and so
+    takes its time."""
     asks: tuple[Asks, ...] = ()
     """What the agent is known to ask (flow.toml's slots, and yes or no): a recogniser may prepare for it."""
 

@@ -6,32 +6,28 @@ It knows no audio and no line: a phone call, a text chat and a keypad menu hold 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from agent.completions import Completions
 from agent.definition import AgentDefinition
-from agent.engines.deadlines import bounded
-from agent.engines.requests import EngineRequest
+from agent.draft import Draft
+from agent.engines.ahead import Spawn
 from agent.errors import EngineError
 from agent.history import History
 from agent.language.yesno import is_yes
 from agent.line import Decision, decision_fields
 from agent.llm.base import LlmEngine, LlmRequest, Protected, TextDelta, ToolCall
-from agent.record import input_hash
+from agent.slots.agreement import agree
 from agent.slots.base import NOTHING_ASKED, Asks, as_can_be
 from agent.tools.base import ToolContext, ToolOutcome
+from agent.tools.reads import Reads
 from agent.tools.registry import ToolRegistry
 
-#: A caller gives up past a second or two; a model that has not begun by then will not be waited for.
-FIRST_TOKEN_S = 5.0
-BETWEEN_TOKENS_S = 5.0
 #: Completions within one reply: tools that call for more tools. More is a loop.
 MAX_ROUNDS = 6
-#: What one completion may say: ten minutes of speech is a fault, not an answer.
-MAX_REPLY_CHARS = 4000
 #: A new turn waits so long for what an earlier one is still looking up: as a pause it is nothing unusual.
 LOOKING_UP_S = 0.7
 #: A disk that is slower does not hold up a tool with effects.
@@ -84,14 +80,59 @@ class Dialogue:
         self.history = history if history is not None else History()
         self._agent = agent
         self._llm = llm
+        self._completions = Completions(llm, tool_context.ctx, journal)
         self._tools = ToolRegistry(agent.tools)
+        self._reads = Reads(self._look_up, spawn, tool_context.ctx.now_s)
         self._tool_context = tool_context
         self._journal = journal
         self._spawn = spawn
         self._keep_journal = keep_journal
         self._at_work: dict[asyncio.Task[ToolOutcome], tuple[int, bool]] = {}  # its turn, and whether it only reads
+        self._draft: Draft | None = None
+        self._drafting: asyncio.Task[None] | None = None
         self.asks = asks
         """What the latest reply asks for."""
+
+    # --- thinking ahead ---------------------------------------------------------------------------------------------
+
+    def think_ahead(self, turn: int, text: str, spawn: Spawn, on_clause: Callable[[str], None]) -> bool:
+        """The caller has probably done, having said `text` in this turn: begin to think of the reply. `on_clause` is
+        given its first clause. Nothing of it is said, written down or changed in the world before `reply` asks for the
+        same. False if it is being thought already; another draft is dropped."""
+        if self.thinks_of(turn, text):
+            return False
+        self.drop_ahead()
+
+        def read(call: ToolCall) -> Awaitable[ToolOutcome] | None:
+            return asyncio.shield(self._reads.look_ahead(call)) if self._only_reads(call) else None
+
+        self._draft = Draft(
+            turn,
+            text,
+            self.history.copy(),
+            ask=lambda history: self._completions.ask_ahead(self._request(history), spawn),
+            read=read,
+            on_clause=on_clause,
+        )
+        self._drafting = spawn(self._draft.think(MAX_ROUNDS))
+        return True
+
+    def thinks_of(self, turn: int, text: str) -> bool:
+        """Whether the reply to this is being thought of, or is thought already."""
+        draft = self._draft
+        return draft is not None and draft.turn == turn and agree(self.asks, draft.text, text)
+
+    def drop_ahead(self) -> None:
+        """What was thought ahead is not wanted: its requests are cancelled."""
+        self._stop_drafting()
+        self._completions.drop_ahead()
+
+    def _stop_drafting(self) -> None:
+        if self._drafting is not None:
+            self._drafting.cancel()
+        self._draft = self._drafting = None
+
+    # --- replying ---------------------------------------------------------------------------------------------------
 
     async def tools_done(self, turn: int) -> None:
         """Wait for tools that a reply broken off has left at work, as far as the model must know of them before `turn`
@@ -108,12 +149,24 @@ class Dialogue:
 
         Raises EngineError when the model fails or misses a deadline.
         """
+        if not self.thinks_of(turn, text):
+            self.drop_ahead()
+        self._stop_drafting()  # what it has asked for is there; from here on the reply asks
+        asked = self.asks
         text = self.history.caller_said(turn, text)
+        try:
+            async with aclosing(self._reply(turn, text, asked)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            self._completions.drop_ahead()
+
+    async def _reply(self, turn: int, text: str, asked: Asks) -> AsyncGenerator[DialogueEvent, None]:
         for _ in range(MAX_ROUNDS):
             utterance = self.history.agent_begins(turn)
             calls: list[ToolCall] = []
             protected = False
-            async with aclosing(self._complete()) as results:
+            async with aclosing(self._complete(asked)) as results:
                 async for event in results:
                     if isinstance(event, ToolCall):
                         calls.append(event)
@@ -130,33 +183,18 @@ class Dialogue:
                     yield said
         raise EngineError(f'engine "{self._llm.name}": still calling tools after {MAX_ROUNDS} rounds; reply given up')
 
-    async def _complete(self) -> AsyncGenerator[TextDelta | ToolCall | Protected, None]:
-        """One completion, under its deadlines, journaled with the offset of every result."""
-        ctx = self._tool_context.ctx
-        request = LlmRequest(self.history.messages(self._agent.system_prompt), self._tools.specs())
-        asked = EngineRequest(self._journal, ctx, "llm", self._llm.name, **request_fields(request))
-        chars = 0
-        bounded_results = bounded(
-            self._llm.stream(request, ctx), engine=self._llm.name, first_s=FIRST_TOKEN_S, between_s=BETWEEN_TOKENS_S
-        )
-        async with aclosing(bounded_results) as results:
-            async for event in results:
+    def _request(self, history: History) -> LlmRequest:
+        return LlmRequest(history.messages(self._agent.system_prompt), self._tools.specs())
+
+    async def _complete(self, asked: Asks) -> AsyncGenerator[TextDelta | ToolCall | Protected, None]:
+        """One completion; `asked`: what the caller's turn may answer."""
+        async with aclosing(self._completions.answer(self._request(self.history), asked)) as events:
+            async for event in events:
                 if isinstance(event, Asks):  # before the reply's text: from here on the record knows what to keep out
                     self.asks = as_can_be(event)
                     self._journal("agent.asks", **self.asks.fields())
-                    continue
-                if isinstance(event, TextDelta):
-                    asked.result({"text": event.text}, final=False)
-                    chars += len(event.text)
-                    if chars > MAX_REPLY_CHARS:
-                        break
-                elif isinstance(event, Protected):
-                    asked.result({"protected": True}, final=False)
                 else:
-                    wanted = {"tool": event.name, "arguments": dict(event.arguments)}
-                    asked.result(wanted, final=False)
-                yield event
-        asked.result({}, final=True)
+                    yield event
 
     async def _use_tool(self, turn: int, call: ToolCall, confirmed: bool) -> AsyncIterator[DialogueEvent]:
         """Run one tool; a filler is said once its patience is over. Effects are carried out even if the reply dies."""
@@ -170,7 +208,7 @@ class Dialogue:
             effect=tool.effect if tool else "unknown",
         )
         task = self._spawn(self._run_tool(turn, call, confirmed))
-        self._at_work[task] = (turn, tool is None or tool.effect == "read")
+        self._at_work[task] = (turn, tool is None or self._only_reads(call))
         task.add_done_callback(lambda done: self._at_work.pop(done, None))
         if tool is not None and tool.filler:
             done, _ = await asyncio.wait([task], timeout=tool.patience_s)
@@ -184,12 +222,17 @@ class Dialogue:
             yield Leave(outcome.decision)
 
     async def _run_tool(self, turn: int, call: ToolCall, confirmed: bool) -> ToolOutcome:
-        tool = self._agent.tools.get(call.name)
         ctx = self._tool_context.ctx
-        if tool is not None and tool.effect != "read":
-            await self._keep()  # else a call that comes back after a crash would not know of it, and do it again
         began_s = ctx.now_s()
-        outcome = await self._tools.run(call, self._tool_context, confirmed=confirmed, turn=turn)
+        if self._only_reads(call):
+            outcome = await asyncio.shield(self._reads.want(call))
+        else:
+            if call.name in self._agent.tools:
+                await self._keep()  # else a call that comes back after a crash would not know of it, and do it again
+                self._reads.forget()
+            began_s = ctx.now_s()
+            outcome = await self._tools.run(call, self._tool_context, confirmed=confirmed, turn=turn)
+            self._reads.forget()
         took_ms = round((ctx.now_s() - began_s) * 1000, 1)
         self.history.tool_used(call, outcome.result)
         decision = decision_fields(outcome.decision) if outcome.decision is not None else None
@@ -204,20 +247,15 @@ class Dialogue:
         )
         return outcome
 
+    def _only_reads(self, call: ToolCall) -> bool:
+        tool = self._agent.tools.get(call.name)
+        return tool is not None and tool.effect == "read"
+
+    async def _look_up(self, call: ToolCall) -> ToolOutcome:
+        return await self._tools.run(call, self._tool_context, confirmed=False, turn=0)
+
     async def _keep(self) -> None:
         if self._keep_journal is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(KEEP_WITHIN_S):
                     await self._keep_journal()
-
-
-def request_fields(request: LlmRequest) -> dict[str, str]:
-    """What the journal keeps of a request, as `input_hash` of all of it, and `input`, its newest message."""
-    lines = [f"{m.role}\x1f{m.content}\x1f{m.name}\x1f{_calls(m.tool_calls)}" for m in request.messages]
-    names = [spec.name for spec in request.tools]
-    last = request.messages[-1].content if request.messages else ""
-    return {"input_hash": input_hash(*lines, *names), "input": last[:500]}
-
-
-def _calls(calls: tuple[ToolCall, ...]) -> str:
-    return json.dumps([[call.name, dict(call.arguments)] for call in calls], sort_keys=True, default=str)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,10 @@ class History:
         self.entries: list[CallerSaid | AgentSaid | ToolUsed] = []
         self._utterances: dict[int, AgentSaid] = {}
         self._corrected: dict[int, str] = {}
+
+    def copy(self) -> History:
+        """One that goes its own way from here."""
+        return deepcopy(self)
 
     def caller_said(self, turn: int, text: str) -> str:
         """A committed turn. If nothing was heard of an answer to the one before, the two are one. Its whole text.

@@ -30,6 +30,7 @@ class OpenTurn:
     text: str = ""  # of this hearing, so far
     spoke_ms: int = 0  # when speech was last heard
     over_agent: bool = False  # it began while the agent spoke
+    probably_over: bool = False
     runs_on: bool = False  # behind the longest turn, without a pause: a television, or who listens to nobody
 
     @property

@@ -13,6 +13,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from agent.ahead_budget import Budget
 from agent.context import CallContext
 from agent.continuation import Continuation
 from agent.definition import AgentDefinition
@@ -86,6 +87,7 @@ class Replies:
         self._on_heard_out = on_heard_out
         tool_context = ToolContext(line.info.call_id, line.info.caller, data_dir, agent.transfer_to, ctx)
         self._llm_name = kit.llm.name
+        self._ahead = Budget() if (kit.llm.remote if agent.think_ahead is None else agent.think_ahead) else None
         asks = continuation.asks if continuation is not None else NOTHING_ASKED
         self._dialogue = Dialogue(agent, kit.llm, tool_context, journal, self._spawn_tool, history, keep_journal, asks)
         self._tools: set[asyncio.Task[ToolOutcome]] = set()
@@ -101,12 +103,30 @@ class Replies:
     def answer(self, turn: int, text: str, trace: TurnTrace | None) -> None:
         """A turn is committed: exactly one reply belongs to it, and this is it."""
         self._unheard = ""
+        if self._ahead is not None and self._dialogue.thinks_of(turn, text):
+            self._ahead.taken()
+        else:
+            self.forget()
         self._speaking.trace = trace
         before = self._said_before()
         if self._owed is not None:  # its answer may not even have begun: what was said then stands nowhere yet
             self._history.caller_said(self._owed.turn, self._owed.text)
         self._owed = _Owed(turn, text, before)
         self._start(self._answer(self._owed))
+
+    def prepare(self, turn: int, text: str) -> None:
+        """The caller has probably done, having said `text`: what may be the reply to it is thought of already, and its
+        first clause spoken into memory. Nobody hears of it before `answer` is called with words that say the same."""
+        if self._ahead is None or self._owed is not None or self._finishing or not self._ahead.allows(turn):
+            return
+        speaking, spawn = self._speaking, self._spawn
+        if self._dialogue.think_ahead(turn, text, spawn, lambda clause: speaking.ask_ahead(clause, spawn)):
+            self._ahead.began(turn)
+
+    def forget(self) -> None:
+        """What was prepared is not wanted: the caller goes on, or it was no turn."""
+        self._dialogue.drop_ahead()
+        self._speaking.drop_ahead()
 
     def resume(self, turn: int) -> bool:
         """What broke the agent off was nothing (`turn`, rejected): take up what is owed. False if nothing is."""
@@ -213,6 +233,7 @@ class Replies:
 
     async def close(self) -> None:
         """The call is over: settle what was heard, let tools finish. Bounded, and safe in a cancel."""
+        self.forget()
         self._speaking.settle()
         if self._tools:
             unfinished = set(self._tools)

@@ -12,11 +12,13 @@ from math import inf
 from agent.audio.echo import MAX_DELAY_MS
 from agent.context import CallContext
 from agent.definition import AgentDefinition
+from agent.engines.ahead import Spawn
 from agent.history import History
 from agent.kit import EngineKit
 from agent.line import Heard, Line
 from agent.speech.clauses import Clause
 from agent.speech.mouth import Mouth
+from agent.speech.voice import Voice
 from agent.trace import TurnTrace
 
 #: What was queued must have been heard by its own length and this; then the call goes on without the proof.
@@ -46,7 +48,8 @@ class Speaking:
         self._agent = agent
         self._journal = journal
         self._history = history
-        self._mouth = Mouth(line, kit.tts, kit.phrases, ctx, journal, self._on_queued_audio)
+        self._voice = Voice(kit.tts, kit.phrases, ctx, journal)
+        self._mouth = Mouth(line, self._voice, self._on_queued_audio)
         self._all_heard = asyncio.Event()
         self._all_heard.set()
         self._not_held = asyncio.Event()
@@ -68,6 +71,14 @@ class Speaking:
         self._history.agent_adds(utterance, text)
         self._journal("agent.clause", utterance=utterance, turn=turn, text=text, aside=aside)
         self._mouth.play_phrase(utterance, text)
+
+    def ask_ahead(self, text: str, spawn: Spawn) -> None:
+        """This is probably the next clause to be said: let the voice speak it into memory."""
+        self._voice.ask_ahead(text, spawn)
+
+    def drop_ahead(self) -> None:
+        """What was asked of the voice ahead, and is not being said, is not going to be."""
+        self._voice.drop_ahead()
 
     async def clause(self, turn: int, utterance: int, clause: Clause) -> None:
         """Say one clause behind what is being said. Raises EngineError."""

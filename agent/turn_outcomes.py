@@ -228,6 +228,7 @@ class TurnOutcomes:
     def _reject(self, turn: int, speech_ms: int, reason: str) -> None:
         """Nothing to answer: take up what was broken off, or ask again, or let a noise be a noise."""
         self._journal("turn.rejected", turn=turn, reason=reason)
+        self._replies.forget()
         self._over_agent.rejected(reason)
         if self._floor.floor is not Floor.WEIGHING:
             return

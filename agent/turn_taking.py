@@ -159,6 +159,7 @@ class TurnTaking:
                 if turn is self._turns.open:
                     self._on_words(turn, text)
                     self._obey(self._endpointer.partial(text, self._line.media_ms))
+                    self._prepare(turn)
 
         turn.rests, turn.text = False, ""
         turn.hearing = hearing = self.ear.begin(self._replies.asks, on_partial)
@@ -228,13 +229,23 @@ class TurnTaking:
         match event:
             case ProbableEnd(speech_end_ms, _, reason):
                 self._journal("turn.probable_end", turn=turn.number, speech_end_ms=speech_end_ms, reason=reason)
+                turn.probably_over = True
+                self._prepare(turn)
             case WentOn():
                 self._journal("turn.went_on", turn=turn.number)
+                turn.probably_over = False
+                self._replies.forget()
             case TakeWords(speech_end_ms) if turn.hearing is not None:
                 self._journal("turn.rested", turn=turn.number, speech_end_ms=speech_end_ms)
                 self._take_words(turn, turn.hearing)
             case EndOfTurn():
                 self._on_turn_ended(turn, event)
+
+    def _prepare(self, turn: OpenTurn) -> None:
+        """A caller who is probably done, and speaks over nobody, is answered in thought."""
+        text = self._endpointer.said.text
+        if turn.probably_over and turn is self._turns.open and self._floor.floor is Floor.CALLER and text:
+            self._replies.prepare(turn.number, text)
 
     def _on_turn_ended(self, turn: OpenTurn, end: EndOfTurn) -> None:
         self._turns.open = None

@@ -23,14 +23,23 @@ class EngineRequest:
         *,
         input_hash: str,
         input: str,
+        ahead: bool = False,
     ) -> None:
+        """`ahead`: it is not known yet whether what comes is wanted."""
         self._journal = journal
         self._ctx = ctx
         self._id = ctx.new_id(kind)
         self._began_s = ctx.now_s()
-        journal("engine.request", engine=kind, name=name, id=self._id, input_hash=input_hash, input=input)
+        early = {"ahead": True} if ahead else {}
+        journal("engine.request", engine=kind, name=name, id=self._id, input_hash=input_hash, input=input, **early)
 
-    def result(self, result: Mapping[str, object], *, final: bool) -> None:
-        """A result has come; nothing follows the `final` one."""
-        offset_ms = round((self._ctx.now_s() - self._began_s) * 1000, 1)
+    def result(self, result: Mapping[str, object], *, final: bool, offset_ms: float | None = None) -> None:
+        """A result has come, now or at `offset_ms` behind the request; nothing follows the `final` one."""
+        if offset_ms is None:
+            offset_ms = round((self._ctx.now_s() - self._began_s) * 1000, 1)
         self._journal("engine.result", id=self._id, offset_ms=offset_ms, final=final, result=result)
+
+    def dropped(self) -> None:
+        """What was asked for ahead was not wanted: nothing more comes of it."""
+        offset_ms = round((self._ctx.now_s() - self._began_s) * 1000, 1)
+        self._journal("engine.dropped", id=self._id, offset_ms=offset_ms)

@@ -8,26 +8,20 @@ meant, and what is held is dropped.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 
 from agent.audio.fade import faded_in
 from agent.audio.resample import StreamResampler
-from agent.context import CallContext
-from agent.engines.deadlines import bounded
-from agent.engines.requests import EngineRequest
 from agent.line import Heard, Line, TextSpan, WordEnd
-from agent.record import input_hash
-from agent.speech.cache import PhraseCache
 from agent.speech.clauses import Clause
-from agent.tts.base import SpeechChunk, TtsEngine
+from agent.speech.voice import Voice
+from agent.tts.base import SpeechChunk
 
 #: The voice may run so far ahead of the caller's ear: the next clause is ready, an interruption wastes little.
 AHEAD_MS = 2500
 #: No clause is so long: a voice that gives more is not asked for the rest before so much has been heard.
 CLAUSE_AHEAD_MS = 30_000
-FIRST_AUDIO_S = 4.0
-BETWEEN_AUDIO_S = 4.0
 #: Held, the voice that has run far enough ahead looks again so often whether it may go on.
 HELD_WAIT_MS = 50
 #: Speech that is taken up again begins with so much silence: a start, not a splice. Not with the sound of what was
@@ -41,20 +35,9 @@ class Mouth:
     `on_first_audio` is called when the voice has given audio, held or not; never for audio that is played again.
     """
 
-    def __init__(
-        self,
-        line: Line,
-        tts: TtsEngine,
-        phrases: PhraseCache,
-        ctx: CallContext,
-        journal: Callable[..., None],
-        on_first_audio: Callable[[], None],
-    ) -> None:
+    def __init__(self, line: Line, voice: Voice, on_first_audio: Callable[[], None]) -> None:
         self._line = line
-        self._tts = tts
-        self._phrases = phrases
-        self._ctx = ctx
-        self._journal = journal
+        self._voice = voice
         self._on_first_audio = on_first_audio
         self._held: list[tuple[bytes, TextSpan]] | None = None
         self._held_samples = 0
@@ -111,7 +94,7 @@ class Mouth:
         """Speak one clause behind what is queued. Raises EngineError when the voice fails or misses a deadline."""
         await self._near(AHEAD_MS)
         resampler = self._resampler()
-        async with aclosing(self._speech(clause.text)) as chunks:
+        async with aclosing(self._voice.speech(clause.text)) as chunks:
             async for chunk in chunks:
                 self._play_chunk(utterance, clause.start, chunk, resampler)
                 await self._near(CLAUSE_AHEAD_MS)
@@ -126,10 +109,9 @@ class Mouth:
 
     def play_phrase(self, utterance: int, text: str) -> bool:
         """Queue a phrase from memory at once, without awaiting anything; False if it is not in memory."""
-        chunks = self._phrases.get(text)
+        chunks = self._voice.phrase(text)
         if chunks is None:
             return False
-        self._journal_phrase(text, chunks)
         resampler = self._resampler()
         for chunk in chunks:
             self._play_chunk(utterance, 0, chunk, resampler)
@@ -137,7 +119,7 @@ class Mouth:
         return True
 
     def _resampler(self) -> StreamResampler:
-        return StreamResampler(self._tts.rate_hz, self._line.info.sample_rate_hz)
+        return StreamResampler(self._voice.rate_hz, self._line.info.sample_rate_hz)
 
     def _play_chunk(self, utterance: int, start: int, chunk: SpeechChunk, resampler: StreamResampler) -> None:
         pcm = resampler.push(chunk.pcm)
@@ -171,32 +153,3 @@ class Mouth:
         lead_in = max(0, LEAD_IN_MS * per_ms - silent)
         words = tuple(WordEnd(word.sample + lead_in, word.chars) for word in span.words)
         return bytes(2 * lead_in) + faded_in(pcm, self._run_in_ms * per_ms), TextSpan(span.utterance, words)
-
-    def _journal_phrase(self, text: str, chunks: tuple[SpeechChunk, ...]) -> None:
-        """A phrase from memory asks no engine; that the call can be run again, the journal needs its speech all the
-        same: [samples, words] of each piece, as an engine's results hold them."""
-        pieces = [[len(chunk.pcm) // 2, [[word.sample, word.chars] for word in chunk.words]] for chunk in chunks]
-        named = input_hash(self._tts.identity, text)
-        self._journal("phrase", name=self._tts.name, input_hash=named, input=text, pieces=pieces)
-
-    async def _speech(self, text: str) -> AsyncGenerator[SpeechChunk, None]:
-        cached = self._phrases.get(text)
-        if cached is not None:
-            self._journal_phrase(text, cached)
-            for chunk in cached:
-                yield chunk
-            return
-        named = input_hash(self._tts.identity, text)
-        request = EngineRequest(self._journal, self._ctx, "tts", self._tts.name, input_hash=named, input=text)
-        speech = bounded(
-            self._tts.speak(text, self._ctx), engine=self._tts.name, first_s=FIRST_AUDIO_S, between_s=BETWEEN_AUDIO_S
-        )
-        async with aclosing(speech) as chunks:
-            async for chunk in chunks:
-                result = {
-                    "samples": len(chunk.pcm) // 2,
-                    "words": [[word.sample, word.chars] for word in chunk.words],
-                }
-                request.result(result, final=False)
-                yield chunk
-        request.result({}, final=True)

@@ -25,6 +25,7 @@ class ScriptedLlm:
 
     scripts: Sequence[Sequence[Step]]
     name: str = "scripted"
+    remote: bool = False
     requests: list[LlmRequest] = field(default_factory=list)
     open: int = 0
 

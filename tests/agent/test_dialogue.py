@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
+from agent.completions import BETWEEN_TOKENS_S, FIRST_TOKEN_S, MAX_REPLY_CHARS
 from agent.dialogue import (
-    BETWEEN_TOKENS_S,
-    FIRST_TOKEN_S,
     LOOKING_UP_S,
-    MAX_REPLY_CHARS,
     MAX_ROUNDS,
     Dialogue,
     DialogueEvent,

@@ -29,7 +29,7 @@ INTERRUPT_MS = (700, 4000)
 #: Between the beginnings of two backchannels.
 BACKCHANNEL_MS = (3500, 6000)
 BACKCHANNELS_PER_REPLY = 5
-#: A marked word, and the longest text that one reply may have (MAX_REPLY_CHARS of agent/dialogue.py).
+#: A marked word, and the longest text that one reply may have (MAX_REPLY_CHARS of agent/completions.py).
 WORD_MS = 6 * CHAR_MS
 LONGEST_WORDS = 600
 #: Where an interruption is to be cut short, the reply is longer than anybody waits.

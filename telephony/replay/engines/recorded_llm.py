@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 
+from agent.completions import request_fields
 from agent.context import CallContext
-from agent.dialogue import request_fields
 from agent.errors import EngineError
 from agent.llm.base import LlmEvent, LlmRequest, TextDelta, ToolCall
 from telephony.replay.engines.embedded import Embedded

@@ -10,7 +10,7 @@ from agent.line import WordEnd
 from agent.tts.base import SpeechChunk
 from telephony.replay.recorded import Recorded, RecordedSpeech
 
-#: One clause or phrase that lasts longer is damage (agent/dialogue.py, MAX_REPLY_CHARS); the rest of it is left out.
+#: One clause or phrase that lasts longer is damage (agent/completions.py, MAX_REPLY_CHARS); the rest of it is left out.
 LONGEST_S = 600
 
 

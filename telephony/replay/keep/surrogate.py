@@ -35,7 +35,7 @@ from telephony.replay.keep.speech_lengths import measure
 from telephony.replay.keep.telephones import without_telephones
 
 INPUT_CHARS = 500
-"""So much of a model's input is journaled (agent/dialogue.py)."""
+"""So much of a model's input is journaled (agent/completions.py)."""
 HEARD = "audio"
 """What is journaled as a recogniser's input (agent/hearing.py)."""
 

@@ -1,7 +1,7 @@
 """From a journal's events to what another run of the call needs of them. Pure.
 
 Who writes what: turns and keys agent/turn_taking.py and turn_outcomes.py, recognition agent/hearing.py, replies
-agent/replies.py, tools agent/dialogue.py, clauses and what was heard agent/speaking.py, speech agent/speech/mouth.py.
+agent/replies.py, tools agent/dialogue.py, clauses and what was heard agent/speaking.py, speech agent/speech/voice.py.
 Journals of any version up to today's are read: what an older one lacks is made good as far as it can be. A damaged
 event is passed over.
 """

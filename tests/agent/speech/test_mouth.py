@@ -11,7 +11,8 @@ from agent.errors import EngineError
 from agent.line import Line
 from agent.speech.cache import PhraseCache
 from agent.speech.clauses import Clause
-from agent.speech.mouth import AHEAD_MS, BETWEEN_AUDIO_S, CLAUSE_AHEAD_MS, FIRST_AUDIO_S, LEAD_IN_MS, Mouth
+from agent.speech.mouth import AHEAD_MS, CLAUSE_AHEAD_MS, LEAD_IN_MS, Mouth
+from agent.speech.voice import BETWEEN_AUDIO_S, FIRST_AUDIO_S, Voice
 from agent.tts.base import SpeechChunk
 from telephony.media_stream.line import MediaStreamLine, accept_stream
 from tests.agent.fakes import FakeLine, ScriptedTts
@@ -29,7 +30,7 @@ class Case:
         self.first_audio = 0
         self.ctx = VirtualContext()
         line: Line = self.line
-        self.mouth = Mouth(line, tts, self.phrases, self.ctx, self._note, self._first)
+        self.mouth = Mouth(line, Voice(tts, self.phrases, self.ctx, self._note), self._first)
 
     def _note(self, kind: str, /, **data: object) -> None:
         self.journal.append({"kind": kind, **data})
@@ -321,7 +322,7 @@ def test_over_a_line_the_caller_hears_each_word_whole_and_what_counts_is_what_wa
         serving = asyncio.create_task(line.run())
         tts = ScriptedTts(char_ms=40)
         text = "abc defg hij klm nop qrst uvw xyz abcd efg hij klm nop"
-        mouth = Mouth(line, tts, PhraseCache(tts), VirtualContext(), lambda kind, **data: None, lambda: None)
+        mouth = Mouth(line, Voice(tts, PhraseCache(tts), VirtualContext(), lambda kind, **data: None), lambda: None)
         await mouth.say(1, Clause(text, 0))
         chars = 0
         while mouth.pending_ms > 0:

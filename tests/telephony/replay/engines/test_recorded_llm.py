@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from agent.completions import request_fields
 from agent.definition import EngineChoice
-from agent.dialogue import request_fields
 from agent.errors import EngineError
 from agent.llm.base import LlmEvent, LlmRequest, Message, TextDelta, ToolCall
 from agent.slots.base import Asks
