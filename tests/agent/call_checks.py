@@ -141,8 +141,10 @@ def check_yields(call: WaywardCall, words: list[Played]) -> None:
         assert call.events[over]["kind"] != "agent.yielded", "it fell silent twice"
         lasted_ms = call.times_ms[over] - call.times_ms[at]
         if call.events[at]["reason"] == "words" or _goes_on(call, at, words):  # held until all of it was said
-            ended = [index for index in indices(call.events, "turn.ended") if at < index < over]
-            lasted_ms = call.times_ms[over] - call.times_ms[ended[-1]] if ended else 0
+            hearings = {event["id"] for event in of(call.events, "engine.request", engine="stt")}
+            latest = [index for index in range(at, over) if _may_be_meant(call.events[index], hearings)]
+            ended = any(event["kind"] == "turn.ended" for event in call.events[at:over])
+            lasted_ms = call.times_ms[over] - call.times_ms[latest[-1]] if ended else 0
         assert lasted_ms <= LONGEST_YIELD_MS, f"silent for {lasted_ms:.0f} ms: {call.events[at]}"
         cleared_ms = next((ms for index, ms in clears.items() if index > at), call.times_ms[-1])
         until_ms = call.times_ms[over]
@@ -160,6 +162,13 @@ def _settles(events: list[Event], at: int) -> bool:
     if event["kind"] == "agent.clause":
         return bool(event["aside"]) and left(events[at:])
     return event["kind"] in ("agent.took_up", "barge_in", "leave", "call.ended", "agent.yielded")
+
+
+def _may_be_meant(event: Event, hearings: set[str]) -> bool:
+    """Whether who is waited for has just said something, or is done."""
+    if event["kind"] != "engine.result":
+        return bool(event["kind"] == "turn.ended")
+    return event["id"] in hearings and not event["final"] and bool(event["result"].get("text"))
 
 
 def _goes_on(call: WaywardCall, yielded: int, words: list[Played]) -> bool:

@@ -204,7 +204,8 @@ def _period(sound: int) -> bytes:
 
 
 def played(heard: Sequence[tuple[float, bytes]]) -> list[Played]:
-    """The words in what the carrier has played, in the order in which they were heard, broken-off ones too."""
+    """The words in what the carrier has played, in the order in which they were heard, broken-off ones too. One period
+    alone tells no word: within a fade another word's sound comes by chance."""
     words: list[Played] = []
     for run_ms, audio in heard:
         for period in _PERIOD.finditer(audio):
@@ -216,7 +217,7 @@ def played(heard: Sequence[tuple[float, bytes]]) -> list[Played]:
                 words[-1] = dataclasses.replace(words[-1], end_ms=start_ms + _PERIOD_MS)
             elif sound >= 0:
                 words.append(Played(sound, start_ms, start_ms + _PERIOD_MS))
-    return words
+    return [word for word in words if word.end_ms - word.start_ms > _PERIOD_MS]
 
 
 # --- the telephone --------------------------------------------------------------------------------------------------
