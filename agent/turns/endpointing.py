@@ -262,7 +262,8 @@ class Endpointer:
         if self._key_open and self._key_ms is not None and media_ms - self._key_ms >= AFTER_KEY_MS:
             self._key_open = False
             self._anew = False
-            self.said.resumed()
+            if not self._rests:  # else all that was said before is another hearing's: its keys are behind it
+                self.said.resumed()
             self._keypad.clear()
         if self._rests:
             self._rests = self._awaited = False

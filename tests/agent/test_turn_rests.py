@@ -77,6 +77,22 @@ async def test_who_rests_twice_before_the_first_last_word_is_there(delay_s: floa
         assert made.of("turn.corrected") == []
 
 
+@pytest.mark.parametrize("delay_s", [0.1, 1.0, 1.4])  # before the key, after it, and while the caller speaks again
+@virtual
+async def test_a_key_in_a_rest_stands_behind_the_word_that_was_kept_back(delay_s: float) -> None:
+    made = call(("four", delay_s, "four seven"), ("two", 0.1, "two"))
+    async with made.running():
+        await asked(made)
+        made.phone.speak(700)
+        await asyncio.sleep(0.7 + 0.7)
+        made.phone.press("1")
+        await asyncio.sleep(0.5)
+        made.phone.speak(700)
+        committed = await made.until("turn.committed", 2)
+        assert (committed["text"], committed["source"]) == ("four seven 1 two", "both")
+        assert made.of("turn.corrected") == []
+
+
 @pytest.mark.parametrize(("delay_s", "final"), [(0.1, EngineError("broken")), (0.1, ""), (60.0, "four seven one two")])
 @virtual
 async def test_a_last_word_that_fails_or_never_comes_leaves_the_turn_as_it_was(
