@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from typing import Any
 
 from agent.ahead_budget import Budget
+from agent.at_ear import Owed, at_ear, said_before, unheard_turn
 from agent.context import CallContext
 from agent.continuation import Continuation
 from agent.definition import AgentDefinition
@@ -21,7 +21,7 @@ from agent.dialogue import Dialogue, Leave, SaidAll, Say
 from agent.errors import EngineError
 from agent.history import History
 from agent.kit import EngineKit
-from agent.line import Decision, HangUp, Heard, Line, Transfer
+from agent.line import Decision, HangUp, Line, Transfer
 from agent.slots.base import NOTHING_ASKED, Asks
 from agent.speaking import Speaking
 from agent.speech.clauses import Clause, ClauseSplitter
@@ -33,26 +33,11 @@ from agent.turns.interruption import AtEar
 #: Words that have come must have become a clause by then: a model may keep each deadline between its words, and still
 #: leave the caller in silence for a minute. The longest clause, at seven words a second.
 CLAUSE_S = 6.0
-#: A question may be answered once no more than this is left of it.
-ANSWERABLE_MS = 1500
-#: Who begins to speak sooner after the agent does not react to it (a prepared word takes a person 200 ms).
-REACTION_MS = 200
 #: An answer of which nothing was heard is thought anew this soon at the earliest: who types "1#" ten times a second, or
 #: said five things over a protected notice, is not asked of the model each time.
 THINK_AGAIN_S = 0.3
 #: Tools with effects are let finish after a hang-up, so long.
 TOOLS_GRACE_S = 5.0
-
-
-@dataclass(slots=True)
-class _Owed:
-    """The reply a committed turn is owed, until it has been heard: a noise that breaks it off must not cost it."""
-
-    turn: int
-    text: str
-    before: str = ""  # what was said in the turns that it goes on with
-    thought: bool = False  # the model has said all of it: what was not heard can be taken up
-    decisions: list[Decision] = field(default_factory=list)
 
 
 class Replies:
@@ -93,7 +78,7 @@ class Replies:
         self._tools: set[asyncio.Task[ToolOutcome]] = set()
         self._reply: asyncio.Task[None] | None = None
         self._parts: list[asyncio.Task[None]] = []  # the reply's own tasks: thinking, speaking
-        self._owed: _Owed | None = None
+        self._owed: Owed | None = None
         self._unheard = ""
         self._asked_s = -inf
         self._finishing = False
@@ -108,10 +93,10 @@ class Replies:
         else:
             self.forget()
         self._speaking.trace = trace
-        before = self._said_before()
+        before = said_before(self._speaking, self._owed)
         if self._owed is not None:  # its answer may not even have begun: what was said then stands nowhere yet
             self._history.caller_said(self._owed.turn, self._owed.text)
-        self._owed = _Owed(turn, text, before)
+        self._owed = Owed(turn, text, before)
         self._start(self._answer(self._owed))
 
     def prepare(self, turn: int, text: str) -> None:
@@ -157,7 +142,7 @@ class Replies:
         for text in said[continuation.reason]:
             self._speaking.phrase(turn, text)
         if continuation.owed is not None:
-            self._owed = _Owed(*continuation.owed)
+            self._owed = Owed(*continuation.owed)
             self._start(self._answer(self._owed))
         elif continuation.question:
             self._say_on(turn, continuation.question, None)
@@ -205,31 +190,11 @@ class Replies:
     def unheard_turn(self) -> int:
         """The turn that is owed a reply of which no word has been heard yet: whoever speaks now goes on with it. 0:
         none is."""
-        owed = self._owed
-        return owed.turn if owed is not None and not self._speaking.anything_heard(owed.turn) else 0
-
-    def _said_before(self, began_ms: float = inf, heard: Heard | None = None) -> str:
-        """What the caller had said, if who began to speak at `began_ms` cannot have reacted to the answer."""
-        owed = self._owed
-        if owed is None or self._speaking.anything_heard(owed.turn, began_ms - REACTION_MS, heard):
-            return ""
-        return f"{owed.before} {owed.text}".strip()
+        return unheard_turn(self._speaking, self._owed)
 
     def at_ear(self, began_ms: int) -> AtEar:
         """What is heard just now by a caller who began to speak over it at `began_ms`."""
-        speaking = self._speaking
-        heard, pending_ms = speaking.heard(), speaking.pending_ms
-        if self._reply is not None and (before := self._said_before(began_ms, heard)):
-            # It answers nothing, and echoes nothing, that has not been heard.
-            return AtEar(pending_ms > 0, speaking.protected(heard), owing=True, before=before)
-        thought = self._owed is None or self._owed.thought
-        return AtEar(
-            speaking=pending_ms > 0,
-            protected=speaking.protected(heard),
-            answering=thought and pending_ms <= ANSWERABLE_MS and (bool(self.asks.kind) or speaking.asks_something()),
-            words=speaking.words(heard),
-            owing=self._reply is not None,
-        )
+        return at_ear(self._speaking, self._owed, self._reply is not None, self.asks, began_ms)
 
     async def close(self) -> None:
         """The call is over: settle what was heard, let tools finish. Bounded, and safe in a cancel."""
@@ -257,7 +222,7 @@ class Replies:
                 task.cancel()
         self._parts, self._reply = [], None
 
-    async def _answer(self, owed: _Owed) -> None:
+    async def _answer(self, owed: Owed) -> None:
         """The one reply of a committed turn: think and speak side by side, be heard, and leave if that was decided."""
         clauses: asyncio.Queue[tuple[int, Clause] | None] = asyncio.Queue()
         owed.decisions.clear()
@@ -286,7 +251,7 @@ class Replies:
             return
         await self._be_heard_out(owed.decisions[0] if owed.decisions else None)
 
-    async def _think_in_time(self, owed: _Owed, clauses: asyncio.Queue[tuple[int, Clause] | None]) -> None:
+    async def _think_in_time(self, owed: Owed, clauses: asyncio.Queue[tuple[int, Clause] | None]) -> None:
         try:
             async with asyncio.timeout(None) as deadline:
                 await self._think(owed, clauses, deadline)
@@ -297,7 +262,7 @@ class Replies:
             raise EngineError(message, retryable=True) from None
 
     async def _think(
-        self, owed: _Owed, clauses: asyncio.Queue[tuple[int, Clause] | None], deadline: asyncio.Timeout
+        self, owed: Owed, clauses: asyncio.Queue[tuple[int, Clause] | None], deadline: asyncio.Timeout
     ) -> None:
         splitter = ClauseSplitter()
         async for event in self._dialogue.reply(owed.turn, owed.text):
@@ -328,14 +293,14 @@ class Replies:
             if not self._finishing:
                 await self._speaking.clause(turn, *item)
 
-    def _say_on(self, turn: int, text: str, owed: _Owed | None) -> None:
+    def _say_on(self, turn: int, text: str, owed: Owed | None) -> None:
         """Go on from the last heard word, after an interruption that was none; then leave, if that had been decided.
         At once it is the agent's to say: who interrupts before a word of it has come leaves all of it to be said."""
         utterance = self._history.agent_begins(turn)
         self._history.agent_adds(utterance, text)
         self._start(self._take_up(turn, utterance, text, owed))
 
-    async def _take_up(self, turn: int, utterance: int, text: str, owed: _Owed | None) -> None:
+    async def _take_up(self, turn: int, utterance: int, text: str, owed: Owed | None) -> None:
         splitter = ClauseSplitter()
         try:
             for clause in [*splitter.push(text), *splitter.flush()]:

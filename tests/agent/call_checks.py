@@ -8,7 +8,7 @@ from bisect import bisect
 from collections import Counter
 from typing import Any
 
-from agent.replies import REACTION_MS
+from agent.at_ear import REACTION_MS
 from tests.agent.wayward import WORD_MS, Played, WaywardCall, played
 
 Event = dict[str, Any]
