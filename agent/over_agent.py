@@ -13,6 +13,7 @@ from agent.open_turn import OpenTurn, Turns
 from agent.turns.floor import Floor, Move
 from agent.turns.gate import SpeechBegan, SpeechWindow
 from agent.turns.interruption import AtEar, BargeIn, Meant, TakeUp, Verdict, Yield
+from agent.turns.lag import RecogniserLag
 
 #: The floors on which the caller speaks over the agent.
 _OVER_AGENT = (Floor.AGENT, Floor.YIELDED)
@@ -21,21 +22,20 @@ _OVER_AGENT = (Floor.AGENT, Floor.YIELDED)
 class OverAgent:
     """One call's speech over the agent."""
 
-    def __init__(self, parts: CallParts, ear: Ear, turns: Turns) -> None:
+    def __init__(self, parts: CallParts, ear: Ear, turns: Turns, lag: RecogniserLag) -> None:
         self._line = parts.line
         self._ear = ear
         self._turns = turns
+        self._lag = lag
         self._floor = parts.floor
         self._speaking = parts.speaking
         self._replies = parts.replies
         self._journal = parts.journal
         self._most_held_ms = parts.agent.turns.max_turn_ms // 2
-        self._barge_in = BargeIn(parts.agent.turns.barge_in_ms, has_partials=True)  # until none are known to come
+        self._barge_in = BargeIn(parts.agent.turns.barge_in_ms, lag)
         self._echo = EchoMeter(parts.line.info.sample_rate_hz)
         self._utterance = 0  # what the agent was saying when it yielded
         self._yielded_ms = 0  # when it fell silent last
-        self.streams = False
-        """Whether the recogniser has given words before a final text."""
 
     @property
     def now(self) -> bool:
@@ -69,8 +69,6 @@ class OverAgent:
 
     def words(self, turn: OpenTurn, media_ms: int) -> None:
         """What the stretch has said so far, by `turn.text`."""
-        if turn.text:
-            self.streams = self._barge_in.has_partials = True
         if self.now and turn.met:
             self._follow(self._barge_in.words(turn.text, self._at_ear(turn), media_ms))
 
@@ -100,8 +98,8 @@ class OverAgent:
 
     def final(self, turn: OpenTurn, text: str, heard: bool) -> None:
         """The final text of a turn has come. `heard`: it has words of its last hearing."""
-        if heard and not self.streams:
-            self._barge_in.has_partials = False
+        if heard:
+            self._lag.final_alone()
         if text:
             self._barge_in.believed()
         elif turn.has_words:

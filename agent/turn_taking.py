@@ -27,6 +27,7 @@ from agent.turns.far_end import FarEndEvent
 from agent.turns.floor import Floor, Move
 from agent.turns.gate import GateEvent, SpeechBegan, SpeechGate
 from agent.turns.keypad import KEYS
+from agent.turns.lag import RecogniserLag
 from agent.turns.silence import CallerSilence
 from agent.turns.turn_events import EndOfTurn, ProbableEnd, TakeWords, TurnEvent, WentOn
 from agent.turns.turn_text import TurnText
@@ -73,8 +74,9 @@ class TurnTaking:
             on_tone=self._on_tone,
         )
         self._turns = Turns(turn)
-        self._endpointer = Endpointer(settings, parts.agent.asks)
-        self._over_agent = OverAgent(parts, self.ear, self._turns)
+        self._lag = RecogniserLag()
+        self._endpointer = Endpointer(settings, parts.agent.asks, self._lag)
+        self._over_agent = OverAgent(parts, self.ear, self._turns, self._lag)
         self._far_end = FarEndWatch(parts, self.ear, on_far_end)
         self._silence = CallerSilence(settings.no_input_ms, settings.max_no_input)
         self._outcomes = TurnOutcomes(
@@ -269,7 +271,7 @@ class TurnTaking:
         media_ms = self._line.media_ms
         turn = self._turns.open
         if turn is not None and turn.hearing is not None:
-            wordless = self._over_agent.streams and not turn.keyed and not turn.has_words
+            wordless = self._lag.streams and not turn.keyed and not turn.has_words
             if wordless and self.ear.end_ms - turn.began_ms >= WORDLESS_MS:
                 self._end_noise(turn, turn.hearing)
             else:

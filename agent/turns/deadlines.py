@@ -133,12 +133,12 @@ class Deadlines:
         settings = self._settings
         if self.hurried:
             return settings.least_ms
-        wait_ms = max(settings.trailing_ms, self._lag.lag_ms + STABLE_MS if self._lag.known else 0)
+        wait_ms = max(settings.trailing_ms, self._lag.lag_ms + STABLE_MS if self._lag.streams else 0)
         return max(wait_ms, REST_MS + FINAL_MS) if turn.awaited else wait_ms
 
     def _sounds_on(self, turn: TurnSoFar, wait_ms: int) -> int:
         """When the turn ends though it never gets quiet."""
-        if not turn.spoken or not self._lag.known:
+        if not turn.spoken or not self._lag.streams:
             return NEVER_MS
         return max(self._lag.changed_ms, turn.key_ms or 0) + SOUNDS_ON_MS + wait_ms
 

@@ -41,13 +41,14 @@ class Endpointer:
     is open ends none. Deadlines are looked at in every call; between VAD windows, `tick()` meets them on time.
     """
 
-    def __init__(self, settings: TurnSettings, known: Sequence[Asks] = ()) -> None:
-        """`known`: what the agent asks for at some time: who gives it unasked has given all of it."""
+    def __init__(self, settings: TurnSettings, known: Sequence[Asks] = (), lag: RecogniserLag | None = None) -> None:
+        """`known`: what the agent asks for at some time: who gives it unasked has given all of it. `lag`: what is
+        learnt of the call's recogniser, where others look at it, too."""
         self._settings = settings
         self._known = known
         self._asks = Asks()
         self._keypad = Keypad()
-        self._lag = RecogniserLag()
+        self._lag = lag or RecogniserLag()
         self._sound = Sounding(settings.min_speech_ms)
         self._deadlines = Deadlines(settings, self._sound, self._lag)
         self._now_ms = 0
@@ -119,7 +120,8 @@ class Endpointer:
 
     def partial(self, text: str, media_ms: int) -> TurnEvent | None:
         """The recogniser's text of the hearing so far, all of it."""
-        self._lag.known = self._lag.known or bool(text.strip())
+        if text.strip():
+            self._lag.streamed()
         if not (self.open and self._heard):  # it came late: of the turn before
             return self.tick(media_ms)
         self._advance(media_ms)
@@ -360,7 +362,7 @@ class Endpointer:
         waiting = self._judgement().waiting
         if waiting is Waiting.HOLD:  # a grammar that is made to begin anew within an answer hears less of it
             return self._lag.keeps_back
-        return waiting is Waiting.SILENCE and self._lag.known and expects(self._asks)
+        return waiting is Waiting.SILENCE and bool(self._lag.streams) and expects(self._asks)
 
     def _went_on(self) -> TurnEvent | None:
         """The caller has spoken or pressed a key: a pause that was told of is over."""

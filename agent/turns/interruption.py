@@ -14,6 +14,7 @@ from math import inf
 from agent.turns.backchannel import Weight, weight, weight_of_more
 from agent.turns.echo import words_are_echo
 from agent.turns.gate import SpeechBegan, SpeechWindow
+from agent.turns.lag import RecogniserLag
 from agent.vad.base import WINDOW_MS
 
 #: After it stopped for sound without words, the agent goes on at most so much later: with what stopping, taking up
@@ -124,10 +125,9 @@ class BargeIn:
     within TAKE_UP_MS of media time, as long as windows or ticks come.
     """
 
-    def __init__(self, barge_in_ms: int, window_ms: int = WINDOW_MS, has_partials: bool = False) -> None:
-        """`barge_in_ms` of speech stop the agent. `has_partials`: the recogniser is known to stream its words."""
-        self.has_partials = has_partials
-        """Whether the recogniser has ever given words before a stretch was over."""
+    def __init__(self, barge_in_ms: int, lag: RecogniserLag | None = None, window_ms: int = WINDOW_MS) -> None:
+        """`barge_in_ms` of speech stop the agent. `lag` knows whether the recogniser streams its words."""
+        self._lag = lag or RecogniserLag()
         self._barge_in_ms = barge_in_ms
         self._window_ms = window_ms
         self._state = _State.FREE
@@ -190,7 +190,8 @@ class BargeIn:
         """
         if self._open:
             self._look(at)
-            self.has_partials = self.has_partials or bool(text)
+            if text.strip():
+                self._lag.streamed()
         elif not self._over_agent:
             return _NOTHING
         heard = _weight(text, at)
@@ -313,7 +314,7 @@ class BargeIn:
             return _NOTHING
         since_ms, quiet_ms = media_ms - self._yielded_ms, media_ms - self._last_speech_ms
         if self._weight is Weight.MEANT:  # the caller goes on: the final text decides
-            if not self.has_partials and self._long_speech():
+            if self._lag.streams is False and self._long_speech():
                 self._words_ms = media_ms
             if media_ms - max(self._words_ms, self._yielded_ms) < STANDING_MS:
                 return _NOTHING
@@ -324,7 +325,7 @@ class BargeIn:
             return self._take_up(media_ms, "backchannel") if done else _NOTHING
         if self._sounds_like_echo():
             return self._take_up(media_ms, "echo")
-        if not self.has_partials and self._long_speech():
+        if self._lag.streams is False and self._long_speech():
             if self._goes_on:
                 self._weight = Weight.MEANT
                 return _NOTHING

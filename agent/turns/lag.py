@@ -1,4 +1,4 @@
-"""The recogniser's lag: whether its words are up to date with what was heard, learnt over the call. Pure."""
+"""The recogniser's lag: whether its words come before the final text, and how late, learnt over the call. Pure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,21 @@ class RecogniserLag:
     """When the words changed last, and by how much they come after the speech."""
 
     def __init__(self) -> None:
-        self.known = False
-        """Whether the recogniser has ever given words before its final text: some never do."""
+        self.streams: bool | None = None
+        """Whether the recogniser gives words before its final text: some never do. None: nothing has told yet."""
         self.changed_ms = 0
         self.lag_ms = FIRST_LAG_MS
         self._came = False
         self._kept_back = 0  # final texts that had more words than were shown, less those that had no more
+
+    def streamed(self) -> None:
+        """Words have come before a final text."""
+        self.streams = True
+
+    def final_alone(self) -> None:
+        """A final text has come with words, none of which were shown before: so it is, unless some ever were."""
+        if not self.streams:
+            self.streams = False
 
     def changed(self, media_ms: int) -> None:
         """The words are others than before."""

@@ -24,6 +24,7 @@ from agent.turns.interruption import (
     Verdict,
     Yield,
 )
+from agent.turns.lag import RecogniserLag
 
 WINDOW_MS = 32
 SPEAKING = AtEar(speaking=True, owing=True, words="your order number four seven one two is on its way to you")
@@ -33,7 +34,10 @@ class Caller:
     """Feeds a BargeIn window by window and keeps what it decides."""
 
     def __init__(self, barge_in_ms: int = 96, has_partials: bool = True, at: AtEar = SPEAKING) -> None:
-        self.machine = BargeIn(barge_in_ms, has_partials=has_partials)
+        self.lag = RecogniserLag()
+        if not has_partials:
+            self.lag.final_alone()
+        self.machine = BargeIn(barge_in_ms, self.lag)
         self.at = at
         self.media_ms = 1000
         self.decided: list[Verdict] = []
@@ -198,7 +202,7 @@ def test_a_final_text_after_the_end_still_decides() -> None:
     caller.is_over()
     caller.says("stop")
     assert caller.kinds == [("Yield", "speech"), ("Meant", "words")]
-    assert not caller.machine.has_partials
+    assert caller.lag.streams is False
 
     nothing = Caller(has_partials=False)
     nothing.begins()

@@ -49,7 +49,7 @@ class Call:
     def __init__(self, quiet_ms: int = 300, words_ms: int | None = ON_TIME, settings: TurnSettings = SETTINGS) -> None:
         self.lag = RecogniserLag()
         if words_ms is not None:
-            self.lag.known = True
+            self.lag.streamed()
             self.lag.changed(END_MS + words_ms)
         sound = Sounding(settings.min_speech_ms)
         sound.began(END_MS)
@@ -178,7 +178,8 @@ def test_a_final_text_on_its_way_is_waited_for_and_a_hurry_is_not() -> None:
 
 def test_a_slow_recogniser_is_given_time_before_its_first_word() -> None:
     call = Call(words_ms=None)
-    call.lag.known, call.lag.lag_ms = True, 600
+    call.lag.streamed()
+    call.lag.lag_ms = 600
     assert call.of(WORDLESS).due_ms == 600 + STABLE_MS
 
 

@@ -73,3 +73,14 @@ def test_whether_last_words_are_kept_back_is_learnt_from_final_texts(
     for shown, text in finals:
         lag.final(shown, text)
     assert lag.keeps_back is keeps_back
+
+
+@pytest.mark.parametrize(
+    ("told", "streams"),
+    [("", None), ("s", True), ("f", False), ("fs", True), ("sf", True), ("ff", False)],
+)
+def test_who_streamed_once_streams(told: str, streams: bool | None) -> None:
+    lag = RecogniserLag()
+    for sign in told:
+        lag.streamed() if sign == "s" else lag.final_alone()
+    assert lag.streams is streams
