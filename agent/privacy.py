@@ -204,6 +204,7 @@ class Confidential:
     def _masked(self, kind: str, data: Fields) -> dict[str, object]:
         # What comes word by word ("four, " "seven, ") shows no number in any one line; such lines hold none at all.
         piece = kind == "far_end.voicemail" or (kind == "engine.result" and data.get("final") is False)
+        piece = piece or data.get("ahead") is True  # what was said so far of a turn that may go on
         # Pressed one by one, a number shows in no line either: in a call with secrets, what keys say stands in turns.
         hide = numbers_masked if self.open or piece or kind == "key" else self._known.masked
         if kind == "call.started":  # its numbers are the carrier's, who calls whom, and nobody has said any yet
@@ -215,7 +216,7 @@ class Confidential:
             elif name == "input_hash":
                 # Who knows the rest of an input could find the number in it by trying.
                 shown = str(data.get("input"))
-                fields[name] = "" if self._windows or self._known.masked(shown) != shown else value
+                fields[name] = "" if self._windows or hide(shown) != shown else value
             elif self.open and self._wholly and name in _WORDS:
                 fields[name] = self._deep(value, _all_masked)
             else:

@@ -24,6 +24,7 @@ from telephony.calls import call_view
 from telephony.conversation_view import ConversationView
 from telephony.replay.picture.drawing import draw_call
 from tests.agent.call import PHRASES, Call
+from tests.agent.wayward import Said, WaywardStt
 from tests.support.virtual_loop import run_virtual, virtual
 
 AGENTS = Path(__file__).parent / "agents"
@@ -223,6 +224,26 @@ async def test_a_number_that_nobody_asked_for_is_masked_and_silenced(tmp_path: P
     began_ms = c.of("turn.started")[0]["speech_ms"]
     assert c.of("turn.committed")[0]["text"] == "I want to pay with " + " ".join("•" * 16)
     assert not sound(tmp_path)[8 * began_ms : 8 * c.of("turn.committed")[0]["media_ms"]].any()
+    holds_nothing(written(tmp_path))
+
+
+@virtual
+async def test_a_number_that_nobody_asked_for_is_not_in_what_was_asked_ahead_either(tmp_path: Path) -> None:
+    """The caller pauses within it, and each time the model is asked about what was said so far."""
+    c = CardCall(tmp_path, "goodbye")
+    c.agent = type(c.agent)(**{name: getattr(c.agent, name) for name in c.agent.__slots__} | {"think_ahead": True})
+    c.stt = WaywardStt()
+    said = [f"I want to pay with {' '.join(SPOKEN.split()[:digits])}" for digits in (4, 8, 12, 16)]
+    c.stt.said = Said(said[-1], partials=tuple((0.4 + 1.15 * part, text) for part, text in enumerate(said)))
+    async with c.running():
+        for _ in said:
+            c.phone.speak(600)
+            c.phone.pause(550)
+        await c.until("turn.committed")
+        await c.until("reply.heard", 2)
+    asked = [event for event in c.of("engine.request") if event.get("ahead")]
+    assert {event["engine"] for event in asked} == {"llm", "tts"}
+    assert all("•" in event["input"] and not event["input_hash"] for event in asked)
     holds_nothing(written(tmp_path))
 
 
