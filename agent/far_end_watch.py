@@ -25,8 +25,8 @@ class FarEndWatch:
 
     def heard(self, turn: OpenTurn, text: str, media_ms: int) -> None:
         """What the far end has said in this turn so far, partial or final ("": nothing new), unless it is our echo."""
-        may_echo = bool(text) and (turn.over_agent or turn.windows > 0)
-        if turn.is_echo or (may_echo and words_are_echo(text, self._replies.at_ear(turn.began_ms).words)):
+        may_echo = bool(text) and (turn.over_agent or turn.echo.began)
+        if turn.echo.is_echo or (may_echo and words_are_echo(text, self._replies.at_ear(turn.began_ms).words)):
             return
         if turn.spoke_ms:
             self._tell(self._far_end.speech(turn.began_ms, turn.spoke_ms, turn.over_agent))

@@ -9,7 +9,7 @@ from agent.errors import EngineError
 from agent.hearing import Hearing
 from agent.language.words import words
 from agent.stt.base import Transcript
-from agent.turns.interruption import ECHO_SCORE, ECHO_SHARE, ECHO_WINDOWS
+from agent.turns.echo import EchoTally
 
 
 @dataclass(slots=True)
@@ -24,8 +24,7 @@ class OpenTurn:
     rests: bool = False  # the latest is of this hearing: what is said next needs another one
     understood: bool = False  # a hearing before this one had words
     keyed: bool = False
-    windows: int = 0  # of its speech, while an echo could be heard
-    echoes: int = 0  # those that were one
+    echo: EchoTally = field(default_factory=EchoTally)  # of its speech, while an echo could be heard
     met: bool = False  # the rules of interruption know of its speech
     text: str = ""  # of this hearing, so far
     spoke_ms: int = 0  # when speech was last heard
@@ -37,16 +36,6 @@ class OpenTurn:
     def has_words(self) -> bool:
         """Whether any word of it has been understood."""
         return self.understood or bool(words(self.text))
-
-    @property
-    def is_echo(self) -> bool:
-        """Whether most of it sounds like what the agent has just said."""
-        return self.windows >= ECHO_WINDOWS and self.echoes >= ECHO_SHARE * self.windows
-
-    def may_echo(self, score: float) -> None:
-        """One more window of its speech, in which the agent's echo could be heard, was so much like it."""
-        self.windows += 1
-        self.echoes += score >= ECHO_SCORE
 
     def alone_until(self, end_ms: int) -> int:
         """How long, until `end_ms`, it had the line for itself, in ms."""

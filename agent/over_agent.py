@@ -142,7 +142,7 @@ class OverAgent:
     def _look_for_echo(self, turn: OpenTurn, media_ms: int) -> None:
         """The agent has just been heard out: what sounds now may be the end of it, come back."""
         if self._speaking.just_heard(media_ms):
-            turn.may_echo(self._echo_at(media_ms))
+            turn.echo.add(self._echo_at(media_ms))
 
     def _echo_at(self, media_ms: int) -> float:
         """How much of the window that ends at `media_ms` is what the agent said."""

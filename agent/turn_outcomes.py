@@ -180,7 +180,7 @@ class TurnOutcomes:
         """Why the turn is nothing to answer, as the journal has it; "" if it is something."""
         if text and self._over_agent.now:
             return self._over_agent.beside_the_point(turn, text)
-        if turn.is_echo and (not text or words_are_echo(text, self._replies.at_ear(turn.began_ms).words)):
+        if turn.echo.is_echo and (not text or words_are_echo(text, self._replies.at_ear(turn.began_ms).words)):
             return "echo"
         if text:
             return ""

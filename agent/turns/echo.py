@@ -1,12 +1,19 @@
-"""Echo in words: is what the recogniser understood what the agent is saying? Pure; recognisers mishear echoes."""
+"""Echo: is what was heard what the agent is saying, by its sound and by its words? Pure; recognisers mishear echoes."""
 
 from __future__ import annotations
 
+from collections import deque
 from difflib import SequenceMatcher
 from functools import lru_cache
 
 from agent.turns.backchannel import spoken
 
+#: A window of which so much is the agent's own sound is not the caller's (agent/audio/echo.py has the measured rates).
+ECHO_SCORE = 0.3
+#: An echo is heard to be one in this share of the latest windows.
+ECHO_SHARE = 0.6
+#: So many windows must have been looked at before their share tells.
+ECHO_WINDOWS = 4
 #: The newest words decide, on either side: an echo is heard at most a second after it was said.
 _LATEST_TEXT = 12
 _LATEST_PLAYED = 80
@@ -19,6 +26,39 @@ _ALIKE = 0.72
 _ALLOWED = ((0, 0), (3, 1), (6, 2), (9, 3))
 #: So many words behind the last that agrees may be errors; one more, and somebody else is speaking.
 _LOOSE_END = 1
+
+
+class EchoTally:
+    """Whether a sound is the agent's own, by its windows in which the agent could be heard."""
+
+    def __init__(self, latest: int | None = None) -> None:
+        """`latest`: only so many windows count, the last ones; None: all do."""
+        self._echoes: deque[bool] = deque(maxlen=latest)
+
+    def add(self, score: float) -> bool:
+        """One more window, of which so much is the agent's own sound (0 to 1): whether it is an echo."""
+        is_echo = score >= ECHO_SCORE
+        self._echoes.append(is_echo)
+        return is_echo
+
+    def clear(self) -> None:
+        """What sounds from here on is another sound."""
+        self._echoes.clear()
+
+    @property
+    def began(self) -> bool:
+        """Whether any window has been looked at."""
+        return bool(self._echoes)
+
+    @property
+    def tells(self) -> bool:
+        """Whether enough windows have been looked at."""
+        return len(self._echoes) >= ECHO_WINDOWS
+
+    @property
+    def is_echo(self) -> bool:
+        """Whether they tell, and most of them are echo."""
+        return self.tells and sum(self._echoes) >= ECHO_SHARE * len(self._echoes)
 
 
 def words_are_echo(text: str, playing: str) -> bool:

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from math import inf
 
 from agent.turns.backchannel import Weight, weight, weight_of_more
-from agent.turns.echo import words_are_echo
+from agent.turns.echo import ECHO_WINDOWS, EchoTally, words_are_echo
 from agent.turns.gate import SpeechBegan, SpeechWindow
 from agent.turns.lag import RecogniserLag
 from agent.vad.base import WINDOW_MS
@@ -38,12 +38,6 @@ DENIALS = 2
 STRONG = 0.8
 #: From a recogniser that gives no partials there are no words to wait for: so much sure speech of the last so much.
 LONG_SPEECH_MS, LONG_SPEECH_OF_MS = 600, 800
-#: A window of which so much is the agent's own sound is not the caller's (agent/audio/echo.py has the measured rates).
-ECHO_SCORE = 0.3
-#: An echo is heard to be one in this share of the latest windows.
-ECHO_SHARE = 0.6
-#: So many windows must have been looked at before their share tells.
-ECHO_WINDOWS = 4
 #: So many words in the agent's own order are an echo though no window sounds like one (a handset's codec can hide it);
 #: one or two may be a caller who repeats a word.
 ECHO_WORDS = 3
@@ -136,7 +130,7 @@ class BargeIn:
         self._backchannels = 0  # in a row
         self._forgiven_ms = 0
         self._recent: deque[float] = deque(maxlen=max(1, LONG_SPEECH_OF_MS // window_ms))
-        self._echoes: deque[bool] = deque(maxlen=2 * ECHO_WINDOWS)  # of the latest windows that were looked at
+        self._echoes = EchoTally(2 * ECHO_WINDOWS)  # of the latest windows that were looked at
         self._yielded_ms = 0
         self._words_ms = 0  # when words that are meant have last come, or the stretch that has them was over
         self._denials = 0  # so often in a row its words came to nothing
@@ -270,10 +264,7 @@ class BargeIn:
             self._over_agent = False
 
     def _hear(self, media_ms: int, span_ms: int, speech: bool, probability: float, echo: float | None) -> None:
-        is_echo = False
-        if echo is not None:
-            is_echo = echo >= ECHO_SCORE
-            self._echoes.append(is_echo)
+        is_echo = echo is not None and self._echoes.add(echo)
         self._recent.append(0.0 if is_echo or not speech else probability)
         if speech and not is_echo:
             self._speech_ms += span_ms
@@ -281,7 +272,7 @@ class BargeIn:
         elif is_echo and not self.yielded:  # the few windows of a long echo that were not known must not add up
             self._speech_ms = max(0, self._speech_ms - span_ms)
             self._sure_ms = 0
-        if self._state is _State.TAKEN_UP and self._sounds_like_echo():
+        if self._state is _State.TAKEN_UP and self._echoes.is_echo:
             self._state = _State.FREE  # it was our own voice: the caller has not been heard yet
             self._speech_ms = 0
         if self._wary and media_ms - self._forgiven_ms >= FORGIVE_MS:
@@ -323,7 +314,7 @@ class BargeIn:
         if self._weight is Weight.BACKCHANNEL:
             done = quiet_ms >= BACKCHANNEL_QUIET_MS or since_ms >= BACKCHANNEL_TAKE_UP_MS
             return self._take_up(media_ms, "backchannel") if done else _NOTHING
-        if self._sounds_like_echo():
+        if self._echoes.is_echo:
             return self._take_up(media_ms, "echo")
         if self._lag.streams is False and self._long_speech():
             if self._goes_on:
@@ -343,16 +334,13 @@ class BargeIn:
     def _long_speech(self) -> bool:
         return sum(probability >= STRONG for probability in self._recent) * self._window_ms >= LONG_SPEECH_MS
 
-    def _sounds_like_echo(self) -> bool:
-        return len(self._echoes) >= ECHO_WINDOWS and sum(self._echoes) >= ECHO_SHARE * len(self._echoes)
-
     def _is_echo(self, text: str, at: AtEar) -> bool:
         """The agent's own words are an echo if they sound like one; else if nobody asked for them and they are many."""
         if not words_are_echo(text, at.words):
             return False
-        if self._sounds_like_echo():
+        if self._echoes.is_echo:
             return True
-        return not at.answering and (len(self._echoes) < ECHO_WINDOWS or len(text.split()) >= ECHO_WORDS)
+        return not at.answering and (not self._echoes.tells or len(text.split()) >= ECHO_WORDS)
 
     # --- verdicts ---------------------------------------------------------------------------------------------------
 

@@ -7,11 +7,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from agent.turns.echo import ECHO_SCORE
 from agent.turns.gate import SpeechBegan, SpeechWindow
 from agent.turns.interruption import (
     BACKCHANNEL_TAKE_UP_MS,
     BACKCHANNELS,
-    ECHO_SCORE,
     FORGIVE_MS,
     STANDING_MS,
     TAKE_UP_MS,

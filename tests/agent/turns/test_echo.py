@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.turns import echo
-from agent.turns.echo import words_are_echo
+from agent.turns.echo import ECHO_SCORE, ECHO_WINDOWS, EchoTally, words_are_echo
 
 _PLAYING = (
     "Your order number four seven one two is on its way and should arrive on Tuesday. "
@@ -78,3 +78,27 @@ def test_words_never_heard_before_cost_little(monkeypatch: pytest.MonkeyPatch) -
         assert not words_are_echo(text, playing)
         assert len(compared) < 60
         assert max(compared, default=0) <= 24
+
+
+@pytest.mark.parametrize(
+    ("latest", "windows", "is_echo"),
+    [
+        (None, "", False),
+        (None, "eee", False),  # too few to tell
+        (None, "eeee", True),
+        (None, "ee--e", True),
+        (None, "ee--", False),
+        (None, "eeee----", False),
+        (8, "--------eeeee---", True),  # of the last eight
+        (None, "--------eeeee---", False),
+        (8, "eeeeeeee----", False),
+    ],
+)
+def test_a_sound_is_an_echo_if_most_of_its_windows_are(latest: int | None, windows: str, is_echo: bool) -> None:
+    tally = EchoTally(latest)
+    for sign in windows:
+        assert tally.add(ECHO_SCORE if sign == "e" else ECHO_SCORE - 0.01) is (sign == "e")
+    assert (tally.began, tally.tells) == (len(windows) > 0, len(windows) >= ECHO_WINDOWS)
+    assert tally.is_echo is is_echo
+    tally.clear()
+    assert (tally.began, tally.tells, tally.is_echo) == (False, False, False)
