@@ -1,11 +1,11 @@
 """A call whose caller is asked for four digits, and whose recogniser keeps its last word for its final text."""
 
-import asyncio
 from collections.abc import Sequence
 
 from agent.slots.base import Asks
 from tests.agent.call import Call
 from tests.agent.fakes import StreamingStt
+from tests.support.virtual_loop import passes
 
 #: What one hearing gives: its partial text (after 0.3 s; "": none), the seconds to its final text, and that.
 Heard = tuple[str, float, str | Exception]
@@ -32,4 +32,4 @@ async def asked(made: Call) -> None:
     """The agent has asked for four digits, and been heard out."""
     await made.say()
     await made.until_heard("What is the number?")
-    await asyncio.sleep(0.3)
+    await passes(0.3)
