@@ -229,8 +229,9 @@ class TurnTaking:
         if turn is None or event is None:
             return
         match event:
-            case ProbableEnd(speech_end_ms, _, reason):
-                self._journal("turn.probable_end", turn=turn.number, speech_end_ms=speech_end_ms, reason=reason)
+            case ProbableEnd(speech_end_ms, _, reason, waits_ms):
+                told = {"speech_end_ms": speech_end_ms, "reason": reason, "waits_ms": waits_ms}
+                self._journal("turn.probable_end", turn=turn.number, **told)
                 turn.probably_over = True
                 self._prepare(turn)
             case WentOn():

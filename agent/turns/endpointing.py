@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.definition import TurnSettings
-from agent.slots.base import Asks, Reading
+from agent.slots.base import Asks
 from agent.turns.deadlines import (
     NEVER_MS,
     REST_MS,
@@ -204,32 +204,6 @@ class Endpointer:
             self._deadlines.hurried = hurried
             self._planned = None
 
-    # --- what can be asked ------------------------------------------------------------------------------------------
-
-    @property
-    def reading(self) -> Reading:
-        """The text, read as an answer to what was asked."""
-        return self._judgement().reading
-
-    @property
-    def why(self) -> str:
-        """The reason for which the turn would end next, in the journal's words."""
-        return self._plan().reason
-
-    @property
-    def waits_ms(self) -> int:
-        """The silence that is waited for, from the last speech or key."""
-        return max(0, self._plan().due_ms - self._last_ms)
-
-    @property
-    def due_ms(self) -> int | None:
-        """When the next event is due if nothing happens: a `tick()` at that time brings it. None: no turn is open."""
-        if not self.open:
-            return None
-        plan = self._plan()
-        rest_ms = self._sound.speech_end_ms + REST_MS if self._may_rest() else NEVER_MS
-        return min(plan.due_ms, self._max_ms, rest_ms, NEVER_MS if self._told else plan.probable_ms)
-
     # --- within -----------------------------------------------------------------------------------------------------
 
     @property
@@ -352,7 +326,7 @@ class Endpointer:
             return TakeWords(self._sound.speech_end_ms, now_ms)
         if now_ms >= plan.probable_ms and not self._told:
             self._told = True
-            return ProbableEnd(self._last_ms, now_ms, plan.reason)
+            return ProbableEnd(self._last_ms, now_ms, plan.reason, min(plan.due_ms, self._max_ms) - self._last_ms)
         return None
 
     def _may_rest(self) -> bool:

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ProbableEnd:
-    """The turn is probably over: what is done ahead for the answer can begin. At most one in each pause."""
+    """The turn is probably over: what is done ahead for the answer can begin. At most one in each pause.
+
+    `waits_ms`: the turn ends so long after `speech_end_ms`, if nothing more happens.
+    """
 
     speech_end_ms: int
     media_ms: int
     reason: str
+    waits_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,8 @@ async def test_the_journal_has_it_as_if_it_had_been_asked_then() -> None:
     results = [event for event in call.of("engine.result") if event["id"] == request["id"]]
     assert [event["result"] for event in results] == [{"text": ANSWER}, {}]
     assert results[0]["offset_ms"] == pytest.approx(1000 * THINKS_S, abs=1)
+    probable, ended = call.of("turn.probable_end")[0], call.of("turn.ended")[0]
+    assert ended["media_ms"] == pytest.approx(probable["speech_end_ms"] + probable["waits_ms"], abs=40)
     assert call.kinds().index("turn.committed") < call.events.index(results[0])
     assert call.count("engine.dropped") == 0
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from agent.slots.base import Asks, Progress, Reading
 from agent.turns.endpointing import Endpointer
 from agent.turns.gate import SpeechBegan, SpeechWindow
-from agent.turns.turn_events import EndOfTurn, TakeWords, TurnEvent
+from agent.turns.turn_events import EndOfTurn, ProbableEnd, TakeWords, TurnEvent
 
 WORD_MS = 300
 FIRST_MS = 1000
@@ -51,6 +51,10 @@ class Told:
     @property
     def ends(self) -> list[EndOfTurn]:
         return [event for event in self.events if isinstance(event, EndOfTurn)]
+
+    @property
+    def waits_ms(self) -> list[int]:
+        return [event.waits_ms for event in self.events if isinstance(event, ProbableEnd)]
 
     @property
     def kinds(self) -> list[str]:
