@@ -30,6 +30,8 @@ from tests.support.waiting import paced, until
 
 CALLERS = Path(__file__).parents[2] / "telephony" / "sandbox" / "callers" / "demo"
 NUMBERS = itertools.count()
+#: A caller's audio that comes so late, or never, is a machine's that is busy with something else: pauses are moved.
+BUSY_MS, LOST_MS = 200, 10_000
 WIDE = Path(__file__).parents[1] / "recordings" / "wide"
 #: One word, with no pause in it: "that's all ... thank you ... goodbye" becomes one turn or two, as its pauses (of 180
 #: to 250 ms) fall into the detector's windows, and what the agent says between the two is heard or not.
@@ -84,12 +86,36 @@ async def call(browser: Browser) -> None:
 
 
 async def test_a_whole_conversation_on_either_line(start_service: StartService) -> None:
-    """Both at once: each takes as long as people do."""
+    """Both at once: each takes as long as people do. On a machine that was too busy to play the microphones and to
+    carry them in time, which the records tell, once more."""
     service = await start_service(agent="parcel-desk")
-    await asyncio.gather(*(converse(service, line) for line in ("wide", "telephone")))
-    await idle(service)
-    folders = calls()
-    assert sorted(check_record(folder) for folder in folders) == [8000, 16000]
+    failure = await converse_on_both(service)
+    if failure is not None and most_late_ms() >= BUSY_MS:
+        failure = await converse_on_both(service)
+    if failure is not None:
+        raise failure
+
+
+async def converse_on_both(service: Service) -> BaseException | None:
+    """What failed, if something did."""
+    before = set(calls())
+    ends = await asyncio.gather(*(converse(service, line) for line in ("wide", "telephone")), return_exceptions=True)
+    await idle(service, within_s=30)
+    failure = next((end for end in ends if end is not None), None)
+    if failure is None:
+        try:
+            assert sorted(check_record(folder) for folder in calls() if folder not in before) == [8000, 16000]
+        except AssertionError as error:
+            failure = error
+    return failure
+
+
+def most_late_ms() -> int:
+    """How late the callers' audio came at worst; LOST_MS where some never came."""
+    told = [event for folder in calls() for event in journal(folder)]
+    return max(
+        (event.get("late_ms", LOST_MS) for event in told if event["kind"] in ("line.stall", "line.gap")), default=0
+    )
 
 
 async def converse(service: Service, line: str) -> None:
