@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_ONES = {word: value for value, word in enumerate(_DIGITS)} | {"oh": 0, "o": 0, "nought": 0, "naught": 0, "niner": 9}
-_TEENS = {
-    word: value
-    for value, word in enumerate(
-        "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split(), start=10
-    )
-}
-_TENS = {
-    word: value * 10
-    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
-}
+#: The words of 0 to 9, of 10 to 19, and of 20, 30, to 90.
+DIGITS = tuple("zero one two three four five six seven eight nine".split())
+TEENS = tuple("ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split())
+TENS = tuple("twenty thirty forty fifty sixty seventy eighty ninety".split())
+_ONES = {word: value for value, word in enumerate(DIGITS)} | {"oh": 0, "o": 0, "nought": 0, "naught": 0, "niner": 9}
+_TEENS = {word: value for value, word in enumerate(TEENS, start=10)}
+_TENS = {word: value * 10 for value, word in enumerate(TENS, start=2)}
 #: So many of the digit or letter that follows.
 REPEATS: Mapping[str, int] = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
 #: "Two fives", "three zeros"; seldom more of them.
@@ -45,7 +40,7 @@ class DigitRun:
 
 def spoken_digits(digits: str) -> str:
     """ "4712" -> "four, seven, one, two": one by one, with the small rests a voice makes at commas."""
-    return ", ".join(_DIGITS[int(digit)] for digit in digits if digit in "0123456789")
+    return ", ".join(DIGITS[int(digit)] for digit in digits if digit in "0123456789")
 
 
 def digit_runs(said: Sequence[str]) -> list[DigitRun]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from agent.language.numbers import digit_piece
+from agent.language.numbers import TENS, digit_piece
 from agent.slots.phrases import phrases
 
 MONTH_NAMES = ("january february march april may june july august september october november december").split()
@@ -28,7 +28,7 @@ RELATIVE = phrases(
     "as soon as possible, right away"
 )
 #: Numbers of dates that another word may follow: "twenty" (six).
-_TENS = frozenset("twenty thirty forty fifty sixty seventy eighty ninety".split())
+_TENS = frozenset(TENS)
 
 
 class Number(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from agent.language.numbers import DIGITS, TEENS, TENS
 from agent.slots.base import Asks
 from agent.slots.date_words import MONTH_NAMES, ORDINAL_NAMES, WEEKDAYS
 from agent.slots.letters import NATO
@@ -30,10 +31,10 @@ _AROUND = (
     "<slot_no> = no | no sorry | sorry | wait | no wait | i mean | no it's;\n"
 )
 _NUMBERS = (
-    "<slot_digit> = zero | oh | one | two | three | four | five | six | seven | eight | nine;\n"
-    "<slot_one> = one | two | three | four | five | six | seven | eight | nine;\n"
-    "<slot_teen> = ten | eleven | twelve | thirteen | fourteen | fifteen | sixteen | seventeen | eighteen | nineteen;\n"
-    "<slot_ten> = twenty | thirty | forty | fifty | sixty | seventy | eighty | ninety;\n"
+    f"<slot_digit> = zero | oh | {' | '.join(DIGITS[1:])};\n"
+    f"<slot_one> = {' | '.join(DIGITS[1:])};\n"
+    f"<slot_teen> = {' | '.join(TEENS)};\n"
+    f"<slot_ten> = {' | '.join(TENS)};\n"
     "<slot_pair> = <slot_teen> | <slot_ten> | <slot_ten> <slot_one>;\n"
 )
 

@@ -5,16 +5,12 @@ Every text reads as the same value again (agent/slots/reading.py), so that a cal
 
 from __future__ import annotations
 
+from agent.language.numbers import DIGITS, TEENS, TENS
 from agent.slots.base import Asks
 from agent.slots.date_words import MONTH_NAMES, ORDINAL_NAMES
 from agent.slots.letters import NATO
 
-_DIGITS = "zero one two three four five six seven eight nine".split()
-_BELOW_TWENTY = [
-    *_DIGITS,
-    *"ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split(),
-]
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_BELOW_TWENTY = (*DIGITS, *TEENS)
 _SIGNS = {".": "dot", "@": "at", "_": "underscore", "-": "dash", "+": "plus", "'": "apostrophe"}
 
 
@@ -42,10 +38,11 @@ def spoken_groups(digits: str, asks: Asks | None = None) -> str:
     """Digits one by one, a rest after each group: 3-3-4 of ten, threes of six and nine, else fours and their rest.
     `asks`: where it allows other lengths than ten, ten digits are no telephone number and come in fours."""
     fixed = asks is None or asks.longest <= asks.length or not asks.length
-    return ", ".join(" ".join(_DIGITS[int(digit)] for digit in group) for group in _groups(digits, fixed=fixed))
+    return ", ".join(" ".join(DIGITS[int(digit)] for digit in group) for group in digit_groups(digits, fixed=fixed))
 
 
-def _groups(digits: str, *, fixed: bool) -> list[str]:
+def digit_groups(digits: str, *, fixed: bool = True) -> list[str]:
+    """Digits in the groups in which they are said; `fixed`: ten of them are a telephone number."""
     count = len(digits)
     if count == 10 and fixed:
         sizes = [3, 3, 4]
@@ -70,7 +67,7 @@ def _groups(digits: str, *, fixed: bool) -> list[str]:
 
 def _sign(sign: str, *, plainly: bool) -> str:
     if sign.isdecimal() and sign.isascii():
-        return _DIGITS[int(sign)]
+        return DIGITS[int(sign)]
     if sign in _SIGNS:
         return _SIGNS[sign]
     at = ord(sign.lower()) - ord("a")
@@ -129,14 +126,14 @@ def _ordinal(day: int) -> str:
     tens, ones = divmod(day, 10)
     if not ones:
         return "thirtieth"
-    return f"{_TENS[tens - 2]} {ORDINAL_NAMES[ones - 1]}"
+    return f"{TENS[tens - 2]} {ORDINAL_NAMES[ones - 1]}"
 
 
 def _year(year: int) -> str:
     """2026: twenty twenty six; 2006: two thousand six; 1905: nineteen oh five; 1900: nineteen hundred."""
     century, rest = divmod(year, 100)
     if 2000 <= year < 2010:
-        return "two thousand" + (f" {_DIGITS[rest]}" if rest else "")
+        return "two thousand" + (f" {DIGITS[rest]}" if rest else "")
     if not 10 <= century <= 99:
         return cardinal(year)
     if not rest:
@@ -163,7 +160,7 @@ def cardinal(number: int) -> str:
         return _BELOW_TWENTY[number]
     if number < 100:
         tens, ones = divmod(number, 10)
-        return _TENS[tens - 2] + (f" {_DIGITS[ones]}" if ones else "")
+        return TENS[tens - 2] + (f" {DIGITS[ones]}" if ones else "")
     for size, name in ((1_000_000, "million"), (1000, "thousand"), (100, "hundred")):
         if number >= size:
             count, rest = divmod(number, size)
