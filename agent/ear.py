@@ -16,8 +16,8 @@ from agent.engines.requests import EngineRequest
 from agent.hearing import Hearing
 from agent.slots.base import Asks
 from agent.stt.base import SttCall
-from agent.turns.gate import LEAVE, GateEvent, SpeechGate, SpeechWindow
-from agent.vad.base import VAD_RATE_HZ, WINDOW_MS, VadStream
+from agent.turns.gate import GateEvent, SpeechGate, SpeechWindow
+from agent.vad.base import LEAVE, VAD_RATE_HZ, WINDOW_MS, VadStream
 
 #: What the recogniser hears from before the gate opened: the opening (1 or 2 windows), a first soft consonant, and a
 #: short word before it that was too short to open the gate ("no, thank you": with 320 ms the "no" was lost).

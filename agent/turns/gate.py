@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 
 from agent.audio.levels import dbfs
 from agent.audio.noise import NoiseFloor
-from agent.vad.base import NO_SPEECH, WINDOW_MS
+from agent.vad.base import ENTER, LEAVE, NO_SPEECH, WINDOW_MS
 
-#: Within a stretch: Silero's own advice: enter at 0.5, leave 0.15 lower, so that a syllable's dip is no pause.
-ENTER = 0.5
-LEAVE = 0.35
 #: A window this far (30 dB) below the loudest of its stretch is quiet, whatever the detector says: Silero's
 #: probability stays high for some 130 ms after the last sound, and that would be added to every answer.
 QUIET_SHARE = 10 ** (-30 / 20)

@@ -7,7 +7,7 @@ came just before (see SileroStream), so that a soft first consonant is not lost 
 from __future__ import annotations
 
 from agent.audio.noise import NoiseFloor
-from agent.vad.base import NO_SPEECH, WINDOW_MS
+from agent.vad.base import LEAVE, NO_SPEECH, WINDOW_MS
 
 #: So far over the floor somebody may be speaking: noise of one level strays 0.4 dB from window to window.
 _OPEN_DB = 6.0
@@ -21,8 +21,6 @@ _FADE_DB = 0.4
 #: After so many quiet windows more it shuts; a pause of less than 220 ms still reaches the model, when the gate opens
 #: again.
 _HOLD_WINDOWS = 2
-#: So probable it may be speech: whatever the level says, the gate stays open.
-_SPEECH = 0.35
 
 
 class QuietGate:
@@ -68,4 +66,4 @@ class QuietGate:
     def heard(self, probability: float) -> None:
         """What the model made of the window that was just let through."""
         self._floor.follow(self._level_dbfs, probability >= NO_SPEECH)
-        self._speech = probability >= _SPEECH
+        self._speech = probability >= LEAVE  # then the gate stays open, whatever the level says

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from agent.agents import load_agent
 from agent.errors import LocalError
-from agent.turns.gate import ENTER, LEAVE, SpeechBegan, SpeechGate
-from agent.vad.base import VAD_RATE_HZ, WINDOW_MS, WINDOW_SAMPLES
+from agent.turns.gate import SpeechBegan, SpeechGate
+from agent.vad.base import ENTER, LEAVE, VAD_RATE_HZ, WINDOW_MS, WINDOW_SAMPLES
 from agent.vad.silero import SileroStream, SileroVad
 from telephony.bench.turns.recordings import Recording, read_manifest
 from telephony.bench.turns.run import AGENT, shipped_settings
