@@ -8,7 +8,9 @@ from enum import Enum, auto
 from typing import Literal, get_args
 
 SlotKind = Literal["digits", "yes_no", "date", "money", "spelled", "email", "name", "free"]
-KINDS: tuple[str, ...] = get_args(SlotKind)
+KINDS: tuple[SlotKind, ...] = get_args(SlotKind)
+#: "": nothing is asked for.
+Kind = SlotKind | Literal[""]
 #: Nobody is asked for more digits or letters.
 MAX_LENGTH = 64
 #: Slots' names are words of ours.
@@ -28,11 +30,11 @@ class Asks:
     """
 
     slot: str = ""
-    kind: str = ""
+    kind: Kind = ""
     sensitive: bool = False
     length: int = 0
     longest: int = 0
-    hides: str = ""
+    hides: Kind = ""
     before: str = field(default="", repr=False)
 
     def fields(self) -> dict[str, object]:
@@ -51,8 +53,8 @@ class Asks:
 
 def asks_of(fields: Mapping[str, object]) -> Asks:
     """What a journal's line says was asked for (`Asks.fields`); fields that are missing, or not of their type, count as
-    not there."""
-    slot, kind = _text(fields.get("slot")), _text(fields.get("slot_kind"))
+    not there, and a kind that nobody knows is free speech."""
+    slot, kind = _text(fields.get("slot")), _kind(fields.get("slot_kind"))
     length, longest = _count(fields.get("length")), _count(fields.get("longest"))
     sensitive = fields.get("sensitive") is True
     if fields.get("confirms") is True:
@@ -63,9 +65,15 @@ def asks_of(fields: Mapping[str, object]) -> Asks:
 def as_can_be(asks: Asks) -> Asks:
     """What an engine says it asks for, as it can be: the name of a slot is short and shows in one line, a kind that
     nobody knows is free speech, a length counts at most MAX_LENGTH signs. What was no text or no number is none."""
-    kind, hides = (name if name in ("", *KINDS) else "free" for name in (_text(asks.kind), _text(asks.hides)))
     length, longest = (min(_count(count), MAX_LENGTH) for count in (asks.length, asks.longest))
+    kind, hides = _kind(asks.kind), _kind(asks.hides)
     return Asks(_shown(asks.slot), kind, bool(asks.sensitive), length, longest, hides, _shown(asks.before))
+
+
+def _kind(value: object) -> Kind:
+    """One that nobody knows is free speech."""
+    name = _text(value)
+    return next((kind for kind in KINDS if kind == name), "free") if name else ""
 
 
 def _text(value: object) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from agent.slots.base import SlotKind
+
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
@@ -20,7 +22,7 @@ def _all(value: str, *said: str) -> tuple[Phrase, ...]:
     return tuple(Phrase(text, value) for text in said)
 
 
-ANSWERS: Mapping[str, tuple[Phrase, ...]] = {
+ANSWERS: Mapping[SlotKind, tuple[Phrase, ...]] = {
     "yes_no": (
         *_all("yes", "yes", "yeah", "yes please", "yes | that's correct", "yep | that's right", "um | yes"),
         *_all("yes", "yes | i think so", "sure | go ahead", "that's right"),

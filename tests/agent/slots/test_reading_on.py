@@ -74,3 +74,9 @@ def test_what_was_heard_before_stands_in_the_journal_unless_it_is_confidential()
 
 def test_an_engine_cannot_make_it_long_or_strange() -> None:
     assert as_can_be(Asks("a", "digits", before="4\n7" + "1" * 1000)).before == "47" + "1" * (MAX_NAME_CHARS - 3)
+
+
+@pytest.mark.parametrize(("told", "kind"), [("date", "date"), ("", ""), ("passport", "free"), (7, ""), (None, "")])
+def test_a_journals_kind_that_nobody_knows_is_free_speech(told: object, kind: str) -> None:
+    assert asks_of({"slot": "a", "slot_kind": told}).kind == kind
+    assert asks_of({"slot": "a", "slot_kind": told, "confirms": True}).hides == kind
