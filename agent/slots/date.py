@@ -25,6 +25,9 @@ _QUALIFIERS = frozenset("next this last coming following every".split())
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 #: A year said in two figures is of this century up to here: "twenty six" is 2026, "eighty five" 1985.
 _CENTURY_TURN = 40
+#: A date has eight at most, digit by digit ("zero five zero four two zero two six"); what has twice as many is none,
+#: and its rest need not be read.
+_MOST_NUMBERS = 16
 
 
 @dataclass(slots=True)
@@ -55,7 +58,7 @@ def read(text: str) -> Reading:
     said = words(text)
     dates = [_Date()]
     at = 0
-    while at < len(said) and len(dates[-1].numbers) < 16:
+    while at < len(said) and len(dates[-1].numbers) < _MOST_NUMBERS:
         date = dates[-1]
         if size := match(PATIENCE, said, at) or (0 if date.empty else match(CLOSINGS, said, at)):
             at += size

@@ -18,6 +18,8 @@ from agent.slots.letters import NATO
 TOP = "slot"
 #: Longer numbers than this are heard as any row of digits: every length would be a graph of its own.
 _LONGEST = 16
+#: The same of letters, each of which is said in eight times as many ways as a digit.
+_LONGEST_SPELLED = 8
 _WORD = re.compile(r"(?<![<\w'])[a-z][a-z']*(?![\w'>])")
 _RULE = re.compile(r"<[^<>]*>")
 _RULE_OR_WEIGHT = re.compile(r"<[^<>]*>|/[\d.]+/")
@@ -144,7 +146,7 @@ def _spelled(asks: Asks) -> str:
         " | /1/ <slot_sign> double <slot_letter>;\n"
     )
     least, most = max(0, asks.length), max(0, asks.length, asks.longest)
-    if not most or most > 8:
+    if not most or most > _LONGEST_SPELLED:
         value, part = "<slot_signs> <slot_signs>+", "<slot_sign>"
     else:
         lengths = range(least or 1, most + 1)

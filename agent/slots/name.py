@@ -24,7 +24,10 @@ _OBJECTIONS = frozenset(
     "not no what when where why who how which do does did have has want need like would could should know think mean "
     "help calling about because order parcel number problem question agent operator".split()
 )
+#: "Juan Carlos Fernandez de la Vega": more words are a sentence.
 _MOST_WORDS = 6
+#: And of so many no name is looked for in the rest: a text that is read anew at each partial must have an end.
+_READ_WORDS = 60
 
 
 def read(text: str) -> Reading:
@@ -35,7 +38,7 @@ def read(text: str) -> Reading:
     letters = ""
     spelling = asides = False
     at = 0
-    while at < len(said) and at < 60:
+    while at < len(said) and at < _READ_WORDS:
         word = said[at]
         letter, after, _ = letter_at(said, at, beside=bool(letters))
         if (

@@ -23,7 +23,9 @@ _CLEAR_DB = 15.0
 _FAVOUR = 0.3
 _LATE = 0.8
 _LEAST_NEED = 1.0
+#: A window counts for two at most, however sure the detector is of it: more would make up for windows not yet heard.
 _MOST = 2.0
+#: And takes back no more than one of 0.71 gave: a dip between two syllables does not undo a beginning.
 _LEAST = -1.2
 
 
