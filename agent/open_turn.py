@@ -54,3 +54,7 @@ class Turns:
         self.latest += 1
         self.open = OpenTurn(self.latest, began_ms)
         return self.open
+
+    def close(self) -> None:
+        """The open turn is over: what is said next is another one's."""
+        self.open = None

@@ -127,6 +127,11 @@ class OverAgent:
         if self._turns.open is None:
             self._floor.move(Move.TURN_ENDED)
 
+    def answers_anew(self) -> None:
+        """The agent is going to give another answer: who speaks on by now speaks over that."""
+        if self._turns.open is not None:
+            self._turns.open.met = False
+
     # --- within -----------------------------------------------------------------------------------------------------
 
     def _at_ear(self, turn: OpenTurn) -> AtEar:

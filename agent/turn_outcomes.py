@@ -213,8 +213,7 @@ class TurnOutcomes:
         before = self._replies.unheard_turn
         if self._over_agent.now:
             self._over_agent.break_in("key" if turn.hearing is None else "words")
-        if self._turns.open is not None:
-            self._turns.open.met = False  # who speaks on by now speaks over another answer
+        self._over_agent.answers_anew()
         goes_on = {"goes_on": before} if before else {}
         source = "voice" if not turn.keyed else "both" if turn.hearing is not None else "keys"
         said = {"text": text, "confidence": confidence, "source": source, "by": by}

@@ -251,7 +251,7 @@ class TurnTaking:
             self._replies.prepare(turn.number, text)
 
     def _on_turn_ended(self, turn: OpenTurn, end: EndOfTurn) -> None:
-        self._turns.open = None
+        self._turns.close()
         if end.reason == "max" and turn.has_words:
             self._cut_ms = end.media_ms
         self._far_end.heard(turn, "", end.media_ms)
@@ -286,7 +286,7 @@ class TurnTaking:
 
     def _end_noise(self, turn: OpenTurn, hearing: Hearing) -> None:
         """What sounds on is no turn. Who answers the agent into it begins one, with a hearing of their own."""
-        self._turns.open = None
+        self._turns.close()
         self._endpointer.close()
         self.ear.end()
         self._journal("turn.ended", turn=turn.number, speech_end_ms=self.ear.end_ms, reason="noise")
