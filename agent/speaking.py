@@ -28,8 +28,8 @@ HEARD_GRACE_S = 3.0
 SAID_BEFORE, SAID_AFTER = 60, 30
 #: How long what is protected is waited for, before a caller who spoke meanwhile is answered.
 PROTECTED_S = 30.0
-#: It is looked at so often: no event of the line tells that the ear has come to the next utterance, in the midst of what
-#: is being played, and protect_ms run by media time.
+#: It is looked at so often: no event of the line tells that the ear has come to the next utterance within what is being
+#: played, and protect_ms run by media time.
 PROTECTED_TICK_S = 0.05
 
 
