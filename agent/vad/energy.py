@@ -53,7 +53,8 @@ class EnergyVad:
 
 
 class EnergyStream:
-    """One call's floor."""
+    """One call's floor. Not agent.audio.noise's, which must be told what is speech and never rises for that: here the
+    level is the only witness, and a fan that is switched on would be speech for the rest of the call."""
 
     def __init__(self, half_db: float) -> None:
         self._half_db = half_db
