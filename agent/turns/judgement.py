@@ -82,6 +82,9 @@ def judge(asks: Asks, text: str, known: Sequence[Asks] = ()) -> Judgement:
             most = _OPENS if polite is Courtesy.OPENING else _MAY_BE_ALL
             reason = "unfinished" if polite is Courtesy.OPENING else "unsure"
             return Judgement(Waiting.BY_WORDS, reason, reading, min(most, ending_likelihood(text)))
+        case Progress.NOTHING | Progress.PART if asks.kind == "yes_no" and not asks_patience(text):
+            # Of a yes or no so little is missing that nobody rests before it ("not", misheard, is held for nothing).
+            return Judgement(Waiting.BY_WORDS, "unfinished", reading, min(_OPENS, ending_likelihood(text)))
         case Progress.NOTHING | Progress.PART:
             return Judgement(Waiting.HOLD, "slot unfinished", reading)
         case Progress.ENOUGH:

@@ -143,3 +143,19 @@ def test_words_that_close_a_sentence_behind_a_number_close_it_all_the_same() -> 
     text = "where is order four seven one two please"
     assert judge(Asks(), text, (DIGITS,)) == judge(Asks(), text)
     assert judge(Asks(), text).likelihood > 0.9
+
+
+@pytest.mark.parametrize(
+    ("text", "waiting"),
+    [
+        ("not", Waiting.BY_WORDS),
+        ("uh not", Waiting.BY_WORDS),
+        ("let me check", Waiting.HOLD),
+        ("hold on", Waiting.HOLD),
+    ],
+)
+def test_the_beginning_of_a_yes_or_no_is_not_held_as_that_of_a_number(text: str, waiting: Waiting) -> None:
+    judged = judge(Asks(kind="yes_no"), text)
+    assert judged.waiting is waiting
+    if waiting is Waiting.BY_WORDS:
+        assert judged.likelihood <= 0.3, "most who begin so go on"
