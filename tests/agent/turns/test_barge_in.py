@@ -463,7 +463,7 @@ class AnyOrder(RuleBasedStateMachine):
                     assert self.yielded_ms is not None
                     self.yielded_ms = None
                     self.taken_up_in_stretch |= isinstance(decision, TakeUp)
-                    self.heard_echo = False
+                    self.heard_echo = decision.reason == "echo"  # what was heard so far was not the caller
             self.decided.append(decision)
 
     @rule(ms=st.integers(0, 200))
