@@ -17,12 +17,12 @@ from agent.draft import Draft
 from agent.engines.ahead import Spawn
 from agent.errors import EngineError
 from agent.history import History
-from agent.language.yesno import is_yes
 from agent.line import Decision, decision_fields
 from agent.llm.base import LlmEngine, LlmRequest, Protected, TextDelta, ToolCall
 from agent.slots.agreement import agree
 from agent.slots.base import NOTHING_ASKED, Asks, as_can_be
 from agent.tools.base import ToolContext, ToolOutcome
+from agent.tools.confirmation import Confirmation, confirmation_of
 from agent.tools.reads import Reads
 from agent.tools.registry import ToolRegistry
 
@@ -82,7 +82,9 @@ class Dialogue:
         self._llm = llm
         self._completions = Completions(llm, tool_context.ctx, journal)
         self._tools = ToolRegistry(agent.tools)
-        self._reads = Reads(self._look_up, spawn, tool_context.ctx.now_s)
+        self._reads = Reads(
+            self._look_up, spawn, tool_context.ctx.now_s, good_for_s=self._tools.good_for_s, key=self._tools.key
+        )
         self._tool_context = tool_context
         self._journal = journal
         self._spawn = spawn
@@ -153,15 +155,15 @@ class Dialogue:
             self.drop_ahead()
         self._stop_drafting()  # what it has asked for is there; from here on the reply asks
         asked = self.asks
-        text = self.history.caller_said(turn, text)
+        self.history.caller_said(turn, text)
         try:
-            async with aclosing(self._reply(turn, text, asked)) as events:
+            async with aclosing(self._reply(turn, asked)) as events:
                 async for event in events:
                     yield event
         finally:
             self._completions.drop_ahead()
 
-    async def _reply(self, turn: int, text: str, asked: Asks) -> AsyncGenerator[DialogueEvent, None]:
+    async def _reply(self, turn: int, asked: Asks) -> AsyncGenerator[DialogueEvent, None]:
         for _ in range(MAX_ROUNDS):
             utterance = self.history.agent_begins(turn)
             calls: list[ToolCall] = []
@@ -179,7 +181,7 @@ class Dialogue:
             if not calls:
                 return
             for call in calls:
-                async for said in self._use_tool(turn, call, is_yes(text)):
+                async for said in self._use_tool(turn, call, self._confirmation()):
                     yield said
         raise EngineError(f'engine "{self._llm.name}": still calling tools after {MAX_ROUNDS} rounds; reply given up')
 
@@ -196,7 +198,7 @@ class Dialogue:
                 else:
                     yield event
 
-    async def _use_tool(self, turn: int, call: ToolCall, confirmed: bool) -> AsyncIterator[DialogueEvent]:
+    async def _use_tool(self, turn: int, call: ToolCall, confirmation: Confirmation) -> AsyncIterator[DialogueEvent]:
         """Run one tool; a filler is said once its patience is over. Effects are carried out even if the reply dies."""
         tool = self._agent.tools.get(call.name)
         self._journal(
@@ -207,7 +209,7 @@ class Dialogue:
             turn=turn,
             effect=tool.effect if tool else "unknown",
         )
-        task = self._spawn(self._run_tool(turn, call, confirmed))
+        task = self._spawn(self._run_tool(turn, call, confirmation))
         self._at_work[task] = (turn, tool is None or self._only_reads(call))
         task.add_done_callback(lambda done: self._at_work.pop(done, None))
         if tool is not None and tool.filler:
@@ -221,7 +223,7 @@ class Dialogue:
         if outcome.decision is not None:
             yield Leave(outcome.decision)
 
-    async def _run_tool(self, turn: int, call: ToolCall, confirmed: bool) -> ToolOutcome:
+    async def _run_tool(self, turn: int, call: ToolCall, confirmation: Confirmation) -> ToolOutcome:
         ctx = self._tool_context.ctx
         began_s = ctx.now_s()
         if self._only_reads(call):
@@ -231,7 +233,7 @@ class Dialogue:
                 await self._keep()  # else a call that comes back after a crash would not know of it, and do it again
                 self._reads.forget()
             began_s = ctx.now_s()
-            outcome = await self._tools.run(call, self._tool_context, confirmed=confirmed, turn=turn)
+            outcome = await self._tools.run(call, self._tool_context, confirmation=confirmation, turn=turn)
             self._reads.forget()
         took_ms = round((ctx.now_s() - began_s) * 1000, 1)
         self.history.tool_used(call, outcome.result)
@@ -247,12 +249,15 @@ class Dialogue:
         )
         return outcome
 
+    def _confirmation(self) -> Confirmation:
+        return confirmation_of(self.history, promptings=(self._agent.phrases.still_there,))
+
     def _only_reads(self, call: ToolCall) -> bool:
         tool = self._agent.tools.get(call.name)
         return tool is not None and tool.effect == "read"
 
     async def _look_up(self, call: ToolCall) -> ToolOutcome:
-        return await self._tools.run(call, self._tool_context, confirmed=False, turn=0)
+        return await self._tools.run(call, self._tool_context, turn=0)
 
     async def _keep(self) -> None:
         if self._keep_journal is not None:

@@ -21,6 +21,7 @@ from agent.llm.flow_words import Understood, understand
 from agent.masking import MARK
 from agent.slots.base import Asks, Progress
 from agent.slots.reading import read_answer
+from agent.tools.base import NEEDS_YES
 
 #: How much of a question must have been heard for its answer to count. People answer before the last word; but what is
 #: asked before a step that cannot be undone must have been heard nearly whole. A slot's value speaks for itself.
@@ -286,12 +287,16 @@ def _pursue(flow: Flow, state: State, intent: Intent, takes: Mapping[str, set[st
             text, problem = render(slot.incomplete, {"heard": state.partial}, {"heard": slot})
         return replace(state, question=Question("slot", name, slot.ask)), Action(text or slot.ask, problem=problem)
     if intent.confirm:
-        text, problem = render(intent.confirm, state.slots, flow.slots)
-        question = Question("confirm", intent.name, text)
-        return replace(state, question=question), Action(text, problem=problem, protected="confirm" in intent.protected)
+        return _confirm(flow, state, intent)
     if intent.tool:
         return _call(flow, state, intent, takes)
     return _reply(flow, replace(state, question=None), intent.reply, {})
+
+
+def _confirm(flow: Flow, state: State, intent: Intent) -> Step:
+    text, problem = render(intent.confirm, state.slots, flow.slots)
+    question = Question("confirm", intent.name, text)
+    return replace(state, question=question), Action(text, problem=problem, protected="confirm" in intent.protected)
 
 
 def _call(flow: Flow, state: State, intent: Intent, takes: Mapping[str, set[str]]) -> Step:
@@ -322,12 +327,14 @@ def _on_result(flow: Flow, state: State, message: Message, arguments: Mapping[st
     state = replace(state, question=None, partial="", partial_slot="", heard=())
     candidates = [intent for intent in flow.intents.values() if intent.tool == message.name]
     intent = next((each for each in candidates if each.name == state.intent), candidates[0] if candidates else None)
-    if intent is None or "error" in result:
+    if intent is None or ("error" in result and not (intent.confirm and result["error"] == NEEDS_YES)):
         return state, Action(flow.failed)
     named = {slot: argument for argument, slot in intent.arguments.items()}
     given = {slot: arguments[named.get(slot, slot)] for slot in intent.needs if named.get(slot, slot) in arguments}
     given = {slot: MARK if MARK in str(value) else value for slot, value in given.items()}
     state = replace(state, intent=intent.name, slots={**state.slots, **given})
+    if "error" in result:  # the question was not heard to its end, or the yes answered another: it is asked anew
+        return _confirm(flow, state, intent)
     reply = intent.replies.get(str(result.get("outcome", ""))) or intent.replies.get(OTHERWISE) or intent.reply
     return _reply(flow, state, reply, result)
 

@@ -17,10 +17,13 @@ from typing import Any, Literal
 
 from agent.context import CallContext
 from agent.line import Decision
+from agent.slots.base import SlotKind
 
 #: read: may be prefetched, repeated, dropped. write: runs once, after the commit.
 #: irreversible: besides, only after the caller's spoken yes.
 Effect = Literal["read", "write", "irreversible"]
+#: What the model is told of an irreversible tool that was not run.
+NEEDS_YES = "needs the caller's spoken yes first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,24 @@ ToolFunction = Callable[..., Any | Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
+class Prefetch:
+    """When a read is started before the model asks for it: Prefetch(from_slot="number"). See agent/tools/prefetch.py.
+
+    `from_slot`: as soon as the caller has said that slot's value, whether it was being asked for or not; the parameter
+    that takes it is `argument`, or has the slot's name. `kind` and `length` say what the value is where the agent's
+    flow does not ("digits", of 4). `from_caller`: the parameter that takes the caller's number, when the call begins.
+    """
+
+    from_slot: str = ""
+    argument: str = ""
+    kind: SlotKind | Literal[""] = ""
+    length: int = 0
+    from_caller: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
-    """A function, made ready to be offered to a model."""
+    """A function, made ready to be offered to a model. What each field means: agent/tools/decorator.py."""
 
     name: str
     description: str
@@ -57,6 +76,14 @@ class Tool:
     timeout_s: float = 8.0
     filler: str = ""
     patience_s: float = 0.7
+    fillers: tuple[str, ...] = ()
+    retries: int = 0
+    concurrency: int = 0
+    background: bool = False
+    prefetch: tuple[Prefetch, ...] = ()
+    cache_s: float = 30.0
+    asked_with: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,14 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from agent.errors import place_of
+from agent.errors import LocalError, RemoteError, place_of
 from agent.llm.base import ToolCall, ToolSpec
 from agent.tomlfile import did_you_mean
-from agent.tools.base import Leaving, Tool, ToolContext, ToolFunction, ToolOutcome
+from agent.tools.base import NEEDS_YES, Leaving, Tool, ToolContext, ToolFunction, ToolOutcome
+from agent.tools.confirmation import NOT_CONFIRMED, Confirmation
 from agent.tools.decorator import arguments_model
+from agent.tools.permits import Permit, permit_for
+from agent.tools.reads import key_of
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +33,11 @@ SYNC_COST_MS = 5.0
 #: Effects remembered against running twice; one call makes a handful.
 MAX_REMEMBERED = 256
 
-NEEDS_YES = "needs the caller's spoken yes first"
+#: Between two tries of a read, at first; each further pause is twice as long, up to the other.
+RETRY_PAUSE_S = 0.1
+RETRY_PAUSE_MOST_S = 1.0
+
+BUSY = "is at work for other callers; not begun"
 NO_SUCH_TOOL = "there is no tool"
 WRONG_ARGUMENTS = "wrong arguments:"
 
@@ -38,7 +45,7 @@ WRONG_ARGUMENTS = "wrong arguments:"
 def never_began(result: Any) -> bool:
     """Whether a result tells that the tool's function was not even called: the registry had refused."""
     error = result.get("error") if isinstance(result, Mapping) else None
-    return isinstance(error, str) and (error == NEEDS_YES or error.startswith((NO_SUCH_TOOL, WRONG_ARGUMENTS)))
+    return isinstance(error, str) and (error in (NEEDS_YES, BUSY) or error.startswith((NO_SUCH_TOOL, WRONG_ARGUMENTS)))
 
 
 class ToolRegistry:
@@ -59,11 +66,29 @@ class ToolRegistry:
         """The tool of that name."""
         return self._tools.get(name)
 
-    async def run(self, call: ToolCall, tool_ctx: ToolContext, *, confirmed: bool, turn: int) -> ToolOutcome:
+    def good_for_s(self, name: str) -> float:
+        """How long a result of this tool is good within a call."""
+        tool = self._tools.get(name)
+        return tool.cache_s if tool is not None else 0.0
+
+    def key(self, call: ToolCall) -> str:
+        """What is the same call: the tool, and its arguments as they are understood, defaults among them."""
+        model = self._models.get(call.name)
+        if model is None:
+            return key_of(call)
+        try:
+            return f"{call.name} {model.model_validate(dict(call.arguments)).model_dump_json()}"
+        except (ValidationError, PydanticSerializationError):
+            return key_of(call)
+
+    async def run(
+        self, call: ToolCall, tool_ctx: ToolContext, *, turn: int, confirmation: Confirmation = NOT_CONFIRMED
+    ) -> ToolOutcome:
         """Runs one call; whatever goes wrong is in the outcome (`ok` False, result {"error": …}), never raised.
 
-        `confirmed`: the caller has just said yes, without which an irreversible tool does not run. Within one `turn`, a
-        tool with effects runs once for the same arguments; asked again, it gives the same outcome.
+        `confirmation`: what the caller's turn answers; without a yes that was asked for and heard, an irreversible tool
+        does not run. Within one `turn`, a tool with effects runs once for the same arguments; asked again, it gives the
+        same outcome.
         """
         tool = self._tools.get(call.name)
         if tool is None:
@@ -72,7 +97,7 @@ class ToolRegistry:
             arguments = self._models[call.name].model_validate(dict(call.arguments))
         except ValidationError as error:
             return _failed(f"{WRONG_ARGUMENTS} {_told(error)}")
-        if tool.effect == "irreversible" and not confirmed:
+        if tool.effect == "irreversible" and not confirmation.allows(tool.asked_with):
             return _failed(NEEDS_YES)
         if tool.effect == "read":
             return await _run(tool, arguments, tool_ctx)
@@ -82,7 +107,10 @@ class ToolRegistry:
         # Should the run be cancelled, its effect may still have happened: then this is what a second try is told.
         self._remember(key, _failed("was interrupted; whether it took effect is not known"))
         outcome = await _run(tool, arguments, tool_ctx)
-        self._remember(key, outcome)
+        if never_began(outcome.result):
+            del self._done[key]  # it may be asked for again
+        else:
+            self._remember(key, outcome)
         return outcome
 
     def _remember(self, key: tuple[str, int, str, str], outcome: ToolOutcome) -> None:
@@ -91,12 +119,16 @@ class ToolRegistry:
             self._done.popitem(last=False)
 
 
-async def call_function(function: ToolFunction, tool_ctx: ToolContext, given: Mapping[str, Any]) -> Any:
+async def call_function(
+    function: ToolFunction, tool_ctx: ToolContext, given: Mapping[str, Any], permit: Permit | None = None
+) -> Any:
     """What a tool's function returns. One that blocks does so on a thread of its own, and is charged SYNC_COST_MS in
-    virtual time. Raises what the function raises."""
-    work = partial(function, tool_ctx, **given)
+    virtual time; where it is given up, its thread keeps the `permit` until it ends. Raises what the function raises."""
+    work: Callable[[], Any] = partial(function, tool_ctx, **given)
     if inspect.iscoroutinefunction(function):
         return await work()
+    if permit is not None:
+        work = permit.held_by(work, tool_ctx.ctx.hand_over)
     return await tool_ctx.ctx.offload(partial(_blocking, work), cost_ms=SYNC_COST_MS, apart=True)
 
 
@@ -123,17 +155,22 @@ def _ends_us(error: BaseException, task: asyncio.Task[Any] | None) -> bool:
 
 
 async def _run(tool: Tool, arguments: BaseModel, tool_ctx: ToolContext) -> ToolOutcome:
+    """Waits its turn, runs, and tries a read again, all within the tool's time."""
     given = {name: getattr(arguments, name) for name in type(arguments).model_fields}
     deadline, task = asyncio.timeout(tool.timeout_s), asyncio.current_task()
+    permit = permit_for(tool)
     try:
-        async with deadline:
-            result = await call_function(tool.function, tool_ctx, given)
+        async with deadline, permit:
+            result = await _tries(tool, tool_ctx, given, permit)
     except (Exception, SystemExit, GeneratorExit, asyncio.CancelledError) as error:
         # A tool's sys.exit() and its like must not end the service and everybody's call. KeyboardInterrupt does: on the
         # event loop it cannot be told from Ctrl-C.
         if isinstance(error, GeneratorExit | asyncio.CancelledError) and _ends_us(error, task):
             raise
         if isinstance(error, TimeoutError) and deadline.expired():
+            if not permit.granted:
+                log.warning("tool %s was at work %d times over for %.1f s", tool.name, tool.concurrency, tool.timeout_s)
+                return _failed(BUSY)
             log.warning("tool %s gave no result within %.1f s", tool.name, tool.timeout_s)
             doubt = "" if tool.effect == "read" else "; whether it took effect is not known"
             return _failed(f"no result within {tool.timeout_s:g} seconds{doubt}")
@@ -143,6 +180,23 @@ async def _run(tool: Tool, arguments: BaseModel, tool_ctx: ToolContext) -> ToolO
         log.debug("tool %s failed", tool.name, exc_info=error)
         return _failed("the tool failed")
     return _outcome(tool, result)
+
+
+async def _tries(tool: Tool, tool_ctx: ToolContext, given: Mapping[str, Any], permit: Permit) -> Any:
+    """What the function returns, at the first try or a later one. Raises what it raises at the last."""
+    pause_s = RETRY_PAUSE_S
+    for left in range(tool.retries if tool.effect == "read" else 0, -1, -1):
+        try:
+            return await call_function(tool.function, tool_ctx, given, permit)
+        except Exception as error:
+            # A mistake of ours, or a refusal of theirs that will stay one: asking again changes nothing.
+            final = isinstance(error, LocalError) or (isinstance(error, RemoteError) and not error.retryable)
+            if not left or final:
+                raise
+            log.info("tool %s failed: %s; tried again in %.1f s", tool.name, place_of(error), pause_s)
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, RETRY_PAUSE_MOST_S)
+    raise AssertionError("a last try returns or raises")
 
 
 def _outcome(tool: Tool, result: Any) -> ToolOutcome:

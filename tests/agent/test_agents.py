@@ -55,7 +55,7 @@ def test_parcel_desk() -> None:
 def test_a_second_agent_is_a_second_folder() -> None:
     agent = load_agent("opening-hours", [AGENTS])
     assert agent.name == "opening-hours"
-    assert set(agent.tools) == {"hang_up", "transfer_to_person"}
+    assert set(agent.tools) == {"hang_up", "transfer_to_person", "send_keys", "take_message"}
     names = [folder.name for folder in agent_folders([AGENTS])]
     assert names == sorted(names)
     assert {"opening-hours", "parcel-desk"} <= set(names)

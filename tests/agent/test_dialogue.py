@@ -177,6 +177,8 @@ def test_an_irreversible_tool_needs_the_spoken_yes() -> None:
         case = Case([[call("cancel")], ["Shall I?"], [call("cancel")], ["Done."]], [cancel])
         await case.reply(1, "cancel my parcel")
         assert ran == []
+        for said in case.dialogue.history.open_utterances():
+            case.dialogue.history.agent_heard(said.utterance, 100)
         await case.reply(2, "yes please")
         assert ran == ["cancelled"]
 

@@ -20,7 +20,7 @@ from agent.definition import AgentDefinition
 from agent.line import Decision, HangUp, SendDigits, Transfer
 from agent.masking import MARK
 from agent.tools.base import Tool, ToolContext, ToolOutcome
-from agent.tools.builtin import BUILTIN_TOOLS
+from agent.tools.builtin import DECIDING_TOOLS
 from agent.tools.registry import call_function, never_began
 from telephony.replay.engines.serving import Serving
 from telephony.replay.recorded import RecordedTool
@@ -40,7 +40,7 @@ def with_recorded_tools(agent: AgentDefinition, serving: Serving) -> AgentDefini
 
 
 def _stand_in(tool: Tool, shelf: _Shelf) -> Tool:
-    if tool in BUILTIN_TOOLS:  # they do nothing but decide
+    if tool in DECIDING_TOOLS:  # they do nothing but decide
         return tool
     function = tool.function
     defaults = {

@@ -15,11 +15,11 @@ import pytest
 from agent.agents import load_agent
 from agent.context import LiveContext
 from agent.errors import AgentError
-from agent.language.yesno import is_yes
 from agent.llm.base import LlmRequest, Message, TextDelta, ToolCall
 from agent.llm.flow import FlowEngine
 from agent.llm.flowfile import read_flow
 from agent.tools.base import ToolContext
+from agent.tools.confirmation import Confirmation
 from agent.tools.registry import ToolRegistry
 
 PARCELS = load_agent("parcel-desk")
@@ -59,7 +59,9 @@ class Talk:
             for call in calls:
                 self.calls.append((call.name, call.arguments))
                 reply.append(f"-> {call.name}({', '.join(map(str, call.arguments.values()))})")
-                outcome = await self.tools.run(call, self.tool_ctx, confirmed=is_yes(text), turn=self.turn)
+                outcome = await self.tools.run(
+                    call, self.tool_ctx, confirmation=Confirmation("Shall I?", True, text), turn=self.turn
+                )
                 self.messages.append(Message("assistant", tool_calls=(call,)))
                 content = json.dumps(outcome.result)
                 self.messages.append(Message("tool", content, tool_call_id=call.id, name=call.name))

@@ -16,12 +16,14 @@ from agent.line import HangUp, Transfer
 from agent.llm.base import ToolCall
 from agent.tools.base import Leaving, Tool, ToolContext, ToolOutcome
 from agent.tools.builtin import BUILTIN_TOOLS
+from agent.tools.confirmation import NOT_CONFIRMED, Confirmation
 from agent.tools.decorator import tool
 from agent.tools.registry import NEEDS_YES, ToolRegistry, never_began
 from tests.agent.support import make_context
 from tests.support.virtual_loop import VirtualContext, virtual
 
 RAN: list[object] = []
+YES = Confirmation("Shall I?", True, "yes")
 
 
 @tool(effect="read")
@@ -112,7 +114,9 @@ async def run(
     **arguments: Any,
 ) -> ToolOutcome:
     context = ToolContext("call-1", "", Path("/nowhere"), transfer_to, make_context())
-    return await registry.run(ToolCall("1", name, arguments), context, confirmed=confirmed, turn=turn)
+    return await registry.run(
+        ToolCall("1", name, arguments), context, confirmation=YES if confirmed else NOT_CONFIRMED, turn=turn
+    )
 
 
 @pytest.fixture
@@ -177,7 +181,7 @@ async def test_a_tool_that_quits_on_a_thread_ends_nothing_else(registry: ToolReg
     context = ToolContext("call-1", "", Path("/nowhere"), "", LiveContext(threads, apart=threads))
     async with asyncio.timeout(5):
         asked = ToolCall("1", "quit_on_a_thread", {"how": how})
-        outcome = await registry.run(asked, context, confirmed=False, turn=1)
+        outcome = await registry.run(asked, context, turn=1)
     assert outcome.result == {"error": "the tool failed"}
 
 
@@ -191,9 +195,7 @@ async def test_a_tool_that_quits_on_the_loop_ends_nothing_else(registry: ToolReg
 async def test_ctrl_c_is_no_tools_mishap(registry: ToolRegistry, name: str) -> None:
     """On the main thread, where it would come, it cannot be told from a tool's own."""
     context = VirtualContext()
-    made = registry.run(
-        ToolCall("1", name, {"how": "interrupt"}), ToolContext("1", "", Path(), "", context), confirmed=False, turn=1
-    )
+    made = registry.run(ToolCall("1", name, {"how": "interrupt"}), ToolContext("1", "", Path(), "", context), turn=1)
     with pytest.raises(KeyboardInterrupt):
         await made
 

@@ -229,11 +229,11 @@ async def test_tools_fail_hang_and_are_slow_and_the_model_is_told_the_same_of_th
         assert registry.specs() == ToolRegistry(tools).specs()
         for name in ("blocking", "waiting"):
             began = now_s()
-            outcome = await registry.run(ToolCall("c", name, {"number": 1}), ctx, confirmed=False, turn=1)
+            outcome = await registry.run(ToolCall("c", name, {"number": 1}), ctx, turn=1)
             assert outcome.result == told
             if fault.fault == "slow":
                 assert 1.5 <= now_s() - began < 1.6
-        outcome = await registry.run(ToolCall("c", "hang_up", {}), ctx, confirmed=False, turn=1)
+        outcome = await registry.run(ToolCall("c", "hang_up", {}), ctx, turn=1)
         assert outcome.ok, "what asks nothing outside is not meant by '*'"
 
 

@@ -13,6 +13,7 @@ from agent.llm.base import ToolCall
 from agent.masking import MARK
 from agent.tools.base import Tool, ToolContext, ToolOutcome
 from agent.tools.builtin import BUILTIN_TOOLS
+from agent.tools.confirmation import NOT_CONFIRMED, Confirmation
 from agent.tools.decorator import tool
 from agent.tools.registry import NEEDS_YES, ToolRegistry
 from telephony.replay.engines.recorded_tools import REFUSED, with_recorded_tools
@@ -24,6 +25,7 @@ from tests.support.virtual_loop import VirtualContext, virtual
 from tests.telephony.replay.engines.given import a_record, books, now_ms
 
 RAN: list[str] = []
+YES = Confirmation("Shall I?", True, "yes")
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +72,9 @@ async def use(
     registry: ToolRegistry, name: str, turn: int = 1, confirmed: bool = False, **arguments: Any
 ) -> ToolOutcome:
     context = ToolContext("CA1", "", Path(), "+15550100", VirtualContext())
-    return await registry.run(ToolCall("t", name, arguments), context, confirmed=confirmed, turn=turn)
+    return await registry.run(
+        ToolCall("t", name, arguments), context, confirmation=YES if confirmed else NOT_CONFIRMED, turn=turn
+    )
 
 
 @pytest.mark.parametrize(
