@@ -5,14 +5,14 @@ Every key: docs/faults.md.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from agent.tomlfile import KeyPath, Mistakes, Table, key_lines, read_table
+from agent.tomlfile import Mistakes, read_table
 from telephony.faults.chance import LENGTH, late, lost
+from telephony.faults.entries import Entry, entries_of
 from telephony.faults.kinds import (
     Burst,
     Delay,
@@ -44,7 +44,6 @@ MOST_GROUP = 50
 #: A twentieth: no telephone's clock is that wrong, and still all of what comes can be followed.
 MOST_PPM = 50_000
 MOST_SEED = 2**32 - 1
-_HEAD = re.compile(r"\s*\[\[\s*([A-Za-z_-]+)\s*\]\]")
 SECTIONS = ("line", "stt", "llm", "tts", "tool")
 
 
@@ -67,7 +66,7 @@ def read_faults(file: Path) -> Read:
     mistakes.raise_if_any()
     assert top is not None
     description = top.text("description", "", empty=True)
-    entries = _entries(file, top, mistakes)
+    entries = entries_of(file, top, SECTIONS, mistakes)
     read = Read(
         description,
         _each(entries["line"], _line),
@@ -83,64 +82,7 @@ def read_faults(file: Path) -> Read:
     return read
 
 
-class _Entry(Table):
-    """One [[section]] of the file."""
-
-    def numbers(self, key: str, low: int, high: int, most: int) -> tuple[int, ...]:
-        """A list of whole numbers, required."""
-        self._known.add(key)
-        value = self.data.get(key)
-        whole = isinstance(value, list) and all(isinstance(each, int) and low <= each <= high for each in value)
-        if not whole or not value or len(value) > most:
-            what = "is missing" if value is None else "cannot be that"
-            self.wrong(key if key in self.data else "", f"{key} {what}; write a list of {low} to {high}, as [0, 1, 0]")
-            return (0,)
-        return tuple(int(each) for each in value)
-
-    def made(self, key: str) -> _Entry | None:
-        """An inline table that says how a list is made by chance; None where there is none."""
-        value = self.data.get(key)
-        if not isinstance(value, dict):
-            return None
-        self._known.add(key)
-        return _Entry(self.file, (*self.path, key), value, self._lines, self._mistakes)
-
-    def number(self, key: str, default: float, low: float, high: float) -> float:
-        """A number, whole or not."""
-        self._known.add(key)
-        value = self.data.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            self.wrong(key, f"{key} is {value!r}; write a number from {low:g} to {high:g}")
-            return default
-        return float(value)
-
-
-def _entries(file: Path, top: Table, mistakes: Mistakes) -> Mapping[str, list[_Entry]]:
-    """Each section's tables. TOML's own reader forgets lines, and `key_lines` tells those of a section's first."""
-    text = file.read_text(encoding="utf-8").splitlines()
-    heads = [(at, match[1]) for at, line in enumerate(text) if (match := _HEAD.match(line))]
-    out: dict[str, list[_Entry]] = {}
-    for name in SECTIONS:
-        value = top.data.get(name, [])
-        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-            top.wrong(name, f"{name} must be written as [[{name}]], once for each fault")
-            value = []
-        blocks = [_lines(text, at, heads) for at, head in heads if head == name]
-        same = len(blocks) == len(value)
-        out[name] = [
-            _Entry(file, (name,), each, blocks[at] if same else {(name,): top.line(name)}, mistakes)
-            for at, each in enumerate(value)
-        ]
-        top._known.add(name)
-    return out
-
-
-def _lines(text: list[str], start: int, heads: list[tuple[int, str]]) -> dict[KeyPath, int]:
-    end = next((at for at, _ in heads if at > start), len(text))
-    return {path: line + start for path, line in key_lines("\n".join(text[start:end])).items()}
-
-
-def _each(entries: list[_Entry], read: Callable[[_Entry], T]) -> tuple[T, ...]:
+def _each(entries: list[Entry], read: Callable[[Entry], T]) -> tuple[T, ...]:
     out = []
     for entry in entries:
         out.append(read(entry))
@@ -148,12 +90,12 @@ def _each(entries: list[_Entry], read: Callable[[_Entry], T]) -> tuple[T, ...]:
     return tuple(out)
 
 
-def _line(entry: _Entry) -> LineFault:
+def _line(entry: Entry) -> LineFault:
     kind = entry.text("kind", choices=tuple(_LINE))
     return _LINE.get(kind, _LINE["stall"])(entry)
 
 
-def _window(entry: _Entry, *, needs_end: bool = False) -> Window:
+def _window(entry: Entry, *, needs_end: bool = False) -> Window:
     from_ms = entry.integer("from_ms", 0, 0, MOST_MS)
     to_ms = entry.integer("to_ms", 0, 1, MOST_MS) or None
     every_ms = entry.integer("every_ms", 0, 20, MOST_MS)
@@ -166,7 +108,7 @@ def _window(entry: _Entry, *, needs_end: bool = False) -> Window:
     return Window(from_ms, to_ms, every_ms)
 
 
-def _seeded(made: _Entry) -> dict[str, Any]:
+def _seeded(made: Entry) -> dict[str, Any]:
     if "seed" not in made:
         made.wrong("", "seed is missing: write one, as seed = 1, so that the list is always the same")
     return {
@@ -176,7 +118,7 @@ def _seeded(made: _Entry) -> dict[str, Any]:
     }
 
 
-def _marks(entry: _Entry, key: str) -> tuple[int, ...]:
+def _marks(entry: Entry, key: str) -> tuple[int, ...]:
     made = entry.made(key)
     if made is None:
         return entry.numbers(key, 0, 1, MOST_FRAMES)
@@ -185,7 +127,7 @@ def _marks(entry: _Entry, key: str) -> tuple[int, ...]:
     return marks
 
 
-def _delay(entry: _Entry) -> Delay:
+def _delay(entry: Entry) -> Delay:
     made = entry.made("delays_ms")
     if made is None:
         return Delay(entry.numbers("delays_ms", 0, MOST_LATE_MS, MOST_FRAMES), _window(entry))
@@ -194,33 +136,33 @@ def _delay(entry: _Entry) -> Delay:
     return Delay(delays_ms, _window(entry))
 
 
-def _reorder(entry: _Entry) -> Reorder:
+def _reorder(entry: Entry) -> Reorder:
     order = entry.numbers("order", 0, MOST_GROUP - 1, MOST_GROUP)
     if sorted(order) != list(range(len(order))):
         entry.wrong("order", f"order must hold each of 0 to {len(order) - 1} once, as [1, 0, 2]")
     return Reorder(order, _window(entry))
 
 
-def _skew(entry: _Entry) -> Skew:
+def _skew(entry: Entry) -> Skew:
     if "ppm" not in entry:
         entry.wrong("", "ppm is missing: how many millionths the far end's clock is fast, or (below 0) slow")
     return Skew(entry.integer("ppm", 0, -MOST_PPM, MOST_PPM), _window(entry))
 
 
-def _burst(entry: _Entry) -> Burst:
+def _burst(entry: Entry) -> Burst:
     if "frames" not in entry:
         entry.wrong("", "frames is missing: how many come at once, as frames = 5")
     return Burst(entry.integer("frames", 2, 2, MOST_GROUP * 10), _window(entry))
 
 
-def _drop(entry: _Entry) -> Drop:
+def _drop(entry: Entry) -> Drop:
     how = entry.text("how", "close", choices=("close", "silence"))
     if how == "close" and "to_ms" in entry:
         entry.wrong("to_ms", 'a line that has closed does not come back: take to_ms out, or write how = "silence"')
     return Drop("silence" if how == "silence" else "close", _window(entry))
 
 
-_LINE: dict[str, Callable[[_Entry], LineFault]] = {
+_LINE: dict[str, Callable[[Entry], LineFault]] = {
     "lose": lambda entry: Lose(_marks(entry, "lose"), _window(entry)),
     "delay": _delay,
     "reorder": _reorder,
@@ -232,41 +174,41 @@ _LINE: dict[str, Callable[[_Entry], LineFault]] = {
 }
 
 
-def _which(entry: _Entry) -> Which:
+def _which(entry: Entry) -> Which:
     if "turn" in entry and "from" in entry:
         entry.wrong("from", "write turn (that one alone) or from (that one and all after it), not both")
     return Which(entry.integer("from", 1, 1, 1000), entry.integer("turn", 0, 1, 1000))
 
 
-def _fault(entry: _Entry, *choices: str) -> Any:
+def _fault(entry: Entry, *choices: str) -> Any:
     return cast(Any, entry.text("fault", choices=choices))
 
 
-def _delay_ms(entry: _Entry, fault: str) -> int:
+def _delay_ms(entry: Entry, fault: str) -> int:
     """How slow; only where something is slow."""
     if fault == "slow" and "delay_ms" not in entry:
         entry.wrong("", "delay_ms is missing: how slow, in milliseconds")
     return entry.integer("delay_ms", 0, 1, MOST_MS) if fault == "slow" else 0
 
 
-def _stt(entry: _Entry) -> SttFault:
+def _stt(entry: Entry) -> SttFault:
     fault = _fault(entry, "silent", "slow", "fails")
     return SttFault(fault, _which(entry), _delay_ms(entry, fault))
 
 
-def _llm(entry: _Entry) -> LlmFault:
+def _llm(entry: Entry) -> LlmFault:
     fault = _fault(entry, "stall", "slow", "fails")
     for_ms = round(entry.number("for_s", 0, 0, 3600) * 1000) if fault == "stall" else 0
     after = entry.integer("after", 0, 0, 10_000)
     return LlmFault(fault, _which(entry), after, for_ms, _delay_ms(entry, fault))
 
 
-def _tts(entry: _Entry) -> TtsFault:
+def _tts(entry: Entry) -> TtsFault:
     fault = _fault(entry, "dies", "stalls", "slow", "fails")
     after_ms = entry.integer("after_ms", 0, 0, MOST_MS) if fault in ("dies", "stalls") else 0
     return TtsFault(fault, _which(entry), after_ms, _delay_ms(entry, fault))
 
 
-def _tool(entry: _Entry) -> ToolFault:
+def _tool(entry: Entry) -> ToolFault:
     fault = _fault(entry, "hangs", "fails", "slow")
     return ToolFault(entry.text("name"), fault, _delay_ms(entry, fault))
