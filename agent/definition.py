@@ -79,6 +79,8 @@ class Phrases:
     nobody_there: str = "I'm sorry, nobody could take your call. What else can I do for you?"
     one_moment: str = "One moment, please."
     """Said turn by turn only (agent/text_call.py), where the answer takes its time: no voice of ours says it."""
+    take_your_time: str = "Take your time."
+    """Said by the flow engine to a caller who asks for patience: "hold on"."""
     closing: str = "I'm sorry, I have to end this call now. Please call again in a few minutes. Goodbye."
 
     def all(self) -> tuple[str, ...]:
@@ -93,6 +95,7 @@ class Phrases:
             self.recording_notice,
             self.cut_off,
             self.nobody_there,
+            self.take_your_time,
             self.closing,
         )
 

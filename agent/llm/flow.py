@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import chain, islice, product
 from typing import Literal
 
@@ -38,7 +39,8 @@ class FlowEngine:
         if unknown:
             raise AgentError(f"{agent.folder / 'agent.toml'}: [llm] does not know {', '.join(sorted(unknown))}; "
                              'the flow engine has one option: file = "flow.toml"')  # fmt: skip
-        self._flow = read_flow(agent.folder / file, agent.tools)
+        flow = read_flow(agent.folder / file, agent.tools)
+        self._flow = replace(flow, patience=agent.phrases.take_your_time)
         self._takes = {name: set(tool.parameters.get("properties", {})) for name, tool in agent.tools.items()}
 
     async def start(self) -> None:

@@ -101,6 +101,8 @@ class Flow:
     slots: Mapping[str, Slot]
     intents: Mapping[str, Intent]
     offers: Mapping[str, Offer]
+    patience: str = ""
+    """Said to who asks for patience: the agent's `phrases.take_your_time`."""
 
     def sensitive_lengths(self) -> tuple[int, ...]:
         """How many digits only sensitive values have here: a number of that length is one, whenever it is said."""

@@ -2,7 +2,8 @@
 
 `fold` reads the messages from the first to the last and gives the state and what to do next. Nothing is kept between
 requests, so a call goes on after a crash from its history alone. A question counts as asked only once most of it was
-HEARD: an assistant message holds what was heard, so a yes spoken over the middle of a sentence agrees to nothing.
+HEARD: an assistant message holds what was heard, so a yes spoken over the middle of a sentence agrees to nothing, and
+a no refuses nothing (agent/llm/flow_heard.py).
 """
 
 from __future__ import annotations
@@ -10,43 +11,31 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
-from agent.language.numbers import digit_runs
-from agent.language.words import words
 from agent.llm.base import Message
 from agent.llm.flow_data import OTHERWISE, Flow, Intent, Reply, arguments_for
+from agent.llm.flow_heard import Question, as_heard, plain_words
 from agent.llm.flow_say import joined, render
-from agent.llm.flow_words import Understood, understand
+from agent.llm.flow_words import Understood, understand, waits
 from agent.masking import MARK
 from agent.slots.base import Asks, Progress
 from agent.slots.reading import read_answer
 from agent.tools.base import NEEDS_YES
 
-#: How much of a question must have been heard for its answer to count. People answer before the last word; but what is
-#: asked before a step that cannot be undone must have been heard nearly whole. A slot's value speaks for itself.
-HEARD_SHARE = {"slot": 0.0, "offer": 0.5, "confirm": 0.8}
 #: After so many turns in a row without understanding, a person is offered.
 MAX_MISSES = 3
 _YES_OR_NO = Asks(kind="yes_no")
+#: Kinds of slots of which a yes or a no is a value.
+_ANY_WORDS = ("yes_no", "free", "name")
 #: Agent words kept to find a question in: longer than any reply.
 _HEARD_WORDS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What the caller has been asked: for a slot, to confirm an intent, or whether to take an offer (`name`)."""
-
-    kind: Literal["slot", "confirm", "offer"]
-    name: str
-    text: str
-    heard: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class State:
-    """Where the conversation stands. `partial`: what was heard of `partial_slot`, whose value came in part; `heard`:
-    our words this turn.
+    """Where the conversation stands. `partial`: what was heard of `partial_slot`, whose value came in part; `said`:
+    what we said last, in full; `heard`: our words this turn.
     """
 
     intent: str = ""
@@ -62,7 +51,7 @@ class State:
 @dataclass(frozen=True, slots=True)
 class Action:
     """What to do next: say something, and then, with `tool`, call it. `problem`: what flow.toml has wrong. `protected`:
-    what is said cannot be interrupted.
+    what is said cannot be interrupted. `aside`: what was said before it is still what we said last.
     """
 
     say: str = ""
@@ -70,6 +59,7 @@ class Action:
     arguments: Mapping[str, object] = field(default_factory=dict)
     problem: str = ""
     protected: bool = False
+    aside: bool = False
 
 
 Step = tuple[State, Action]
@@ -90,7 +80,7 @@ def fold(flow: Flow, messages: Iterable[Message], takes: Mapping[str, set[str]] 
             state = _on_heard(state, message.content)
         elif message.role == "tool":
             state, action = _on_result(flow, state, message, calls.get(message.tool_call_id, {}))
-        if action.say and message.role != "assistant":
+        if action.say and not action.aside and message.role != "assistant":
             state = replace(state, said=action.say)
     return _asked_again(flow, state, action, takes or {})
 
@@ -147,25 +137,9 @@ def _lost_slot(flow: Flow, state: State) -> str:
 
 
 def _on_heard(state: State, text: str) -> State:
-    heard = (*state.heard, *_plain(text))[-_HEARD_WORDS:]
-    question = state.question
-    if question is not None and not question.heard:
-        asked = _plain(question.text)
-        need = asked[: round(len(asked) * HEARD_SHARE[question.kind])]
-        if any(heard[at : at + len(need)] == need for at in range(len(heard) - len(need) + 1)):
-            question = replace(question, heard=True)
+    heard = (*state.heard, *plain_words(text))[-_HEARD_WORDS:]
+    question = state.question and as_heard(state.question, state.said, heard)
     return replace(state, heard=heard, question=question)
-
-
-def _plain(text: str) -> tuple[str, ...]:
-    """Words with numbers as single digits, so that "4712" and "four, seven, one, two" are the same."""
-    said = words(text)
-    plain: list[str] = []
-    at = 0
-    for run in digit_runs(said):
-        plain += [*said[at : run.start], *run.digits]
-        at = run.end
-    return (*plain, *said[at:])
 
 
 # --- the caller speaks ------------------------------------------------------------------------------------------------
@@ -183,8 +157,12 @@ def _on_user(flow: Flow, state: State, text: str, takes: Mapping[str, set[str]])
     if state.question is not None and state.question.kind == "offer":
         said = _taken(text, said)
     state = replace(state, heard=())
+    if waits(flow, text, said, asked):
+        return state, Action(flow.patience, aside=True)
     if state.question is not None and _is_answer(flow, state, state.question, said):
         return _answered(flow, replace(state, misses=0), state.question, said.yes, takes)
+    if state.question is not None and _is_too_soon(flow, state.question, text, said):
+        return state, Action(state.question.text)
     name = said.intent or _continued(flow, state, said)
     if not name:
         return _missed(flow, state)
@@ -217,17 +195,36 @@ def _is_answer(flow: Flow, state: State, question: Question, said: Understood) -
         return False
     means = {question.name}
     if question.kind == "offer":
-        means = {flow.offers[question.name].yes, flow.offers[question.name].no}
+        offer = flow.offers[question.name]
+        means = {offer.yes, offer.no if question.heard else ""}  # "no, goodbye" is a wish to whatever is being said
     if said.intent and said.intent not in means and not flow.intents[said.intent].polite:
         return False
     other = any(value == MARK or state.slots.get(name) != value for name, value in said.values.items())
     return not other and not said.partial
 
 
+def _is_too_soon(flow: Flow, question: Question, text: str, said: Understood) -> bool:
+    """Whether this is no more than a yes or a no, before the question for a slot was heard: it answers something else,
+    and is no value either."""
+    if question.kind != "slot" or question.heard or said.partial:
+        return False
+    slot = flow.slots[question.name]
+    if said.values and not (slot.kind in _ANY_WORDS and said.values.keys() == {slot.name}):
+        return False
+    reading = read_answer(_YES_OR_NO, text)
+    return bool(reading.value) and reading.progress in (Progress.WHOLE, Progress.ENOUGH)
+
+
 def _answered(flow: Flow, state: State, question: Question, yes: bool, takes: Mapping[str, set[str]]) -> Step:
-    """The question stays open until a tool it led to has returned: a turn may be cut off before the tool has run."""
-    if yes and not question.heard:
-        return state, Action(question.text)
+    """The question stays open until a tool it led to has returned: a turn may be cut off before the tool has run.
+
+    Before it was heard it is answered by nothing: a no is to the answer that was being given, and the caller is asked
+    what they want instead. Only of what would be done at a yes, a no at its beginning is a no.
+    """
+    if not question.heard and (yes or question.kind == "offer" or not question.begun):
+        if yes or question.begun:
+            return state, Action(question.text)
+        return replace(state, question=None), Action(flow.question)
     if question.kind == "confirm":
         intent = flow.intents[question.name]
         if yes:

@@ -10,6 +10,7 @@ from agent.language.words import words
 from agent.language.yesno import is_no, is_yes
 from agent.llm.flow_data import Flow, Pattern, Slot
 from agent.llm.flow_values import answer, besides, number, part_of_number
+from agent.slots.asides import asks_patience, asks_to_wait
 from agent.slots.phrases import CARRIER_WORDS
 
 #: Between two words of a phrase so many others may stand: "cancel [the whole] order".
@@ -71,6 +72,15 @@ def understand(
         no=no,
         forgotten=frozenset(slot.name for slot in flow.slots.values() if _forgets(slot, heard)),
     )
+
+
+def waits(flow: Flow, text: str, said: Understood, asked: str = "") -> bool:
+    """Whether the caller only asks for patience: "hold on", "let me look", where it is no wish of this flow. Who looks
+    for the value of the slot that was `asked` for may say so by muttering only: "where is it"."""
+    if said.intent and not flow.intents[said.intent].polite:
+        return False
+    looks = asked in flow.slots and flow.slots[asked].kind != "yes_no"
+    return asks_patience(text) if looks else asks_to_wait(text)
 
 
 # --- values -----------------------------------------------------------------------------------------------------------

@@ -77,20 +77,36 @@ _THINGS = frozenset(
     "glasses letter paper papers card wallet purse bag phone email mail envelope invoice bill note notes desk computer "
     "screen calendar diary folder box receipt contract statement passport number code again somewhere through".split()
 )
+#: Of what promises an answer, what asks nobody to wait where no value was asked for: "I see".
+_MUTTERED = phrases(
+    "you know, i see, what is it, what is it again, what was it, what was it again, how does it go, where is it, where "
+    "was it, where did i put it, here it is, there it is, here we go"
+)
 
 
 def asks_patience(text: str) -> bool:
     """Whether all of `text` says that an answer will come: "hold on", "okay let me just get my glasses"."""
+    return _patience(text)[0]
+
+
+def asks_to_wait(text: str) -> bool:
+    """The same, where more is said than one mutters while looking for a value: "hold on", not "I see"."""
+    return all(_patience(text))
+
+
+def _patience(text: str) -> tuple[bool, bool]:
+    """Whether all of `text` says that an answer will come, and whether somebody is asked to wait for it."""
     said = words(text)
-    at, found = 0, False
+    at, found, asked = 0, False, False
     while at < len(said):
         size = max(match(PATIENCE, said, at), match(_WAIT, said, at), _seeks(said, at))
         found = found or bool(size)
+        asked = asked or match(_MUTTERED, said, at) < size
         size = size or (said[at] in _AROUND)
         if not size:
-            return False
+            return False, False
         at += size
-    return found and not _only_here(said)
+    return found and not _only_here(said), asked
 
 
 def is_aside(kind: str, text: str) -> bool:

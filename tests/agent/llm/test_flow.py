@@ -171,7 +171,10 @@ DIALOGUES: dict[str, list[tuple[str, list[str]]]] = {
         ("I don't have the number", ["in the message", "person?"]),
         ("no", ["What can I do"]),
     ],
-    "one moment is no number": [("where is my parcel", ["number?"]), ("one moment please", ["!I heard", "number?"])],
+    "one moment is no number": [
+        ("where is my parcel", ["number?"]),
+        ("one moment please", ["Take your time.", "!heard"]),
+    ],
     "delayed": [("2290", ["-> find_order(2290)", "delayed"])],
     "delivered": [("1234", ["was delivered yesterday", "front door"])],
 }
