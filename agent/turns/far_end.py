@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 from agent.audio.beep import Tone
-from agent.turns.greetings import certain, signs
+from agent.turns.greetings import certain, said_words, signs
 
 #: What is not certain by itself must be heard in the first minute: greetings are over by then.
 OPENING_MS = 60_000
@@ -50,6 +51,8 @@ _TONE_AS_SPEECH_MS = 250
 #: Ringing, engaged and call-waiting tones of many networks are one tone of about 425 or 440 Hz: a beep of it is one to
 #: those only who know by words that they hear a machine.
 _NETWORK_HZ = (395.0, 465.0)
+#: A recogniser may change its mind about so many of its last words; more, and it is another text.
+_REVISED_WORDS = 3
 #: Of what was heard, the record keeps so much.
 _KEPT_CHARS = 500
 
@@ -82,6 +85,8 @@ class FarEnd:
     def __init__(self) -> None:
         self._points: set[str] = set()
         self._text = ""
+        self._said: tuple[str, ...] = ()  # all that was said in the turn, when it was looked at last
+        self._signs: frozenset[str] = frozenset()  # in that
         self._words_ms: int | None = None
         self._spoke = self._early = False
         self._first_ms = 0
@@ -119,8 +124,11 @@ class FarEnd:
         """What the far end has said in this turn so far, partial or final."""
         if self.machine or self._person or not text or text == self._text:
             return ()
-        reason = certain(text)
-        found = signs(text) if not reason and media_ms < OPENING_MS else frozenset()
+        said = said_words(text)
+        looked = self._looked_at(said)
+        reason = certain(said, looked)
+        found = signs(said, looked) if not reason and media_ms < OPENING_MS else frozenset()
+        self._signs = found = found | self._signs if looked else found
         if not reason and not found:
             return ()
         self._text, self._words_ms = text, media_ms
@@ -128,6 +136,12 @@ class FarEnd:
             return self._known(media_ms, reason)
         self._points |= found
         return self._weigh(media_ms)
+
+    def _looked_at(self, said: tuple[str, ...]) -> int:
+        """So many of these words were looked at with the text before, if this one goes on from that; else 0."""
+        before, self._said = self._said, said
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, said, strict=False)))
+        return same if same >= len(before) - _REVISED_WORDS else 0
 
     def speech(self, start_ms: int, end_ms: int, over_us: bool = False) -> tuple[FarEndEvent, ...]:
         """The far end's speech since `start_ms`, which has come to `end_ms`; `over_us`: it began while we spoke."""

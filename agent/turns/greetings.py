@@ -8,11 +8,14 @@ what a machine said, or asks to leave a message, is a person.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from agent.language.words import words
 
-#: Of a long text its end is looked at: what was before has been looked at before.
+#: Of a long text its end is looked at.
 _LATEST_WORDS = 100
+#: No sentence of a machine is longer, with all that may stand within it: one that was not over yet began by then.
+_LONGEST_WORDS = 25
 
 _TONE = r"(?:long |short )?(?:tone|beep|bleep|signal|pips?)\b"
 _WHAT = (
@@ -89,11 +92,12 @@ _BEFORE_WORDS = 5
 _OWNED = re.compile(r"\b(?:my|your|his|her|our|their|whose)\b")
 
 
-def certain(text: str) -> str:
-    """Why these words are a machine's beyond doubt: "greeting", "mailbox full", "recording"; "" if they are not."""
-    said = plain(text)
+def certain(words_said: Sequence[str], looked: int = 0) -> str:
+    """Why these words (of `said_words`) are a machine's beyond doubt: "greeting", "mailbox full", "recording"; "" if
+    they are not. In the first `looked` of them no more is found than was before."""
+    said, begin = _to_look_at(words_said, looked)
     for reason, pattern in _CERTAIN:
-        for found in pattern.finditer(said):
+        for found in pattern.finditer(said, begin):
             before = " ".join(said[: found.start()].split()[-_BEFORE_WORDS:])
             if _REPORTED.search(before) and not _OFFERED.search(before):
                 continue
@@ -132,12 +136,12 @@ _SIGNS = tuple(
 )
 
 
-def signs(text: str) -> frozenset[str]:
-    """What in these words speaks for a machine, by name."""
-    said = plain(text)
+def signs(words_said: Sequence[str], looked: int = 0) -> frozenset[str]:
+    """What in these words speaks for a machine, by name; the same."""
+    said, begin = _to_look_at(words_said, looked)
     found = set()
     for name, pattern in _SIGNS:
-        for match in pattern.finditer(said):
+        for match in pattern.finditer(said, begin):
             before = " ".join(said[: match.start()].split()[-_BEFORE_WORDS:])
             if not _REPORTED.search(before) or _OFFERED.search(before):
                 found.add(name)
@@ -145,7 +149,19 @@ def signs(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def plain(text: str) -> str:
-    """The latest words of `text`, without case, signs and contractions."""
-    said = " ".join(words(text.replace("ñ", "n").replace("Ñ", "n"))[-_LATEST_WORDS:])
-    return said.replace("mail box", "mailbox").replace("voice mailbox", "mailbox").replace("voice mail", "voicemail")
+def said_words(text: str) -> tuple[str, ...]:
+    """The words of `text`, without case, signs and contractions."""
+    return words(text.replace("ñ", "n").replace("Ñ", "n"))
+
+
+def _to_look_at(said: Sequence[str], looked: int) -> tuple[str, int]:
+    """The end of what was said, and where in it a sentence may begin that was not over within the first `looked`
+    words; before that stand those that tell whether it is reported."""
+    since = max(0, looked - _LONGEST_WORDS, len(said) - _LATEST_WORDS)
+    before = _plain(said[max(0, since - _BEFORE_WORDS) : since])
+    return f"{before} {_plain(said[since:])}", len(before) + 1
+
+
+def _plain(said: Sequence[str]) -> str:
+    text = " ".join(said)
+    return text.replace("mail box", "mailbox").replace("voice mailbox", "mailbox").replace("voice mail", "voicemail")

@@ -6,8 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.turns import greetings
 from agent.turns.far_end import FarEnd
-from agent.turns.greetings import certain, signs
+from agent.turns.greetings import said_words
+
+
+def certain(text: str) -> str:
+    return greetings.certain(said_words(text))
+
+
+def signs(text: str) -> frozenset[str]:
+    return greetings.signs(said_words(text))
+
 
 MACHINES = [
     "Please leave your message after the tone. When done hang up or press the pound key.",
@@ -175,3 +185,22 @@ WORDS = sorted({word for text in MACHINES for word in text.lower().split()})
 def test_any_words_of_machines_take_bounded_time(said: list[str]) -> None:
     certain(" ".join(said))
     signs(" ".join(said))
+
+
+@pytest.mark.parametrize("text", [*MACHINES, *PEOPLE])
+@pytest.mark.parametrize("before", [0, 7, 30, 90])
+def test_word_by_word_behind_much_else_it_is_what_it_is_at_once(text: str, before: int) -> None:
+    """Each text is looked at from a little before what is new in it."""
+    opening = " ".join(["apples and pears"] * before)
+    at_once = FarEnd().words(f"{opening} {text}", 5000)
+    far_end, said, told = FarEnd(), opening, 0
+    for word in text.split():
+        said = f"{said} {word}"
+        told += len(far_end.words(said, 5000))
+    assert told == len(at_once)
+
+
+def test_a_text_that_is_another_one_is_looked_at_from_its_beginning() -> None:
+    far_end = FarEnd()
+    assert not far_end.words("one two three four five " * 12, 5000)
+    assert far_end.words(MACHINES[0] + " one two three four five" * 8, 6000)
