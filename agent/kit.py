@@ -14,6 +14,7 @@ from agent.engines.deadlines import within
 from agent.errors import LocalError
 from agent.llm.base import LlmEngine
 from agent.speech.cache import PhraseCache
+from agent.speech.for_ear import ForEar
 from agent.stt.base import SttEngine
 from agent.tts.base import TtsEngine
 from agent.turns import sentence_ends
@@ -31,6 +32,7 @@ ENGINES: dict[str, dict[str, tuple[str, str]]] = {
     },
     "llm": {
         "flow": ("agent.llm.flow", "FlowEngine"),
+        "openai": ("agent.llm.openai_chat", "OpenAiChat"),
         "synthetic": ("agent.llm.synthetic", "SyntheticLlm"),
     },
     "tts": {
@@ -74,7 +76,8 @@ def make_engine(kind: str, choice: EngineChoice, agent: AgentDefinition) -> Any:
         )
     module_name, class_name = known[choice.engine]
     engine_class = getattr(importlib.import_module(module_name), class_name)
-    return engine_class(agent, **choice.options)
+    engine = engine_class(agent, **choice.options)
+    return ForEar(engine, agent.language) if kind == "tts" else engine
 
 
 async def build_kit(

@@ -16,6 +16,10 @@ OptionsT = TypeVar("OptionsT")
 OPTIONS = ConfigDict(extra="forbid", strict=True)
 
 
+#: What is wrong with the option is not its value.
+_WITHOUT_VALUE = frozenset({"unexpected_keyword_argument", "missing", "missing_argument"})
+
+
 def read_options(
     shape: type[OptionsT], agent: AgentDefinition, kind: str, engine: str, given: Mapping[str, Any]
 ) -> OptionsT:
@@ -29,7 +33,7 @@ def read_options(
     except ValidationError as error:
         wrong = "; ".join(
             f'"{".".join(str(part) for part in item["loc"])}": {item["msg"]}'
-            + ("" if item["type"] == "unexpected_keyword_argument" else f", not {item['input']!r}")
+            + ("" if item["type"] in _WITHOUT_VALUE else f", not {item['input']!r}")
             for item in error.errors(include_url=False)
         )
         known = ", ".join(shape.__dataclass_fields__)  # type: ignore[attr-defined]
