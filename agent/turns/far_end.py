@@ -127,8 +127,10 @@ class FarEnd:
         said = said_words(text)
         looked = self._looked_at(said)
         reason = certain(said, looked)
-        found = signs(said, looked) if not reason and media_ms < OPENING_MS else frozenset()
-        self._signs = found = found | self._signs if looked else found
+        found = frozenset[str]()
+        if not reason and media_ms < OPENING_MS:
+            found = signs(said, looked) | (self._signs if looked else frozenset())
+        self._signs = found
         if not reason and not found:
             return ()
         self._text, self._words_ms = text, media_ms

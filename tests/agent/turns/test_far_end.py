@@ -180,3 +180,10 @@ def test_whatever_comes_each_is_told_once(calls: list[tuple[Any, ...]]) -> None:
         told += getattr(far_end, name)(*values)
         assert far_end.machine == (bool(told) and isinstance(told[0], Voicemail))
     assert [type(event) for event in told] in ([], [Voicemail], [Voicemail, Beep])
+
+
+def test_a_sign_of_the_opening_is_none_in_a_text_that_outlasts_it() -> None:
+    far_end = FarEnd()
+    far_end.words("hello you have reached bob", OPENING_MS - 1)
+    far_end.words("hello you have reached bob and then he said", OPENING_MS + 1)
+    assert not far_end.listens(OPENING_MS - 1 + BEEP_WITHIN_MS)
