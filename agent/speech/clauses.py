@@ -1,7 +1,8 @@
 """Clauses: a stream of text cut into pieces that can be spoken, as early as sounds natural. Pure.
 
-A clause ends at the end of a sentence; at a comma too once it is long enough, the first one sooner than later ones,
-because the caller is waiting for it. Never inside a number, an abbreviation, an address, or a row of digits.
+A clause ends at the end of a sentence, of a line of a list, of a paragraph; at a comma too once it is long enough, the
+first one sooner than later ones, because the caller is waiting for it. Never inside a number, an amount, a time, an
+abbreviation, an address, or a row of digits.
 """
 
 from __future__ import annotations
@@ -9,23 +10,30 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from agent.speech.clause_words import JOINTS, NUMBER_WORDS, OPEN_ENDED, STARTERS, TITLES, WITH_NUMBER
+
 #: The first clause may end at a comma after so many characters: about half a second of speech, enough to cover the
 #: synthesis of the next one.
 FIRST_COMMA_CHARS = 12
 #: Later clauses: longer, because prosody is made per clause.
 LATER_COMMA_CHARS = 48
+#: A first clause without any punctuation so far is cut before its last "and", "but", …: some 24 tokens have come, and
+#: the caller has heard nothing. No sooner than after JOINT_CHARS.
+FIRST_LONGEST_CHARS = 96
+JOINT_CHARS = 40
 #: Text without any punctuation is cut at a word after so many characters; a voice must not wait forever.
 LONGEST_CHARS = 240
-#: A comma is judged by the word behind it; more than so much white space and word is not waited for.
+#: A boundary is judged by the word behind it, if at all; more than so much white space and word is not waited for.
 LOOKAHEAD_CHARS = 16
 
-_BOUNDARY = re.compile(r"([.!?;:]+[\"')\]]*|[,–—])(?=\s)")
-_ABBREVIATIONS = frozenset(
-    "mr mrs ms dr st vs etc e.g i.e a.m p.m u.s u.k approx dept est ext inc ltd jr sr prof".split()
+_BOUNDARY = re.compile(
+    r"([.!?;:…]+[\"'”’»)\]*_~`]*|[,،–—])(?=\s)"
+    r"|([。！？；][」』”’）]*)(?=[^」』”’）])|(—)(?=[^\W\d_])|(?<=\S)([ \t]*)(?=\n)"
 )
-_NUMBER_WORDS = frozenset(
-    "zero oh one two three four five six seven eight nine ten double triple hundred thousand and".split()
-)
+_NEW_LINE = re.compile(r"\s*\n[ \t]*(?:\n|(?:[-*+•▪‣–]|\d{1,2}[.)]|#{1,6})\s|>)")
+_MAY_BE_NEW_LINE = re.compile(r"[ \t]*\n[ \t]*(?:[-*+•▪‣–]|\d{1,2}[.)]?|#{1,6})?\Z")
+_LIST_NUMBER = re.compile(r"(?:\A|\n)[ \t]*\d{1,2}\Z")
+_COMMAS = ",،–—"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,8 @@ class ClauseSplitter:
         self._given = 0
 
     def push(self, text: str) -> list[Clause]:
-        """More text. A boundary counts once the white space behind it has come."""
+        """More text. A boundary counts once the white space behind it has come; where the next word tells whether it is
+        one ("No. 5", "four, seven"), once that has."""
         self._text += text
         clauses = []
         while (end := self._find_end()) is not None:
@@ -57,26 +66,60 @@ class ClauseSplitter:
         return self._cut(len(self._text))
 
     def _find_end(self) -> int | None:
+        longest = LONGEST_CHARS if self._given else FIRST_LONGEST_CHARS
         for boundary in _BOUNDARY.finditer(self._text):
+            if boundary.end() > longest and longest == FIRST_LONGEST_CHARS:
+                if joint := _last_joint(self._text):
+                    return joint
+                longest = LONGEST_CHARS
             if boundary.end() > LONGEST_CHARS:
                 break
-            before, mark = self._text[: boundary.start()], boundary.group(1)
-            if mark[0] in ",–—":
-                shortest = LATER_COMMA_CHARS if self._given else FIRST_COMMA_CHARS
-                if len(before.lstrip()) < shortest or _is_number((before.split() or [""])[-1]):
-                    continue
-                number_follows = _number_follows(self._text[boundary.end() : boundary.end() + LOOKAHEAD_CHARS])
-                if number_follows is None:
-                    return None
-                if number_follows:
-                    continue
-            elif mark == "." and _is_abbreviation(before):
-                continue
-            return boundary.end()
-        if len(self._text) > LONGEST_CHARS:
-            space = self._text.rfind(" ", 1, LONGEST_CHARS)
-            return space if space > 0 else LONGEST_CHARS
-        return None
+            is_end = self._is_end(boundary)
+            if is_end is None:
+                return None
+            if is_end:
+                return boundary.end()
+        if longest < len(self._text) <= LONGEST_CHARS and not self._given:
+            return _last_joint(self._text)
+        return _last_space(self._text) if len(self._text) > LONGEST_CHARS else None
+
+    def _is_end(self, boundary: re.Match[str]) -> bool | None:
+        """Whether a clause ends here; None as long as more text could tell otherwise. The answer never depends on how
+        much of the text has come: None, or the same as with all of it."""
+        before = self._text[: boundary.start()]
+        ahead = self._text[boundary.end() : boundary.end() + LOOKAHEAD_CHARS]
+        mark = boundary[1] or boundary[3]
+        if boundary[2]:
+            return True
+        if not mark:
+            if _NEW_LINE.match(ahead):
+                return True
+            return None if len(ahead) < LOOKAHEAD_CHARS and _MAY_BE_NEW_LINE.match(ahead) else False
+        if mark in _COMMAS:
+            shortest = LATER_COMMA_CHARS if self._given else FIRST_COMMA_CHARS
+            if len(before.lstrip()) < shortest or _is_number((before.split() or [""])[-1]):
+                return False
+            number_follows = _number_follows(ahead)
+            return None if number_follows is None else not number_follows
+        return self._is_full_stop(before, ahead) if mark[0] == "." and ".." not in mark else True
+
+    def _is_full_stop(self, before: str, ahead: str) -> bool | None:
+        words = before.split()
+        last = words[-1].lower().lstrip("(\"'“*_") if words else ""
+        if last in TITLES:
+            return False
+        if _LIST_NUMBER.search(before) and (self._start == 0 or "\n" in before):
+            return False
+        follows = ahead.lstrip()
+        whole = len(follows.split(maxsplit=1)) > 1 or len(ahead) == LOOKAHEAD_CHARS or follows != follows.rstrip()
+        if last in WITH_NUMBER:
+            return None if not follows and not whole else not follows[:1].isdecimal()
+        if last.isdecimal() and len(last) <= 2:
+            # "on the 4. of May", as some languages write it.
+            return None if not follows and not whole else not follows[:1].islower()
+        if last in OPEN_ENDED or (len(last) == 1 and last.isalpha() and last != "i"):
+            return None if not whole else follows[:1].isupper() and _plain((follows.split() or [""])[0]) in STARTERS
+        return True
 
     def _cut(self, end: int) -> list[Clause]:
         piece, self._text = self._text[:end], self._text[end:]
@@ -88,16 +131,36 @@ class ClauseSplitter:
         return [Clause(text, start + len(piece) - len(piece.lstrip()))]
 
 
-def _is_abbreviation(before: str) -> bool:
-    words = before.split()
-    last = words[-1].lower().lstrip("(\"'") if words else ""
-    return last in _ABBREVIATIONS or (len(last) == 1 and last.isalpha() and last != "i")
+def _last_joint(text: str) -> int | None:
+    """Where the last "and", "but", … of a long beginning stands, if not between numbers."""
+    words = list(re.finditer(r"\S+", text[:FIRST_LONGEST_CHARS]))
+    for at in range(len(words) - 2, 0, -1):
+        word = words[at]
+        if word.start() < JOINT_CHARS:
+            break
+        if _plain(word[0]) in JOINTS and not (_is_number(words[at - 1][0]) or _is_number(words[at + 1][0])):
+            return word.start() - 1
+    return None
+
+
+def _last_space(text: str) -> int:
+    """Where a text that is too long is cut: at its last space that is not between two numbers, if it has one."""
+    space = last = text.rfind(" ", 1, LONGEST_CHARS)
+    while space > LONGEST_CHARS // 2:
+        if not (_is_number(text[:space].split(" ")[-1]) and _is_number(text[space + 1 :].split(" ", 1)[0])):
+            return space
+        space = text.rfind(" ", 1, space)
+    return last if last > 0 else LONGEST_CHARS
+
+
+def _plain(word: str) -> str:
+    return word.strip(".,!?;:\"'").lower().partition("'")[0].partition("’")[0]
 
 
 def _is_number(word: str) -> bool:
     """Whether the word next to a comma belongs to a row of digits: "four, seven, one, two" is one breath."""
     word = word.strip(".,!?").lower()
-    return word[:1].isdigit() or word in _NUMBER_WORDS
+    return word[:1].isdigit() or word in NUMBER_WORDS
 
 
 def _number_follows(ahead: str) -> bool | None:
@@ -110,5 +173,5 @@ def _number_follows(ahead: str) -> bool | None:
     word = words[0].strip(".,!?").lower() if words else ""
     if whole or word[:1].isdigit():
         return _is_number(word)
-    may_become_one = any(number.startswith(word) for number in _NUMBER_WORDS)
+    may_become_one = any(number.startswith(word) for number in NUMBER_WORDS)
     return None if may_become_one else False

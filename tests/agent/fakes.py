@@ -61,6 +61,7 @@ class ScriptedTts:
     stalls: Callable[[str], bool] = lambda text: False
     name: str = "scripted-voice"
     identity: str = "scripted-voice"
+    remote: bool = False
     spoken: list[str] = field(default_factory=list)
     open: int = 0
 

@@ -11,7 +11,7 @@ from agent.definition import EngineChoice
 from agent.errors import LocalError
 from agent.kit import ENGINES
 from agent.llm.synthetic import SyntheticLlm
-from agent.tts.synthetic import SyntheticTts
+from agent.speech.for_ear import ForEar
 from telephony.replay.engines.kit import ReplayKit, replay_kit
 from telephony.replay.engines.real import RealLlm, RealStt, RealTts
 from telephony.replay.engines.recorded_llm import RecordedLlm
@@ -47,8 +47,8 @@ async def kit(plan: Plan, recorded: Recorded = CALL, **agent: Any) -> ReplayKit:
         (Plan(), CALL, (RecordedStt, RecordedLlm, RecordedTts)),
         (Plan(mode="same"), CALL, (RecordedStt, RecordedLlm, RecordedTts)),
         (Plan(mode="rehear"), CALL, (RealStt, RecordedLlm, RecordedTts)),
-        (Plan(mode="anew"), CALL, (RealStt, SyntheticLlm, SyntheticTts)),
-        (Plan(), plain(), (RealStt, SyntheticLlm, SyntheticTts)),
+        (Plan(mode="anew"), CALL, (RealStt, SyntheticLlm, ForEar)),
+        (Plan(), plain(), (RealStt, SyntheticLlm, ForEar)),
     ],
 )
 @virtual
