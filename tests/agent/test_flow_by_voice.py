@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from agent.agents import load_agent
 from agent.llm.flow import FlowEngine
@@ -26,6 +29,12 @@ class ParcelCall(Call):
         super().__init__(says=[(0.05, text) for text in says])
         self.agent = replace(DESK, phrases=PHRASES, turns=self.agent.turns)
         self.llm = CountedFlow(self.agent)  # type: ignore[assignment]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The desk's tool keeps its orders in the working folder of such a call."""
+    monkeypatch.chdir(tmp_path)
 
 
 @virtual
