@@ -37,6 +37,8 @@ READ_S = 30.0
 KEPT_CONNECTIONS = 50
 #: The transport's own 5 s is less than a turn (telephony-facts F4).
 KEPT_S = 300.0
+#: The client's own loggers: below a warning they write down each request, with its key, and what was said.
+LOUD = ("openai", "httpx2", "httpcore2")
 
 
 class OpenAiChat:
@@ -58,6 +60,8 @@ class OpenAiChat:
         refused; a server that is out of reach just now may be back for the first call: that is only logged."""
         if self._client is not None:
             return
+        for name in LOUD:
+            logging.getLogger(name).setLevel(logging.WARNING)
         self._peer = peer_of(self._options)
         self._body = body_of(self._options, self._peer)
         limits = httpx2.Limits(max_keepalive_connections=KEPT_CONNECTIONS, keepalive_expiry=KEPT_S)
@@ -82,12 +86,13 @@ class OpenAiChat:
     async def stream(self, request: LlmRequest, ctx: CallContext) -> AsyncGenerator[LlmEvent, None]:
         """One completion. Closing the iterator, or cancelling its task, closes the request's connection: the server
         sees that within milliseconds. Raises EngineError."""
-        if self._client is None or self._warm is None:
+        client, warm = self._client, self._warm
+        if client is None or warm is None:
             raise LocalError('engine "openai": stream() before start()')
         deltas, thoughts = ToolDeltas(), Thoughts()
         came, finish = False, ""
         try:
-            async with await self._open(self._client, request) as chunks:
+            async with await self._open(client, request) as chunks:
                 async for chunk in chunks:
                     piece = read_chunk(chunk)
                     finish = piece.finish or finish
@@ -100,7 +105,7 @@ class OpenAiChat:
         except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
             # Not "from error": its text, and its request, hold the key and what was said.
             raise engine_error(error, self._peer, began=came, private=_texts(request)) from None
-        self._warm.exchanged()
+        warm.exchanged()
         if rest := thoughts.flush():
             came = True
             yield TextDelta(rest)

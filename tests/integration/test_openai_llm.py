@@ -4,6 +4,7 @@ each failure is told."""
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -243,6 +244,15 @@ async def test_a_wrong_key_stops_the_start_and_another_model_is_told(
         with pytest.raises(EngineError, match=r"does not accept the key \(401\)") as failed:
             await engine.start()
         assert "wrong-0123456789" not in str(failed.value)
+
+
+async def test_nothing_of_a_call_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with asked_of(always(Answer("Let me see.", (FOUND,)))) as (_, engine):
+        await all_of(engine)
+    assert not [record for record in caplog.records if record.name.split(".")[0] in ("openai", "httpx2", "httpcore2")]
+    assert KEY not in caplog.text
+    assert "4712" not in caplog.text
 
 
 async def test_what_a_server_quotes_of_the_call_is_not_told() -> None:
