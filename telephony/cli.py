@@ -32,6 +32,14 @@ Port = Annotated[int | None, typer.Option("--port", help="The port to listen on;
 PublicOrigin = Annotated[
     str | None, typer.Option("--public-origin", help="Where the carrier reaches us: https://agent.example.com")
 ]
+StandInModel = Annotated[
+    str | None,
+    typer.Option(
+        "--stand-in-model",
+        metavar="PATTERN|FILE",
+        help="Ask a stand-in for a language model, which answers from the agent's flow: docs/sandbox.md.",
+    ),
+]
 
 #: Usage errors and mistakes of ours share a status: nothing was done.
 USAGE = 2
@@ -45,6 +53,7 @@ def serve(
     host: Host = None,
     port: Port = None,
     public_origin: PublicOrigin = None,
+    stand_in_model: StandInModel = None,
     supervise: Annotated[
         bool, typer.Option("--supervise", help="Start a new worker when one dies; its calls come back.")
     ] = False,
@@ -55,11 +64,18 @@ def serve(
     from telephony.settings import load_settings
     from telephony.web import serve as server
 
-    settings = load_settings(config, agent=agent, host=host, port=port, public_origin=public_origin)
+    options: dict[str, str | int | Path | None] = {
+        "agent": agent,
+        "host": host,
+        "port": port,
+        "public_origin": public_origin,
+        "stand_in_model": stand_in_model,
+    }
+    settings = load_settings(config, **options)
     configure(settings.log_level, settings.log_format)
     if supervise:
-        options = {"config": config, "agent": agent, "host": host, "port": port, "public-origin": public_origin}
-        given = [f"--{name}={value}" for name, value in options.items() if value is not None]
+        options["config"] = config
+        given = [f"--{name.replace('_', '-')}={value}" for name, value in options.items() if value is not None]
         raise typer.Exit(server.supervise(settings, [sys.executable, "-m", "telephony.cli", "serve", *given]))
     _warn_of_token(settings)
 
@@ -161,6 +177,7 @@ def demo(
     config: Config = None,
     agent: Agent = None,
     port: Port = None,
+    stand_in_model: StandInModel = None,
 ) -> None:
     """Start the service, ring it with a recorded caller, and show the conversation as it happens."""
     from telephony.demo import run_demo
@@ -168,7 +185,7 @@ def demo(
     from telephony.settings import load_settings
     from telephony.web.serve import run_loop
 
-    settings = load_settings(config, agent=agent, port=port)
+    settings = load_settings(config, agent=agent, port=port, stand_in_model=stand_in_model)
     configure("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
     raise typer.Exit(run_loop(run_demo(settings, once=once, wav=wav, fault=fault)))
 
@@ -257,6 +274,7 @@ def _mount(name: str, module: str, attribute: str, help_text: str) -> None:
     app.command(name, help=help_text, context_settings=settings)(passed_on)
 
 
+_mount("sandbox", "telephony.sandbox.openai_server.command", "sandbox_app", "A stand-in for a model's server.")
 _mount("calls", "telephony.calls", "calls_app", "The calls that were: list, show, delete, draw.")
 _mount("replay", "telephony.replay.command", "replay_app", "Run calls again as tests: same, against, with faults.")
 _mount("bench", "telephony.bench.command", "bench_app", "Measure: latency, capacity, turns understood.")

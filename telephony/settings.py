@@ -111,6 +111,9 @@ class Settings(BaseSettings):
     """No call lasts longer, whatever its agent allows."""
     drain_s: float = Field(default=60.0, ge=0, le=86_400)
     """At shutdown, running calls may go on for so long; then each is told goodbye."""
+    stand_in_model: str = Field(default="", max_length=4096)
+    """Agents ask a stand-in for a language model, over a socket, that answers from their own flow.toml: a pattern of
+    its behaviour, or a file (docs/sandbox.md). Not with a public origin."""
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
     """text: a line for people. json: one JSON object a line, for machines."""

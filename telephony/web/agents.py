@@ -14,6 +14,7 @@ from agent.definition import AgentDefinition
 from agent.errors import LocalError
 from agent.kit import EngineKit, build_kit
 from telephony.faults.plan import FaultPlan
+from telephony.sandbox.openai_server.instead import asking_stand_in
 from telephony.settings import Settings
 
 
@@ -60,10 +61,16 @@ async def open_agents(
     """Load and warm every agent that the settings name; close their engines at the end.
 
     `faults`: what goes wrong, on purpose, in the engines and tools of the service's own agent.
-    Raises LocalError (AgentError among it) for one that cannot be served, and for faults where strangers may call.
+    Raises LocalError (AgentError among it) for one that cannot be served, and for faults, or a stand-in for a model,
+    where strangers may call.
     """
     if faults is not None and settings.public_origin:
         raise LocalError("a service with a public origin takes real calls: nothing is broken there on purpose")
+    if settings.stand_in_model and settings.public_origin:
+        raise LocalError(
+            "a service with a public origin takes real calls: no stand-in answers them; take OFFHOOK_STAND_IN_MODEL "
+            "(or --stand-in-model) out"
+        )
     async with contextlib.AsyncExitStack() as stack:
         served: dict[str, ServedAgent] = {}
         for written in settings.agents():
@@ -76,6 +83,8 @@ async def open_agents(
             _check_name(definition, served)
             data_dir = settings.agent_data_dir(definition.name)
             make_private_folder(data_dir)
+            if settings.stand_in_model:
+                definition = await stack.enter_async_context(asking_stand_in(definition, settings.stand_in_model))
             kit = await build_kit(definition, ctx)
             stack.push_async_callback(kit.close)
             if faults is not None and written == settings.agent:  # what is closed at the end is the kit itself

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,9 +14,17 @@ import pytest
 from agent.agents import load_agent
 from agent.errors import LocalError
 from agent.llm.base import Message
+from telephony.auth import auth_token
+from telephony.sandbox.caller import SandboxCall
+from telephony.sandbox.openai_server import server as server_module
 from telephony.sandbox.openai_server.answers import Answer, Answering, Call, Messages, Tools, flow_answers
 from telephony.sandbox.openai_server.behaviour import Fault, Pace, Quirks
+from telephony.sandbox.openai_server.instead import asking_stand_in
 from telephony.sandbox.openai_server.server import StandIn, open_stand_in
+from telephony.sandbox.script import SayWords, Script, WaitForHangUp
+from telephony.settings import Route, load_settings
+from telephony.web.serve import Service
+from tests.integration.settling import idle
 from tests.support.waiting import stays, until
 
 openai = pytest.importorskip("openai", reason="the vendor's client is not installed: pip install offhook[openai]")
@@ -289,6 +297,16 @@ async def test_an_answering_function_that_fails_is_a_server_error_and_its_error_
         assert isinstance(server.failures[0], KeyError)
 
 
+async def test_a_service_that_runs_for_long_keeps_the_last_requests_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "KEPT_REQUESTS", 2)
+    async with asked(faults=[Fault("refuse", request=4)]) as (server, client):
+        for _ in range(3):
+            await chunks(client)
+        assert [seen.number for seen in server.requests] == [2, 3]
+        with pytest.raises(openai.InternalServerError):
+            await streamed(client)
+
+
 async def test_a_port_that_is_taken() -> None:
     async with asked() as (server, _):
         with pytest.raises(LocalError, match=f"cannot listen on port {server.port}"):
@@ -338,3 +356,38 @@ async def test_an_answering_function_may_wait_and_sees_the_messages_in_our_own_t
     async with asked(answer) as (_, client):
         assert len(await chunks(client)) == 4
     assert seen == [(Message("user", "hi"),)]
+
+
+async def test_a_service_whose_agent_asks_the_stand_in(start_service: Callable[..., Awaitable[Service]]) -> None:
+    """A whole conversation, turn by turn: the agent's model is the engine "openai", and the stand-in behind it."""
+    called = "+15550100"
+    service = await start_service(agent="parcel-desk", stand_in_model="prompt", numbers={called: Route(mode="gather")})
+    assert service.host.agents.default.definition.llm.engine == "openai"
+    words = ["where is my parcel", "four seven one two", "yes please", "no that is all"]
+    report = await SandboxCall(
+        Script("script", (*map(SayWords, words), WaitForHangUp())),
+        service.url,
+        auth_token=auth_token(load_settings()).get_secret_value(),
+        called=called,
+        say_ms_per_word=0,
+        time_factor=0.0005,
+    ).run()
+    assert report.served, report.errors
+    said = [one.text for one in report.conversation if one.who == "agent"]
+    assert said[1] == "What is your order number?"
+    assert said[2].startswith("Order four, seven, one, two is on its way.")
+    assert said[4] == "Thank you for calling. Goodbye."
+    await idle(service)
+
+
+async def test_no_stand_in_answers_real_calls_nor_for_an_agent_without_a_flow(
+    start_service: Callable[..., Awaitable[Service]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(LocalError, match=r"test-desk: the stand-in for a model answers from the agent's flow\.toml"):
+        await start_service(stand_in_model="prompt")
+    with pytest.raises(LocalError, match="did you mean 'hosted'"):
+        async with asking_stand_in(load_agent("parcel-desk"), "hosts"):
+            pass
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "0123456789abcdef0123456789abcdef")
+    with pytest.raises(LocalError, match="no stand-in answers them"):
+        await start_service(agent="parcel-desk", stand_in_model="prompt", public_origin="https://agent.example.com")

@@ -100,6 +100,8 @@ def test_the_mounted_groups_are_there(capfd: pytest.CaptureFixture[str]) -> None
     assert "no calls in the folder calls/" in capfd.readouterr().out
     assert run(["bench", "--help"]) == 0
     assert "latency" in capfd.readouterr().out
+    assert run(["sandbox", "model", "--behaviour", "hostd"]) == 2
+    assert "there is no stand-in 'hostd'; did you mean 'hosted'?" in capfd.readouterr().err
 
 
 def test_the_version(capfd: pytest.CaptureFixture[str]) -> None:

@@ -28,6 +28,8 @@ from telephony.sandbox.openai_server.sending import Sending, abort
 MAX_BODY_BYTES = 16 * 1024 * 1024
 #: What runs at the end is cut off: a stalled answer would hold it for minutes.
 SHUTDOWN_S = 0.05
+#: Requests seen longest ago are forgotten beyond so many: a service may run for days.
+KEPT_REQUESTS = 1000
 
 
 class StandIn:
@@ -49,6 +51,7 @@ class StandIn:
         self.pace = Pace()
         self.quirks = Quirks()
         self.requests: list[SeenRequest] = []
+        """The last KEPT_REQUESTS that came."""
         self.pings = 0
         """How often the list of models was asked for."""
         self.failures: list[Exception] = []
@@ -59,6 +62,7 @@ class StandIn:
         self._unsupported = tuple(unsupported)
         self._connections: WeakKeyDictionary[asyncio.BaseTransport, int] = WeakKeyDictionary()
         self._met = 0
+        self._asked = 0
         self._prompts = PromptMemory()
         self._began = int(time.time())
         self._runner: web.AppRunner | None = None
@@ -78,6 +82,7 @@ class StandIn:
         """Behave so from now on; requests are counted from 1 again, and those seen are forgotten."""
         self.faults, self.pace, self.quirks = tuple(faults), pace, quirks
         self.requests = []
+        self._asked = 0
 
     @contextlib.asynccontextmanager
     async def refusing(self) -> AsyncIterator[None]:
@@ -178,11 +183,13 @@ class StandIn:
 
     async def _complete(self, http: web.Request) -> web.StreamResponse:
         body = await http.read()
-        seen = SeenRequest(len(self.requests) + 1, self._connection(http), time.monotonic())
+        self._asked += 1
+        seen = SeenRequest(self._asked, self._connection(http), time.monotonic())
         with contextlib.suppress(ValueError, RecursionError):  # what is no JSON is refused below
             decoded = json.loads(body)
             seen.body = decoded if isinstance(decoded, dict) else {}
         self.requests.append(seen)
+        del self.requests[:-KEPT_REQUESTS]
         fault = fault_of(self.faults, seen.number)
         seen.fault = fault.kind if fault is not None else ""
         try:
