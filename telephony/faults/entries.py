@@ -68,4 +68,9 @@ def entries_of(file: Path, top: Table, sections: Sequence[str], mistakes: Mistak
 
 def _lines(text: list[str], start: int, heads: list[tuple[int, str]]) -> dict[KeyPath, int]:
     end = next((at for at, _ in heads if at > start), len(text))
-    return {path: line + start for path, line in key_lines("\n".join(text[start:end])).items()}
+    return {_unnumbered(path): line + start for path, line in key_lines("\n".join(text[start:end])).items()}
+
+
+def _unnumbered(path: KeyPath) -> KeyPath:
+    """A key's path as messages name it: without the number of its table, which is the first of its own lines."""
+    return (path[0], *path[2:]) if path[1:2] == ("0",) else path
