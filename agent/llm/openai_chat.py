@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, cast
@@ -78,7 +79,7 @@ class OpenAiChat:
             raise
 
     def wake(self) -> None:
-        """A call has come in: a connection that has been idle for long is made ready for its first turn. Returns at
+        """A call has come in: connections are made ready for its first turn, if none was used for long. Returns at
         once."""
         if self._warm is not None:
             self._warm.wake()
@@ -105,7 +106,10 @@ class OpenAiChat:
         except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
             # Not "from error": its text, and its request, hold the key and what was said.
             raise engine_error(error, self._peer, began=came, private=_texts(request)) from None
-        warm.exchanged()
+        except (GeneratorExit, asyncio.CancelledError):
+            warm.lost()
+            raise
+        warm.wake()
         if rest := thoughts.flush():
             came = True
             yield TextDelta(rest)

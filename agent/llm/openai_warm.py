@@ -1,10 +1,16 @@
-"""Warm: a connection that is open when the next turn comes - a small request now and then, while calls are up."""
+"""Warm: connections that are open when the next turn comes - small requests now and then, while calls are up.
+
+Over HTTP/1.1 a request that is cancelled costs its connection: a reply thought ahead in vain takes the warm one with
+it, and the reply that is wanted would wait for a new one (TCP and TLS: two or three round trips). So there is a second,
+and what was lost is replaced.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
+from contextlib import suppress
 
 import httpx2
 
@@ -15,6 +21,10 @@ log = logging.getLogger(__name__)
 
 #: For so long after the last completion a call is taken to go on: callers think, tools work.
 CALL_GOES_ON_S = 120.0
+#: Open at least, while calls are up: one to lose.
+CONNECTIONS = 2
+#: What was lost is replaced a moment later: the next request mostly comes at once, and takes what is open.
+REPLACED_AFTER_S = 0.05
 #: No ping is worth a longer wait.
 PING_S = 5.0
 #: A longer list of models is not asked for again; the next pings ask for its head alone.
@@ -35,7 +45,8 @@ class Warm:
         self._every_s = every_s
         self._method = "GET"
         self._wanted = asyncio.Event()
-        self._used_s = self._exchanged_s = float("-inf")
+        self._sooner = asyncio.Event()
+        self._used_s = self._due_s = float("-inf")
         self._in_reach = True
         self._task: asyncio.Task[None] | None = None
 
@@ -59,14 +70,15 @@ class Warm:
             self._task = asyncio.create_task(self._keep(), name="openai-keep-alive")
 
     def wake(self) -> None:
-        """A call has come in: its first turn is seconds away."""
+        """A call has come in, or goes on."""
         self._used_s = asyncio.get_running_loop().time()
         self._wanted.set()
 
-    def exchanged(self) -> None:
-        """A completion has come to its end: a connection is warm."""
+    def lost(self) -> None:
+        """A request was cancelled, and its connection closed."""
         self.wake()
-        self._exchanged_s = self._used_s
+        self._due_s = min(self._due_s, self._used_s + REPLACED_AFTER_S)
+        self._sooner.set()
 
     async def close(self) -> None:
         """No more pings."""
@@ -81,11 +93,15 @@ class Warm:
             if clock() - self._used_s > CALL_GOES_ON_S:
                 self._wanted.clear()
             await self._wanted.wait()
-            idle_s = clock() - self._exchanged_s
-            if idle_s < self._every_s:
-                await asyncio.sleep(self._every_s - idle_s)
-            else:
-                await self._ping(MAX_LIST_BYTES)
+            if self._due_s > clock():
+                self._sooner.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(self._due_s):
+                        await self._sooner.wait()
+                continue
+            self._due_s = clock() + self._every_s
+            # At the same time, so that each takes a connection of its own.
+            await asyncio.gather(*(self._ping(MAX_LIST_BYTES) for _ in range(CONNECTIONS)))
 
     async def _ping(self, most_bytes: int) -> tuple[int, bytes]:
         """Status and body of the list of models; 0 where the server is out of reach. Any answer keeps a connection."""
@@ -102,7 +118,6 @@ class Warm:
                         break
         except (httpx2.HTTPError, TimeoutError) as error:
             failure = type(error).__name__
-        self._exchanged_s = asyncio.get_running_loop().time()
         if failure and self._in_reach:
             log.warning(
                 'engine "openai": %s cannot be reached just now (%s); check base_url, and that the server runs',

@@ -155,9 +155,26 @@ async def test_pings_keep_a_connection_while_calls_are_up() -> None:
         await stays(lambda: server.pings == 1, for_s=0.3, what="no ping while there is no call")
         engine.wake()
         await until(lambda: server.pings >= 4, within_s=2, what="pings while a call is up")
-        assert server.connections == 1
+        assert server.connections == 2  # one to lose
         await all_of(engine)
-        assert server.connections == 1
+        assert server.connections == 2
+
+
+async def test_what_is_asked_after_a_cancelled_request_finds_a_connection() -> None:
+    async with asked_of(always(LONG), pace=Pace(token_ms=2)) as (server, engine):
+        engine.wake()
+        await until(lambda: server.connections == 2, within_s=2, what="one to lose")
+        for _ in range(4):
+            known = server.connections
+            stream = engine.stream(ASKED, make_context())
+            await anext(stream)
+            await stream.aclose()
+            second = engine.stream(ASKED, make_context())
+            await anext(second)
+            assert server.requests[-1].connection <= known
+            assert server.requests[-1].connection != server.requests[-2].connection
+            await second.aclose()
+            await until(lambda known=known: server.connections >= known + 2, within_s=2, what="both are replaced")  # type: ignore[misc]
 
 
 REFUSALS = {
