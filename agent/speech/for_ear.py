@@ -41,8 +41,14 @@ class ForEar:
             return
         speech = cast("AsyncGenerator[SpeechChunk, None]", self._engine.speak(said.text, ctx))
         async with aclosing(speech) as chunks:
+            counted = 0
             async for chunk in chunks:
-                yield chunk if said.text == text else SpeechChunk(chunk.pcm, _in_written(chunk.words, said))
+                if said.text == text:
+                    yield chunk
+                    continue
+                words = _in_written(chunk.words, said, text, counted)
+                counted = words[-1].chars if words else counted
+                yield SpeechChunk(chunk.pcm, words)
 
     async def close(self) -> None:
         await self._engine.close()
@@ -56,5 +62,12 @@ class ForEar:
         self.identity = f"{self._engine.identity}/{RULES}/{self._language}"
 
 
-def _in_written(words: tuple[WordEnd, ...], said: Spoken) -> tuple[WordEnd, ...]:
-    return tuple(WordEnd(word.sample, said.written_chars(word.chars)) for word in words)
+def _in_written(words: tuple[WordEnd, ...], said: Spoken, text: str, counted: int) -> tuple[WordEnd, ...]:
+    """The ends of written words: where a number of several words has only begun, none."""
+    ends = []
+    for word in words:
+        chars = said.written_chars(word.chars)
+        if any(sign.isalnum() for sign in text[counted:chars]) or (chars == len(text) > counted):
+            ends.append(WordEnd(word.sample, chars))
+            counted = chars
+    return tuple(ends)

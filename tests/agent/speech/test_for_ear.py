@@ -41,9 +41,7 @@ async def test_the_engine_gets_words_and_its_words_count_in_what_was_written() -
     text = "Order 4712 is $5."
     counted = await ends(ForEar(engine, "en-US"), text)
     assert engine.spoken == ["Order four seven one two is five dollars."]
-    assert [text[:chars] for chars in counted] == [
-        "Order", "Order ", "Order ", "Order ", "Order 4712", "Order 4712 is", "Order 4712 is ", text
-    ]  # fmt: skip
+    assert [text[:chars] for chars in counted] == ["Order", "Order 4712", "Order 4712 is", text]
 
 
 @virtual
@@ -97,7 +95,7 @@ async def test_the_journal_the_cache_and_the_line_have_the_written_text() -> Non
     await phrases.warm(["Just $5."], ctx)
     assert mouth.play_phrase(2, "Just $5.")
     assert journal[-1]["input"] == "Just $5."
-    assert [words[-1][1] for _, words in journal[-1]["pieces"]] == [4, 5, 8]
+    assert [words[-1][1] for _, words in journal[-1]["pieces"] if words] == [4, 8]
 
 
 class LongTts:
