@@ -27,7 +27,7 @@ from telephony.replay.plan import Plan
 from telephony.replay.report.as_json import REPORT_VERSION, run_as_dict, summary_as_dict
 from telephony.replay.report.compared_table import summary_view
 from telephony.replay.report.table import batch_view, run_view
-from telephony.replay.request import check_settings, new_folder
+from telephony.replay.request import check_settings, new_folder, same_agents
 from telephony.replay.worker import Replay
 
 #: All ran, and nothing is worse; a call could not be run to its end, or is worse. (2: nothing was run.)
@@ -97,7 +97,7 @@ def _ended_in_order() -> Iterator[None]:
 
 def _bounds(order: Order) -> Bounds:
     """Another agent is to say other words: they are not worse for it."""
-    return Bounds(words=(order.base or Plan()).agent == order.plan.agent)
+    return Bounds(words=same_agents(order.plan, order.base or Plan(), order.sources))
 
 
 def _check(order: Order) -> None:

@@ -26,7 +26,8 @@ class Plan:
     `agent`: a name or folder, "" for the one that the record names. `settings`: "key=value" over its agent.toml.
     `agents_dir`: where agents are looked for. `fault`: a named pattern, or a file of faults. `channel`: where in a
     plain recording the caller is. `real`: engines outside this process are really asked; such a run is "not
-    deterministic".
+    deterministic". `named`: where there is no agent of the record's name, this one (a name or folder) is taken if that
+    is its name; of a plan without `agent` that is compared with one that has it.
     """
 
     mode: Mode | None = None
@@ -39,3 +40,4 @@ class Plan:
     fault: str = ""
     channel: Channel | None = None
     real: bool = False
+    named: str = ""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from agent.agents import load_agent
+from agent.agents import agent_folders, load_agent
 from agent.errors import LocalError
 from telephony.call_folders import show_call
 from telephony.faults.plan import load_faults
@@ -68,7 +68,7 @@ def base_plan(against: Sequence[str], plan: Plan) -> Plan | None:
     if name == RECORD:
         return None
     if name == AS_IS:
-        base = replace(plan, agent="", settings=())
+        base = replace(plan, agent="", named=plan.agent, settings=())
     else:
         base = replace(plan, agent=name or plan.agent, settings=settings_in("--against", settings))
     if base == plan:
@@ -118,6 +118,21 @@ def check_settings(plans: Iterable[Plan], sources: Iterable[Path]) -> None:
         else:
             if mistakes:
                 raise mistakes[0]
+
+
+def same_agents(plan: Plan, base: Plan, sources: Iterable[Path]) -> bool:
+    """Whether `base`, which is not `plan`, runs every call with the agent that `plan` does. (What a record does not
+    tell is no other agent.)"""
+    if plan.agent == base.agent or not base.named:
+        return plan.agent == base.agent
+    agent = load_agent(base.named, base.agents_dir)
+    known = {folder.name: folder for folder in agent_folders(base.agents_dir)}
+    names: set[str] = set()
+    for source in sources:
+        with contextlib.suppress(LocalError):
+            names.add(agent_of(source))
+    found = [known.get(name, agent.folder if name == agent.name else None) for name in names]
+    return all(folder is not None and folder.resolve() == agent.folder.resolve() for folder in found)
 
 
 def check_place(option: str, place: Path, named: Iterable[str | Path]) -> None:

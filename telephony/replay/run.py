@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from agent.agents import load_agent
+from agent.agents import agent_folders, load_agent
 from agent.continuation import Continuation, Reason, continue_from
 from agent.definition import AgentDefinition
-from agent.errors import OffhookError
+from agent.errors import AgentError, OffhookError
 from agent.privacy import Confidential
 from agent.recording.folder import JOURNAL, MAX_SAME_NAME
 from agent.summary import parse_journal
@@ -117,10 +117,23 @@ def _setting(ready: _Ready) -> Setting:
 def _prepare(source: Path, plan: Plan) -> _Ready:
     recorded = read_source(source, channel=plan.channel)
     plan = replace(plan, mode=mode_of(plan, recorded))
-    name = plan.agent or recorded.agent or DEFAULT_AGENT
-    agent = load_agent(name, plan.agents_dir, plan.settings, recorded=not plan.agent)
+    agent = _agent(plan, recorded.agent or DEFAULT_AGENT)
     faults = load_faults(plan.fault) if plan.fault else None
     return _Ready(recorded, plan, agent, faults, _continuation(source, recorded))
+
+
+def _agent(plan: Plan, recorded: str) -> AgentDefinition:
+    """The one that the plan names, else the one of the record's name."""
+    known = {folder.name for folder in agent_folders(plan.agents_dir)}
+    if plan.agent or not plan.named or recorded in known:
+        return load_agent(plan.agent or recorded, plan.agents_dir, plan.settings, recorded=not plan.agent)
+    agent = load_agent(plan.named, plan.agents_dir, plan.settings)
+    if agent.name == recorded:
+        return agent
+    raise AgentError(
+        f"there is no agent {recorded[:80]!r} here, as the record names it, and {plan.named} is {agent.name!r}: "
+        "compare with the record, or with the agent's folder: --against FOLDER"
+    )
 
 
 def _continuation(source: Path, recorded: Recorded) -> Continuation | None:

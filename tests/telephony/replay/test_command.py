@@ -142,19 +142,41 @@ def test_against_tells_better_from_worse(ask: Ask, calls: Path) -> None:
     assert call["now"]["folder"] is None, "it is gone"
 
 
+def desk_at(folder: Path) -> Path:
+    """The parcel desk under the name of another folder."""
+    folder.mkdir()
+    for file in (Path(__file__).parents[3] / "prompts" / "parcel-desk").iterdir():
+        if file.is_file():
+            (folder / file.name).write_bytes(file.read_bytes())
+    agent = folder / "agent.toml"
+    agent.write_text(agent.read_text().replace("parcel-desk", folder.name))
+    return folder
+
+
+def test_an_agent_that_only_its_folder_finds_is_its_own_base(ask: Ask, tmp_path: Path) -> None:
+    """A newcomer's agent lies in no agents_dir: the folder that is named is the one that the record means."""
+    desk = desk_at(tmp_path / "billing")
+    made = replay(CALLER / "where.flac", Plan(agent=str(desk)), tmp_path / "calls")
+    assert made.outcome.agent == "billing"
+    asked = ("--agent", "./billing", *SET, "--against", "as-is", "--json", "--jobs", "1")
+    status, out, err = ask("calls", *asked)
+    report = json.loads(out)
+    assert [call["base"]["failed"] for call in report["calls"]] == [""], err
+    assert re.search(r"endpointing \+(19\d|200) ms", report["verdict"])
+    assert status == 1
+    desk_at(tmp_path / "billing-2")
+    status, out, _ = ask("calls", "--agent", "./billing-2", "--against", "as-is", "--jobs", "1")
+    assert status == 1
+    assert "there is no agent 'billing' here" in " ".join(out.split())
+    assert "--against FOLDER" in out
+
+
 def test_another_agent_may_say_other_words(ask: Ask, calls: Path, tmp_path: Path) -> None:
     """The words of an agent that was meant to be another are told, and are not for the worse."""
-    folder = Path(__file__).parents[3] / "prompts" / "parcel-desk"
-    other = tmp_path / "other-desk"
-    other.mkdir()
-    for file in folder.iterdir():
-        if file.is_file():
-            (other / file.name).write_bytes(file.read_bytes())
+    other = desk_at(tmp_path / "other-desk")
     flow = other / "flow.toml"
     assert "What is your order number?" in flow.read_text()
     flow.write_text(flow.read_text().replace("What is your order number?", "Which order?"))
-    agent = other / "agent.toml"
-    agent.write_text(agent.read_text().replace("parcel-desk", "other-desk"))
     source = calls / "where_flac"
     status, out, _ = ask(source, "--agent", other, "--mode", "anew", "--against", "as-is", "--json", "--jobs", "1")
     report = json.loads(out)

@@ -17,6 +17,7 @@ from telephony.replay.request import (
     check_settings,
     find_sources,
     new_folder,
+    same_agents,
     settings_in,
 )
 from tests.telephony.replay.sample_call import make_call
@@ -27,7 +28,6 @@ SLOW = Plan(agent="desk", settings=("turns.trailing_ms=700",), fault="wifi")
 @pytest.mark.parametrize(
     ("against", "agent", "settings"),
     [
-        (["as-is"], "", ()),
         (["parcel-desk"], "parcel-desk", ()),
         (["./my/desk"], "./my/desk", ()),
         (["turns.trailing_ms=500"], "desk", ("turns.trailing_ms=500",)),
@@ -40,6 +40,11 @@ SLOW = Plan(agent="desk", settings=("turns.trailing_ms=700",), fault="wifi")
 )
 def test_a_base_differs_in_agent_and_settings_only(against: list[str], agent: str, settings: tuple[str, ...]) -> None:
     assert base_plan(against, SLOW) == Plan(agent=agent, settings=settings, fault="wifi")
+
+
+def test_as_is_finds_the_records_agent_by_what_was_named() -> None:
+    assert base_plan(["as-is"], SLOW) == Plan(named="desk", fault="wifi")
+    assert base_plan(["as-is"], Plan(settings=SLOW.settings)) == Plan()
 
 
 def test_the_record_itself_is_no_plan() -> None:
@@ -157,3 +162,20 @@ def test_a_setting_is_wrong_if_no_agent_of_the_records_has_it(tmp_path: Path) ->
         check("turns.nonsense=1", calls)
     check("turns.nonsense=1", calls[1:])  # they fail for reasons of their own, each for its
     check("turns.nonsense=1", [])
+
+
+async def test_the_folder_of_the_records_agent_is_no_other_agent(tmp_path: Path) -> None:
+    """Its words may not change unnoticed; those of another agent may."""
+    desk = Path("prompts/parcel-desk").resolve()
+    call = await make_call(tmp_path)
+    by_folder = Plan(agent=str(desk), settings=("turns.trailing_ms=700",))
+    base = base_plan(["as-is"], by_folder)
+    assert base is not None
+    assert same_agents(by_folder, base, [call])
+    assert same_agents(by_folder, Plan(agent=str(desk)), [call])
+    assert not same_agents(by_folder, Plan(agent="bench"), [call])
+    shutil.copytree(desk, tmp_path / "mine" / "parcel-desk")
+    mine = Plan(agent=str(tmp_path / "mine" / "parcel-desk"))
+    base = base_plan(["as-is"], mine)
+    assert base is not None
+    assert not same_agents(mine, base, [call]), "the record's name means the one that is known by it"
