@@ -22,6 +22,7 @@ from agent.trace import TurnTrace
 from agent.turns.echo import words_are_echo
 from agent.turns.endpointing import Endpointer
 from agent.turns.floor import Floor, Move
+from agent.turns.judgement import expects
 from agent.turns.silence import CallerSilence
 from agent.turns.turn_events import EndOfTurn
 from agent.turns.turn_text import TurnText
@@ -168,7 +169,9 @@ class TurnOutcomes:
         reason = self._beside_the_point(turn, end, text)
         self._over_agent.final(turn, text, heard=by == "final" and bool(last))
         if reason:
-            self._reject(turn.number, ended.alone_ms, reason)
+            # Words were shown, of an answer that was awaited: however short, it was none of the noises.
+            answered = turn.has_words and expects(self._replies.asks)
+            self._reject(turn.number, max(ended.alone_ms, NOISE_MS) if answered else ended.alone_ms, reason)
             return
         if self._over_agent.now:
             await self._speaking.unprotected()

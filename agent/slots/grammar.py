@@ -80,7 +80,7 @@ def _answer(lead: str, part: str) -> str:
         f"<slot_lead> = {lead};\n"
         f"<{TOP}> = /60/ <slot_value> | /25/ [<slot_um>] [<slot_lead>] <slot_value> [<slot_end>]{parts}"
         " | /4/ <slot_no> <slot_value> | /1/ [<slot_um>] <slot_lead> | /1/ <slot_um> | /3/ <slot_none>"
-        " | /1/ <slot_wait>;\n"
+        " | /1/ <slot_wait> | /1/ <slot_wait> [<slot_lead>] <slot_value> [<slot_end>];\n"
     )
 
 
@@ -159,17 +159,23 @@ def _spelled(asks: Asks) -> str:
 #: Words that make letters plain, but not in the dictionary.
 _UNHEARD = frozenset(("xray",))
 
+#: "Yes" and "no" are so short that other words are taken for them, and they for others: what is seldom said must be
+#: dear, most of all where it means the opposite of what it sounds like ("go ahead", "no thanks"). At a question of the
+#: parcel desk's, 9 voices of flite and espeak, clean and in noise at 20 dB: of 216 short answers 192 were understood
+#: with asides and "um" at equal weights, 197 with these; of 216 asides 147 and 191.
 _YES_NO = (
     "<slot_yes> = /40/ yes | /10/ yeah | /4/ yep | /8/ yes please | /4/ (yes | yeah) that's right | /3/ that's right"
-    " | /4/ that's correct | /5/ correct | /5/ sure | /5/ okay | /2/ right | /2/ of course | /2/ go ahead"
-    " | /2/ yes it is | /2/ yes i do | /1/ i think so | /1/ i guess so | /1/ absolutely | /1/ yes that's correct"
+    " | /4/ that's correct | /5/ correct | /5/ sure | /5/ okay | /2/ right | /2/ of course | /1/ go ahead"
+    " | /2/ yes it is | /2/ yes i do | /1/ i think so | /1/ i guess so | /0.3/ absolutely | /1/ yes that's correct"
     " | /1/ sounds good;\n"
-    "<slot_not> = /40/ no | /5/ nope | /8/ no thanks | /8/ no thank you | /2/ not really | /2/ no it's not"
-    " | /1/ no it isn't | /1/ no i don't | /2/ that's wrong | /2/ that's not right | /1/ i don't think so | /1/ not yet"
-    " | /1/ not now;\n"
-    "<slot_unsure> = i don't know | i'm not sure | what do you mean | can you repeat that | maybe | wait | one moment"
-    " | let me see | yes but | no wait;\n"
-    f"<{TOP}> = /10/ [um | uh | well | oh] <slot_yes> | /10/ [um | uh | well | oh] <slot_not> | /1/ <slot_unsure>;\n"
+    "<slot_not> = /40/ no | /5/ nope | /8/ no thanks | /8/ no thank you | /2/ no that's all | /2/ not really"
+    " | /2/ no it's not | /1/ no it isn't | /1/ no i don't | /2/ that's wrong | /2/ that's not right"
+    " | /1/ i don't think so | /1/ not yet | /1/ not now;\n"
+    "<slot_unsure> = /3/ i don't know | /3/ i'm not sure | /2/ maybe | /3/ hold on | /3/ one moment | /1/ wait"
+    " | /1/ let me see | /1/ what | /1/ what do you mean | /1/ can you repeat that | /1/ say that again"
+    " | /1/ (a person | operator) [please] | /0.2/ yes but | /0.2/ no wait;\n"
+    f"<{TOP}> = /10/ <slot_yes> | /10/ <slot_not> | /1/ (um | uh | well | oh) (<slot_yes> | <slot_not>)"
+    " | /1/ <slot_unsure>;\n"
 )
 
 _DATE = (

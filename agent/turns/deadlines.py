@@ -21,6 +21,9 @@ SURE_QUIET_MS = 64
 #: pauses between digits, so that few numbers are recognised in pieces; shorter than any silence that ends a turn
 #: without words.
 REST_MS = 500
+#: The same, once the recogniser is known to show its words in time: it may be wrong about the last one all the same,
+#: until it must decide. Longer than most pauses within a number.
+LATE_REST_MS = 1500
 #: So much longer a sound without words is waited for while its final text is on its way.
 FINAL_MS = 500
 #: Where something sounds on without new words for so long, it is no words: a television, a street. The silence that is

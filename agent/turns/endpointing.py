@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.definition import TurnSettings
-from agent.slots.base import Asks
+from agent.slots.base import Asks, Progress
 from agent.turns.deadlines import (
+    LATE_REST_MS,
     NEVER_MS,
     REST_MS,
     STABLE_MS,
@@ -320,7 +321,7 @@ class Endpointer:
             return self._end(plan.reason)
         if now_ms >= self._max_ms:
             return self._end("max")
-        if now_ms >= self._sound.speech_end_ms + REST_MS and self._may_rest():
+        if now_ms >= self._rest_ms():
             self._rests = self._awaited = True
             self._planned = None
             return TakeWords(self._sound.speech_end_ms, now_ms)
@@ -329,14 +330,19 @@ class Endpointer:
             return ProbableEnd(self._last_ms, now_ms, plan.reason, min(plan.due_ms, self._max_ms) - self._last_ms)
         return None
 
-    def _may_rest(self) -> bool:
-        """Whether the words of a pause that lasts are to be taken: an answer has begun, or must be about to."""
+    def _rest_ms(self) -> int:
+        """When the words of a pause that lasts are taken: where an answer has begun, or must be about to."""
         if self._rests or self._closing or not self._heard or self._sound.quiet_ms < SURE_QUIET_MS:
-            return False
-        waiting = self._judgement().waiting
-        if waiting is Waiting.HOLD:  # a grammar that is made to begin anew within an answer hears less of it
-            return self._lag.keeps_back
-        return waiting is Waiting.SILENCE and bool(self._lag.streams) and expects(self._asks)
+            return NEVER_MS
+        end_ms, judged = self._sound.speech_end_ms, self._judgement()
+        match judged.waiting:
+            case Waiting.HOLD:  # a grammar that is made to begin anew within an answer hears less of it
+                return end_ms + (REST_MS if self._lag.keeps_back else LATE_REST_MS)
+            case Waiting.SILENCE if self._lag.streams and expects(self._asks):
+                return end_ms + REST_MS
+            case Waiting.BY_WORDS if self._asks.kind == "yes_no" and judged.reading.progress is not Progress.ENOUGH:
+                return end_ms + REST_MS  # a word as short as yes is taken for the beginning of others until it is final
+        return NEVER_MS
 
     def _went_on(self) -> TurnEvent | None:
         """The caller has spoken or pressed a key: a pause that was told of is over."""
@@ -355,7 +361,7 @@ class Endpointer:
             if judged.waiting is Waiting.BY_WORDS and reason == judged.reason:
                 self._ended_ms = self._now_ms
         self._held = (self._asks, self.said) if reason == "slot unfinished" else None
-        self._shown = self._partial
+        self._shown = "" if self._rests else self._partial  # what was taken is final: the text to come tells nothing
         self.close()
         return end
 

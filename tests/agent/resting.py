@@ -22,8 +22,8 @@ class KeepingStt(StreamingStt):
         )
 
 
-def call(*hearings: Heard) -> Call:
-    made = Call(answers=[(0.1, FOUR, "What is the number?"), (0.1, "Thank you, I have it.")])
+def call(*hearings: Heard, asks: Asks = FOUR) -> Call:
+    made = Call(answers=[(0.1, asks, "What is the number?"), (0.1, "Thank you, I have it.")])
     made.stt = KeepingStt([("", 0.05, "hello"), *hearings])
     return made
 

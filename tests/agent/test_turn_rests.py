@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from agent.errors import EngineError
+from agent.slots.base import Asks
+from tests.agent.call import PHRASES
 from tests.agent.resting import asked, call
 from tests.support.virtual_loop import virtual
 
@@ -129,3 +131,19 @@ async def test_a_noise_while_an_answer_is_waited_for_ends_soon_and_costs_no_word
         assert rejected["media_ms"] - made.of("turn.ended")[-1]["speech_end_ms"] < 800
         made.phone.speak(1200)
         assert (await made.until("turn.committed", 2))["text"] == "four seven one two"
+
+
+@virtual
+async def test_a_short_answer_that_had_words_and_comes_to_nothing_is_asked_for_again() -> None:
+    """As short as a noise that is let be: but an answer was awaited, and words were shown."""
+    made = call(("can", 0.1, ""), ("", 0.1, ""), asks=Asks("", "yes_no"))
+    async with made.running():
+        await asked(made)
+        made.phone.speak(240)
+        await made.until("turn.rejected", reason="no text")
+        await made.until_heard(PHRASES.not_understood)
+        assert made.of("turn.rejected")[-1]["media_ms"] - made.of("turn.ended")[-1]["speech_end_ms"] < 2500
+        made.phone.speak(240)  # without words it is a noise
+        await made.until("turn.rejected", 2)
+        await asyncio.sleep(1)
+        assert made.heard().count(PHRASES.not_understood) == 1

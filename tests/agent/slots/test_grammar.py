@@ -92,6 +92,28 @@ def test_the_rules_compile_and_the_dictionary_knows_their_words(asks: Asks, tmp_
     assert set(grammar.words) == set(slot_words(asks))
 
 
+@pytest.mark.parametrize(
+    ("asks", "text"),
+    [
+        (Asks("n", "digits", length=4), "one moment four seven one two"),
+        (Asks("n", "digits", length=4), "hold on it's four seven one two please"),
+        (Asks("n", "digits"), "let me see four seven"),
+        (Asks("n", "spelled", length=3), "one moment please a b c"),
+        (Asks("n", "date"), "let me see the third of may"),
+        (Asks("n", "yes_no"), "no that's all"),
+        (Asks("n", "yes_no"), "hold on"),
+    ],
+)
+def test_who_asks_for_a_moment_may_give_the_value_in_the_same_turn(asks: Asks, text: str, tmp_path: Path) -> None:
+    pocketsphinx = pytest.importorskip("pocketsphinx", reason="the embedded engines are not installed")
+    source = tmp_path / "asked.jsgf"
+    source.write_text(slot_grammar(asks))
+    jsgf, logmath = pocketsphinx.Jsgf(str(source)), pocketsphinx.LogMath()
+    graph = jsgf.build_fsg(jsgf.get_rule("asked.turn"), logmath, 1.0)
+    assert graph.accept(text)
+    assert not graph.accept(f"{text} hold")
+
+
 @pytest.mark.parametrize("kind", ["name", "email", "free", "", "something"])
 def test_where_no_grammar_helps_there_is_none(kind: str) -> None:
     asks = Asks("n", kind)

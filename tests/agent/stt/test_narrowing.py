@@ -146,6 +146,18 @@ async def test_what_is_no_answer_is_heard_all_the_same() -> None:
 
 
 @virtual
+@pytest.mark.parametrize("voice", ["slt", "rms", "awb"])
+async def test_what_is_seldom_said_does_not_stand_in_for_a_yes(voice: str) -> None:
+    """Asides, "um" and "yes but" are dear beside short answers: at equal weights they were what was shown."""
+    call = (await started()).call(VirtualContext())
+    text, partials, _ = await heard(call, f"{voice}/yes", YES_NO)
+    assert text == "yes please"
+    assert {partial.text.split()[-1] for partial in partials}.isdisjoint({"but", "can", "let", "um", "uh"})
+    text, _, _ = await heard((await started()).call(VirtualContext()), f"{voice}/right", YES_NO)
+    assert text in ("yes that's right", "yeah that's right")
+
+
+@virtual
 async def test_kinds_without_rules_are_heard_by_the_agents_grammar() -> None:
     call = (await started()).call(VirtualContext())
     for kind in ("name", "email", "free", "no such kind"):
