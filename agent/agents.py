@@ -60,9 +60,12 @@ def load_agent(
 
 
 def _load(folder: Path, top: Table | None, mistakes: Mistakes) -> AgentDefinition:
+    http_tools = _http_tools(top) if top is not None else {}
     settings = check_agent(top, folder.resolve().name) if top is not None else None
     own = _load_tools(folder / "tools.py", mistakes)
-    tools = {tool.name: tool for tool in BUILTIN_TOOLS} | (own or {})
+    tools = {tool.name: tool for tool in BUILTIN_TOOLS} | http_tools | (own or {})
+    for name in http_tools.keys() & (own or {}).keys():
+        mistakes.add(folder / "tools.py", 0, f"agent.toml has an [[http_tool]] named {name!r} too; rename one of them")
     flow_file, flow = folder / "flow.toml", None
     if flow_file.is_file() or (settings is not None and settings.engines["llm"].engine == "flow"):
         flow = check_flow(flow_file, tools if own is not None else None, mistakes)
@@ -94,6 +97,14 @@ def _load(folder: Path, top: Table | None, mistakes: Mistakes) -> AgentDefinitio
         sensitive_lengths=flow.sensitive_lengths() if flow is not None else (),
         asks=flow.questions() if flow is not None else (),
     )
+
+
+def _http_tools(top: Table) -> dict[str, Tool]:
+    if "http_tool" not in top:
+        return {}
+    from agent.tools.httpfile import check_http_tools  # an HTTP client is imported by those who have use for it
+
+    return check_http_tools(top)
 
 
 def _find(name_or_folder: str, search: Sequence[Path], recorded: bool) -> Path:

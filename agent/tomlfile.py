@@ -31,13 +31,14 @@ def key_lines(text: str) -> dict[KeyPath, int]:
     """The line (from 1) on which each table and key of a valid TOML text stands."""
     lines: dict[KeyPath, int] = {}
     table: KeyPath = ()
+    counts: dict[KeyPath, int] = {}  # of [[tables]] of one name, so far
     depth = 0  # open brackets of an array that goes over several lines
     fence = ""  # the triple quote we are inside of
     for number, line in enumerate(text.splitlines(), start=1):
         rest = line
         if not fence and depth == 0:
             if match := _TABLE.match(line):
-                table = _parts(match[1])
+                table = _numbered(_parts(match[1]), counts, another=line.lstrip().startswith("[["))
                 for n in range(1, len(table) + 1):
                     lines.setdefault(table[:n], number)
                 continue
@@ -48,6 +49,18 @@ def key_lines(text: str) -> dict[KeyPath, int]:
                 rest = line[match.end() :]
         depth, fence = _skip_value(rest, depth, fence)
     return lines
+
+
+def _numbered(path: KeyPath, counts: dict[KeyPath, int], *, another: bool) -> KeyPath:
+    """The path with the number (from 0) of each [[table]] in it behind its name: ("http_tool", "1", "headers")."""
+    numbered: KeyPath = ()
+    for at, part in enumerate(path, start=1):
+        numbered = (*numbered, part)
+        if another and at == len(path):
+            counts[numbered] = counts.get(numbered, -1) + 1
+        if numbered in counts:
+            numbered = (*numbered, str(counts[numbered]))
+    return numbered
 
 
 def _skip_value(rest: str, depth: int, fence: str) -> tuple[int, str]:
@@ -238,6 +251,18 @@ class Table:
             self.wrong(key, f"{self._name(key)} must be a table: write [{self._name(key)}] above its keys")
             value = {}
         return Table(self.file, (*self.path, key), value, self._lines, self._mistakes, self._settings)
+
+    def list_of_tables(self, key: str) -> list[Table]:
+        """The tables that stand as [[key]], in order; none where there are none."""
+        self._known.add(key)
+        value = self.data.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            self.wrong(key, f"{self._name(key)} must be tables: write [[{self._name(key)}]] above the keys of each")
+            return []
+        return [
+            Table(self.file, (*self.path, key, str(at)), each, self._lines, self._mistakes, self._settings)
+            for at, each in enumerate(value)
+        ]
 
     def tables(self) -> dict[str, Table]:
         """Every key of this table, each of which must be a table itself, by name."""

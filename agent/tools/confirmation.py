@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from agent.history import AgentSaid, CallerSaid, History
 from agent.language.yesno import is_yes
+from agent.tools.phrases import says_one_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Confirmation:
 
     def allows(self, asked_with: Collection[str] = ()) -> bool:
         """Whether an irreversible tool may run. `asked_with`: words of which the question must have one."""
-        return self.heard and bool(self.asked.strip()) and _names(self.asked, asked_with) and is_yes(self.answer)
+        named = not asked_with or says_one_of(self.asked, asked_with)
+        return self.heard and bool(self.asked.strip()) and named and is_yes(self.answer)
 
 
 #: Nothing was asked, nothing was answered: what a tool gets that runs ahead of any turn.
@@ -64,12 +66,3 @@ def _whole(said: AgentSaid) -> bool:
     mark = max(said.text.rfind(sign) for sign in "?？؟")
     missed = said.text[said.heard_chars or 0 : mark if mark >= 0 else None]
     return not any(sign.isalnum() for sign in missed)
-
-
-def _names(asked: str, asked_with: Collection[str]) -> bool:
-    """Whether one of these, words or phrases, is in the question; case and punctuation do not count."""
-    return not asked_with or any(phrase and f" {phrase} " in f" {_plain(asked)} " for phrase in map(_plain, asked_with))
-
-
-def _plain(text: str) -> str:
-    return " ".join("".join(sign if sign.isalnum() else " " for sign in text.casefold()).split())

@@ -162,12 +162,12 @@ def test_missing_files(tmp_path: Path) -> None:
 def test_key_lines() -> None:
     text = (
         'top = 1\n[a]\nb = """\n[not.a.table]\nc = 1\n"""\nd = [\n  "x]", # ]\n  2,\n]\ne.f = 2\n["q r".s]\nt = "#"\n'
-        "[[u]]\nv = 1\n"
+        "[[u]]\nv = 1\n[u.w]\nx = 1\n[[u]]\nv = 2\n"
     )
     lines = {".".join(path): line for path, line in key_lines(text).items()}
     assert lines == {
         "top": 1, "a": 2, "a.b": 3, "a.d": 7, "a.e": 11, "a.e.f": 11, "q r": 12, "q r.s": 12, "q r.s.t": 13,
-        "u": 14, "u.v": 15,
+        "u": 14, "u.0": 14, "u.0.v": 15, "u.0.w": 16, "u.0.w.x": 17, "u.1": 18, "u.1.v": 19,
     }  # fmt: skip
 
 
