@@ -64,7 +64,8 @@ def code(written: str, language: Language) -> str:
             said.append(language.cardinal(int(part)) if counted else language.digits(part))
         else:
             said.append(letters(part) if len(part) <= 5 and (part.isupper() or len(part) == 1) else part)
-    return (", " if len(written) > 5 and not word_first else " ").join(said)
+    rests = len(written) > 5 and not word_first and any(len(part) > 1 for part in parts)
+    return (", " if rests else " ").join(said)
 
 
 def _spelled_out(written: str, language: Language) -> str:

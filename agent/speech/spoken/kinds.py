@@ -12,7 +12,7 @@ from agent.speech.spoken.addresses import code, domain_words, email, letters, ph
 from agent.speech.spoken.calendar import clock, in_figures, month_day, whole_date
 from agent.speech.spoken.form import Rewriter, Step
 from agent.speech.spoken.language import Language, language_of
-from agent.speech.spoken.pattern import CURRENCIES, UNITS, pattern
+from agent.speech.spoken.pattern import CURRENCIES, DAYS, UNITS, pattern
 
 #: So far back is looked for the word that says what a number is.
 _CONTEXT_CHARS = 48
@@ -37,7 +37,7 @@ def in_words(text: str, tag: str) -> tuple[str, Step]:
 def _before(found: re.Match[str]) -> list[str]:
     """The words before it in its sentence, in small letters, the last one last."""
     text = found.string[max(0, found.start() - _CONTEXT_CHARS) : found.start()]
-    return [word.lower() for word in _WORDS.findall(re.split(r"[.!?;]\s", text)[-1])]
+    return [word.lower() for word in _WORDS.findall(re.split(r"(?<!\b[Nn]o)[.!?;]\s", text)[-1])]
 
 
 def _is_id(found: re.Match[str], language: Language) -> bool:
@@ -103,11 +103,10 @@ def _percent(found: re.Match[str], language: Language) -> str | None:
     if not language.numbers:
         return None
     text = found["percent"]
-    sign = language.table("signs").get("%", "")
     minus = f"{language.word('minus')} " if text[0] in "-−" else ""
     numbers = re.split(r"[ ]?[-–][ ]?", text.lstrip("-−").rstrip(" %"))
-    joint = f" {language.word('to')} "
-    return f"{minus}{joint.join(language.amount(number) for number in numbers)} {sign}".strip()
+    said = [*(language.amount(number) for number in numbers[:-1]), language.unit(numbers[-1], "concentr-percent")]
+    return minus + f" {language.word('to')} ".join(said)
 
 
 def _unit(found: re.Match[str], language: Language) -> str | None:
@@ -148,10 +147,10 @@ def _range(found: re.Match[str], language: Language) -> str | None:
     low, high = found["low"], found["high"]
     if _is_id(found, language) or (len(low) >= 4 and low.isdecimal() and not _is_year(low)) or low.startswith("00"):
         return f"{language.digits(low)}, {language.digits(high)}"
-    said = [
-        language.year(int(one)) if _is_year(low) and _is_year(high) else language.amount(one) for one in (low, high)
-    ]
-    return f" {language.word('to')} ".join(said)
+    half = (found["half3"] or "").strip().lower()
+    years = _is_year(low) and _is_year(high)
+    said = [language.year(int(one)) if years else language.amount(one) for one in (low, high)]
+    return f" {language.word('to')} ".join(said) + (f" {half[0]}.m." if half else "")
 
 
 def _is_year(figures: str) -> bool:
@@ -171,10 +170,33 @@ def _hash(found: re.Match[str], language: Language) -> str | None:
 
 
 def _scale(found: re.Match[str], language: Language) -> str | None:
-    number, _, size = found["scale"].rpartition(" ")
     if not language.numbers:
         return None
-    return f"{language.amount(number)} {size if len(size) > 2 else _size(size, language)}"
+    size = re.search(r"[^\W\d_]+\Z", found["scale"])
+    if size is None:
+        return None
+    number = found["scale"][: size.start()].rstrip()
+    return f"{language.amount(number)} {_size(size[0], language) or size[0]}"
+
+
+def _times(found: re.Match[str], language: Language) -> str | None:
+    if not language.numbers:
+        return None
+    return f"{language.amount(found['times'][:-1])} {language.table('signs').get('×', 'x')}"
+
+
+def _decade(found: re.Match[str], language: Language) -> str | None:
+    """ "the 1980s", "the '90s"."""
+    figures = found["decade"].strip("'’s")
+    if language.base != "en":
+        return f"{language.year(int(figures))} s" if language.numbers else None
+    said = language.year(int(figures)) if len(figures) == 4 else language.cardinal(int(figures))
+    return f"{said[:-1]}ies" if said.endswith("y") else f"{said}s"
+
+
+def _days(found: re.Match[str], language: Language) -> str | None:
+    names = language.locale.days["format"]["wide"]
+    return f" {language.word('to')} ".join(str(names[DAYS[day]]) for day in re.findall(r"[A-Za-z]+", found["days"]))
 
 
 def _short(found: re.Match[str], language: Language) -> str | None:
@@ -228,7 +250,8 @@ def _slash(found: re.Match[str], language: Language) -> str | None:
 
 
 def _numero(found: re.Match[str], language: Language) -> str | None:
-    return f"{language.word('number').capitalize()} " if language.word("number") else None
+    number = language.word("number")
+    return f"{number.capitalize() if found[0][0] == 'N' else number} " if number else None
 
 
 def _initials(found: re.Match[str], language: Language) -> str | None:
@@ -261,6 +284,10 @@ _SAY: dict[str, Say] = {
     "code": _code,
     "hash": _hash,
     "scale": _scale,
+    "times": _times,
+    "decade": _decade,
+    "days": _days,
+    "until": lambda found, language: f" {language.word('to')} ",
     "number": _number,
     "initials": _initials,
     "short": _short,

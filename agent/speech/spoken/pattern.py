@@ -11,6 +11,7 @@ from agent.speech.spoken.language import language_of
 #: Top-level domains that make a bare "name.tld" an address.
 _TLDS = "com|org|net|edu|gov|info|biz|app|dev|shop|store|io|ai|co|uk|us|eu|de|fr|es|it|nl|ch|at|be|ca|au|in|me|tv"
 CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR"}
+DAYS = {"Mon": 0, "Tue": 1, "Tues": 1, "Wed": 2, "Thu": 3, "Thur": 3, "Thurs": 3, "Fri": 4, "Sat": 5, "Sun": 6}
 #: Units by how they are written, as babel names them.
 #: Those of one letter only where nothing parts them from the number.
 UNITS = {
@@ -63,6 +64,7 @@ def pattern(tag: str) -> re.Pattern[str]:
     point = re.escape(language.decimal)
     number = rf"(?:\d{{1,3}}(?:{group}\d{{3}})+(?!\d)|\d{{1,18}})(?:{point}\d{{1,12}})?(?!\d)"
     month = rf"(?i:{_any(language.months)})\b\.?"
+    days = _any(DAYS) if language.base == "en" else "(?!)"
     short, sizes, units = _any(language.table("short")), _any(language.table("sizes")), _any(UNITS)
     half = r"(?:[ ]?(?P<half>[AaPp]\.?[ ]?[Mm]\b\.?))" if language.base == "en" else r"(?P<half>(?!))"
     symbol = r"[$€£¥₹]"
@@ -79,9 +81,11 @@ def pattern(tag: str) -> re.Pattern[str]:
     | (?P<phone>{begin}(?:\+\d{{1,3}}[ .-]?(?:\(\d{{1,4}}\)[ .-]?)?\d{{1,4}}(?:[ .-]?\d{{2,4}}){{1,5}}
         |(?:\+?1[ .-]?)?\(\d{{3}}\)[ ]?\d{{3}}[ .-]?\d{{4}}
         |(?:1[ .-])?\d{{3}}(?P<part3>[ .-])\d{{3}}(?P=part3)\d{{4}}
-        |\d{{3}}-\d{{4}}|0\d{{2,4}}[ /]\d{{3,4}}[ ]?\d{{2,5}}){end})
+        |1-\d{{3}}(?=-[A-Z])|\d{{3}}-\d{{4}}|0\d{{2,4}}[ /]\d{{3,4}}[ ]?\d{{2,5}}){end})
     | (?P<figures>{begin}\d{{1,2}}(?:/\d{{1,2}}/(?:\d{{4}}|\d{{2}})|\.\d{{1,2}}\.\d{{4}})(?!\w)
         |{begin}\d{{1,2}}/\d{{1,2}}{end}(?!/))
+    | (?P<days>\b(?:{days})\b\.?(?:[ ]?[-–][ ]?(?:{days})\b|(?=,?[ ](?:\d|{month}))))
+    | (?P<decade>(?<![\w.])(?:'|’)?(?:\d{{2}})?\d0s\b)
     | (?P<version>{begin}\d{{1,4}}(?:\.\d{{1,4}}){{2,8}}{end})
     | (?P<monthday>\b(?P<month>{month})[ ](?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:,?[ ](?P<year>\d{{4}}))?
         (?![\w:]|[.,]\d))
@@ -90,6 +94,7 @@ def pattern(tag: str) -> re.Pattern[str]:
     | (?P<monthyear>\b(?P<month3>{month}),?[ ](?P<year3>(?:19|20)\d{{2}})(?!\w))
     | (?P<time>{begin}(?P<hour>\d{{1,2}})[:](?P<minute>[0-5]\d)(?:[:](?P<second>[0-5]\d))?(?!\d){half}?
         |{begin}(?P<hour2>\d{{1,2}})(?P<bare>{half.replace("<half>", "<half2>")}))
+    | (?P<until>(?<=[\dmM.])[ ]?[-–][ ]?(?=\d{{1,2}}(?::\d\d|[ ]?[AaPp]\.?[Mm]\b)))
     | (?P<money>(?<!\w)(?P<sign>[-−])?(?:(?:US)?{symbol}|{iso}[ ])[ ]?{amount}(?!\w)
         |{begin}{amount}[ ]?(?:{symbol}|{iso}\b))
     | (?P<percent>{begin}[-−]?{number}(?:[ ]?[-–][ ]?{number})?[ ]?%)
@@ -97,15 +102,17 @@ def pattern(tag: str) -> re.Pattern[str]:
     | (?P<ordinal>{begin}\d{{1,9}}(?:st|nd|rd|th)\b)
     | (?P<fraction>{begin}(?:(?P<whole>\d{{1,4}})[ ])?(?P<part>\d/\d)(?![\w/]))
     | (?P<groups>{begin}\d{{2,6}}(?:[ -]\d{{2,6}}){{2,6}}{end})
-    | (?P<range>{begin}(?P<low>{number})[ ]?[-–][ ]?(?P<high>{number}){end})
+    | (?P<range>{begin}(?P<low>{number})[ ]?[-–][ ]?(?P<high>{number})
+        {half.replace("<half>", "<half3>")}?{end})
+    | (?P<scale>{begin}{number}[ ]?(?:{sizes})\b)
+    | (?P<times>{begin}{number}x\b)
     | (?P<ratio>{begin}\d{{1,3}}:\d{{1,3}}(?![\w:]))
     | (?P<code>(?<![\w.])(?=[\w-]{{0,40}}\d)(?=[\w-]{{0,40}}[^\W\d_])[^\W_]+(?:-[^\W_]+){{0,8}}(?!\w))
     | (?P<hash>\#[ ]?(?=\w))
-    | (?P<scale>{begin}{number}[ ](?:{sizes})\b)
     | (?P<number>(?P<less>(?<![\w)])[-−])?{number})
     | (?P<initials>\b(?:[A-Z]\.){{2,6}}(?!\w))
     | (?P<short>(?<![\w.])(?:{short})(?!\w))
-    | (?P<numero>\bNo\.[ ](?=\d))
+    | (?P<numero>\b[Nn]o\.[ ](?=\d))
     | (?P<capitals>\b[A-Z]{{2,}}(?:'[A-Z]{{1,2}}|s)?(?!\w)(?:[ ][A-Z]{{2,}}(?:'[A-Z]{{1,2}}|s)?(?!\w)){{0,12}})
     | (?P<slash>(?<=[^\W_])[ ]?/[ ]?(?=[^\W_]))
     | (?P<dash>[ ]-{{1,3}}[ ])

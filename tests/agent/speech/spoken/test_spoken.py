@@ -31,6 +31,9 @@ ENGLISH = [
     ("Card 4111 1111 1111 1111.", "Card four one one one, one one one one, one one one one, one one one one."),
     ("It takes 10-12 days, in 2019-2020.", "It takes ten to twelve days, in twenty nineteen to twenty twenty."),
     ("The 21st of 3/4, 1 1/2 cups, ½.", "The twenty-first of three quarters, one and one half cups, one half."),
+    ("Order no. 4712, code A1B2.", "Order number four seven one two, code A one B two."),
+    ("It's 3x, for 2.5k.", "It's three times, for two point five thousand."),
+    ("The 1980s and '90s.", "The nineteen eighties and nineties."),
     ("Version 1.2.30 won 3:1.", "Version one dot two dot thirty won three to one."),
     # money, shares, measures
     ("That makes $12.50, $1 or $0.99.", "That makes twelve dollars and fifty cents, one dollar or ninety-nine cents."),
@@ -45,6 +48,9 @@ ENGLISH = [
     ("The 4th of May, 5 June 2005.", "The May fourth, June fifth, two thousand and five."),
     ("Since 1999, May 2026.", "Since nineteen ninety-nine, May twenty twenty-six."),
     ("From 9am to 5:05 PM, 17:00, 12:00.", "From nine a.m. to five oh five p.m., five p.m., twelve o'clock."),
+    ("Mon-Fri 9-5, Sat 10am-2pm.", "Monday to Friday nine to five, Saturday ten a.m. to two p.m."),
+    ("Between 2–4 pm.", "Between two to four p.m."),
+    ("ETA: 15:45.", "E T A: three forty-five p.m."),
     ("On 2026-13-45.", "On twenty twenty-six, thirteen, forty-five."),
     # addresses
     ("Call (555) 010-0199.", "Call five five five, zero one zero, zero one nine nine."),
@@ -85,6 +91,7 @@ OTHERS = [
     ("de", "Es sind 12,5 %.", "Es sind zwölf Komma fünf Prozent."),
     ("fr-FR", "Le 4 mai 2026 : 12,50 €.", "Le quatre mai deux mille vingt-six: douze euros et cinquante centimes."),
     ("es", "El 4 de mayo; pedido 4712.", "El cuatro de mayo; pedido cuatro siete uno dos."),
+    ("sv", "Det är 21 %.", "Det är tjugoett procent."),
     ("nl", "Op 4 mei, 5 km.", "Op vier mei, vijf kilometer."),
     ("en-GB", "On 05/04/2026.", "On April fifth, twenty twenty-six."),
     ("xx-YY", "5 & $6 **now**", "5 6 now"),
