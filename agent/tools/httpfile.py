@@ -166,7 +166,7 @@ def _call(
             table.wrong(
                 key, f"a secret stands in {key}, where it would be written down; put ${{NAME}} into headers only"
             )
-        for unknown in sorted(names - set(arguments)):
+        for unknown in sorted(names - set(arguments) - set(secret_names(text))):
             table.wrong(key, f"{key} names {{{unknown}}}, and there is no [http_tool.arguments.{unknown}]; write it")
         used |= names
         for each in names if key == "url" else ():
@@ -207,7 +207,7 @@ def _place(table: Table, url: str, *, private: bool) -> tuple[str, str] | None:
         wrong = "this is no public address; if you mean one of your own network, add private_network = true"
     if wrong:
         if url:
-            table.wrong("url", f"http_tool.url is {url!r}; {wrong}")
+            table.wrong("url", f"http_tool.url is {url!r}; {wrong}" if "@" not in url else f"http_tool.url: {wrong}")
         return None
     shown = f"[{host}]" if ":" in host else host
     return f"{split.scheme}://{shown}" + (f":{port}" if port else ""), split.path or "/"

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agent.tools.base import ToolContext
+from agent.tools.base import Prefetch, ToolContext
 from agent.tools.decorator import tool
 
 OrderNumber = Annotated[str, Field(description="the order number: four digits", pattern=r"^\d{4}$")]
@@ -105,7 +105,11 @@ def spoken_day(today: dt.date, offset: int) -> str:
     return f"on {day:%A}, {day:%B} {day.day}"
 
 
-@tool(effect="read", filler="Let me look that up.")
+@tool(
+    effect="read",
+    fillers=("Let me look that up.", "One moment, I'm looking."),
+    prefetch=Prefetch(from_slot="order_number", kind="digits", length=4),
+)
 def find_order(ctx: ToolContext, order_number: OrderNumber) -> dict[str, object]:
     """Find an order by its number: where it is, and when it comes."""
     with orders(ctx) as db:
@@ -139,7 +143,7 @@ def send_tracking_link(ctx: ToolContext, order_number: OrderNumber) -> dict[str,
     return {"outcome": "sent", "order_number": order_number}
 
 
-@tool(effect="irreversible", filler="One moment.")
+@tool(effect="irreversible", filler="One moment.", asked_with=("cancel",))
 def cancel_order(ctx: ToolContext, order_number: OrderNumber) -> dict[str, object]:
     """Cancel an order that was not delivered yet. Only after the caller has said yes to being asked."""
     with orders(ctx) as db:

@@ -37,6 +37,7 @@ class Talk:
         self.messages: list[Message] = [Message("assistant", agent.phrases.greeting)]
         self.calls: list[tuple[str, Mapping[str, Any]]] = []
         self.turn = 0
+        self.asked = (agent.phrases.greeting, True)  # what was said last, and whether it was heard
 
     async def complete(self) -> tuple[str, list[ToolCall]]:
         events = [e async for e in self.engine.stream(LlmRequest(tuple(self.messages)), self.ctx)]
@@ -46,6 +47,7 @@ class Talk:
     async def say(self, text: str, heard_words: int | None = None) -> str:
         """One turn; of the reply, the caller hears `heard_words`. Gives the reply, and "-> tool(value)" for calls."""
         self.turn += 1
+        confirmation = Confirmation(*self.asked, text)
         self.messages.append(Message("user", text))
         reply: list[str] = []
         while True:
@@ -54,14 +56,13 @@ class Talk:
                 reply.append(said)
                 heard = said if heard_words is None else " ".join(said.split()[:heard_words])
                 self.messages.append(Message("assistant", heard))
+                self.asked = (said, heard == said)
             if not calls:
                 return " ".join(reply)
             for call in calls:
                 self.calls.append((call.name, call.arguments))
                 reply.append(f"-> {call.name}({', '.join(map(str, call.arguments.values()))})")
-                outcome = await self.tools.run(
-                    call, self.tool_ctx, confirmation=Confirmation("Shall I?", True, text), turn=self.turn
-                )
+                outcome = await self.tools.run(call, self.tool_ctx, confirmation=confirmation, turn=self.turn)
                 self.messages.append(Message("assistant", tool_calls=(call,)))
                 content = json.dumps(outcome.result)
                 self.messages.append(Message("tool", content, tool_call_id=call.id, name=call.name))

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field
 
-from agent.context import ApartExecutor, LiveContext
-from agent.errors import AgentError
+from agent.context import ApartExecutor, CallContext, LiveContext
+from agent.errors import AgentError, LocalError, RemoteError
 from agent.line import HangUp, Transfer
 from agent.llm.base import ToolCall
-from agent.tools.base import Leaving, Tool, ToolContext, ToolOutcome
+from agent.tools.base import NEEDS_YES, Effect, Leaving, Tool, ToolContext, ToolOutcome
 from agent.tools.builtin import BUILTIN_TOOLS
 from agent.tools.confirmation import NOT_CONFIRMED, Confirmation
 from agent.tools.decorator import tool
-from agent.tools.registry import NEEDS_YES, ToolRegistry, never_began
+from agent.tools.registry import BUSY, ToolRegistry, never_began
 from tests.agent.support import make_context
 from tests.support.virtual_loop import VirtualContext, virtual
 
@@ -295,3 +298,144 @@ def test_what_the_decorator_refuses() -> None:
     nameless.__name__ = "<lambda>"
     with pytest.raises(AgentError, match="cannot be named"):
         tool(effect="read")(nameless)
+
+
+class Flaky:
+    """Fails so many times, then works."""
+
+    def __init__(self, errors: Sequence[Exception]) -> None:
+        self.errors = list(errors)
+        self.at: list[float] = []
+
+    def tool(self, effect: Effect = "read", **options: Any) -> Tool:
+        @tool(effect=effect, **options)
+        async def flaky(ctx: ToolContext) -> str:
+            """Fails at first."""
+            self.at.append(round(ctx.ctx.now_s(), 3))
+            await asyncio.sleep(0)
+            if self.errors:
+                raise self.errors.pop(0)
+            return "done"
+
+        return flaky
+
+
+AGAIN = RemoteError("busy", retryable=True)
+
+
+@pytest.mark.parametrize(
+    ("errors", "retries", "ok", "tries"),
+    [
+        ([AGAIN, OSError()], 2, True, [0.0, 0.1, 0.3]),
+        ([AGAIN, OSError(), AGAIN], 2, False, [0.0, 0.1, 0.3]),
+        ([AGAIN] * 9, 5, False, [0.0, 0.1, 0.3, 0.7, 1.5, 2.5]),
+        ([AGAIN], 0, False, [0.0]),
+        ([RemoteError("refused")], 3, False, [0.0]),
+        ([LocalError("no key")], 3, False, [0.0]),
+    ],
+)
+@virtual
+async def test_a_read_is_tried_again(errors: list[Exception], retries: int, ok: bool, tries: list[float]) -> None:
+    flaky = Flaky(errors)
+    registry = ToolRegistry({"flaky": flaky.tool(retries=retries)})
+    outcome = await run_in(registry, "flaky", VirtualContext())
+    assert outcome.ok is ok
+    assert flaky.at == tries
+
+
+@virtual
+async def test_tries_end_with_the_tools_time_and_a_write_has_one() -> None:
+    flaky = Flaky([AGAIN] * 9)
+    registry = ToolRegistry({"flaky": flaky.tool(retries=5, timeout_s=0.5)})
+    assert "no result within" in (await run_in(registry, "flaky", VirtualContext())).result["error"]
+    assert asyncio.get_running_loop().time() == 0.5
+    flaky = Flaky([AGAIN])
+    forced = replace(flaky.tool("write"), retries=5)
+    assert not (await run_in(ToolRegistry({"flaky": forced}), "flaky", VirtualContext())).ok
+    assert len(flaky.at) == 1
+
+
+async def run_in(registry: ToolRegistry, name: str, ctx: CallContext, turn: int = 1) -> ToolOutcome:
+    return await registry.run(ToolCall("1", name), ToolContext("c", "", Path(), "", ctx), turn=turn)
+
+
+class Crowd:
+    """How many are at work, and how many were at most."""
+
+    def __init__(self, takes_s: float, effect: Effect = "write", **options: Any) -> None:
+        self.now = self.most = self.ran = 0
+
+        @tool(effect=effect, concurrency=2, **options)
+        async def work(ctx: ToolContext) -> str:
+            """Works."""
+            self.now += 1
+            self.ran += 1
+            self.most = max(self.most, self.now)
+            try:
+                await asyncio.sleep(takes_s)
+            finally:
+                self.now -= 1
+            return "done"
+
+        self.tools: dict[str, Tool] = {"work": work}
+
+
+@virtual
+async def test_so_many_at_once_over_all_calls() -> None:
+    crowd = Crowd(1.0)
+    outcomes = await asyncio.gather(*(run_in(ToolRegistry(crowd.tools), "work", VirtualContext()) for _ in range(6)))
+    assert all(outcome.ok for outcome in outcomes)
+    assert (crowd.most, asyncio.get_running_loop().time()) == (2, 3.0)
+
+
+@virtual
+async def test_who_waits_too_long_for_its_turn_never_began_and_may_ask_again() -> None:
+    crowd = Crowd(3.0, timeout_s=4.0)
+    registries = [ToolRegistry(crowd.tools) for _ in range(5)]
+    outcomes = await asyncio.gather(*(run_in(each, "work", VirtualContext()) for each in registries))
+    told = [outcome.result for outcome in outcomes]
+    late = {"error": "no result within 4 seconds; whether it took effect is not known"}
+    assert told == ["done", "done", late, late, {"error": BUSY}]
+    assert never_began(told[-1])
+    assert (await run_in(registries[-1], "work", VirtualContext())).ok  # the same turn, the same arguments
+    assert crowd.ran == 5
+
+
+async def test_a_thread_that_hangs_keeps_its_permit() -> None:
+    go_on, ran = threading.Event(), []
+
+    @tool(effect="read", concurrency=1, timeout_s=0.2)
+    def hanging(ctx: ToolContext) -> str:
+        """Hangs."""
+        ran.append(1)
+        go_on.wait(5)
+        return "done"
+
+    registry = ToolRegistry({"hanging": hanging})
+    threads = ApartExecutor()
+    ctx = LiveContext(threads, apart=threads)
+    assert "no result" in (await run_in(registry, "hanging", ctx)).result["error"]
+    assert (await run_in(registry, "hanging", ctx)).result == {"error": BUSY}
+    assert ran == [1]
+    go_on.set()
+    assert (await run_in(registry, "hanging", ctx)).result == "done"
+
+
+def test_what_is_the_same_call(registry: ToolRegistry) -> None:
+    def key(**arguments: Any) -> str:
+        return registry.key(ToolCall("1", "look", arguments))
+
+    assert key(number="4712") == key(number=4712, how="a")
+    assert key(number="4712") != key(number="4713")
+    assert key(number="x", b=1) == key(b=1, number="x")  # no arguments that the tool would take
+    assert (registry.good_for_s("look"), registry.good_for_s("nonesuch")) == (30.0, 0.0)
+
+
+async def test_the_question_must_say_what_the_tool_says_it_must() -> None:
+    gated = ToolRegistry({"burn": replace(burn, asked_with=("burn",))})
+    RAN.clear()
+    for asked, ok in (("Is there anything else?", False), ("Shall I burn it?", True)):
+        context = ToolContext("c", "", Path(), "", make_context())
+        yes = Confirmation(asked, True, "yes")
+        assert (await gated.run(ToolCall("1", "burn"), context, confirmation=yes, turn=1)).ok is ok
+    assert RAN == ["burnt"]
