@@ -81,7 +81,7 @@ def _transcript(call: dict[str, Any]) -> Table:
         caller = line.get("who") == "caller"
         text = _plain(line.get("text", ""))
         if not line.get("complete", True):
-            text.append(" [cut off]", "dim")
+            text.append(" [the rest was not heard]" if text.plain.strip() else "[nothing of it was heard]", "dim")
         turn = turns.get(line.get("turn"), {}) if caller else {}
         if note := _turn_note(turn):
             text.append(f" [{note}]", "dim")

@@ -65,6 +65,8 @@ def stopped_for(stop: Mapping[str, object]) -> str:
     Harmless for any."""
     why = str(stop.get("why") or "")
     cause = _STOPS.get(why) or plain(why)[:_MOST_CHARS]
+    if stop.get("then") == "barge_in" and why == "went on":
+        return "interrupted: the caller went on with what they had said"
     if stop.get("then") == "barge_in":
         return f"interrupted by {cause}" if cause else "interrupted"
     silent_ms = stop.get("silent_ms")

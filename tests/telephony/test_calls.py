@@ -383,8 +383,11 @@ def test_show_tells_why_turns_ended_and_what_the_agent_fell_silent_for(root: Pat
     call["stops"] = [
         {"at_ms": 9000, "turn": 2, "then": "took_up", "why": "noise", "silent_ms": 900},
         {"at_ms": 10_000, "turn": 2, "then": "took_up", "why": "\x1b[2J", "silent_ms": 400},
+        {"at_ms": 98_000, "turn": 9, "then": "barge_in", "why": "went on", "silent_ms": None},
         {"at_ms": 99_000, "turn": 9, "then": "barge_in", "why": "words", "silent_ms": None},
     ]
+    unheard = {"who": "agent", "turn": 4, "text": "", "said": "Good", "complete": False, "start_ms": 97_000}
+    call["transcript"].append({**unheard, "end_ms": 97_000})
     (root / "CA1" / "call.json").write_text(json.dumps(call))
     output = runner.invoke(calls_app, ["show", "CA1", "--calls-dir", str(root)], env={"COLUMNS": "160"}).output
     lines = [" ".join(line.split()) for line in output.splitlines()]
@@ -393,6 +396,9 @@ def test_show_tells_why_turns_ended_and_what_the_agent_fell_silent_for(root: Pat
     at = lines.index("9.0 s agent (silent for 0.9 s: a noise)")
     assert lines[at - 1].startswith("8.4 s agent Order four")
     assert lines[at + 2].startswith("12.9 s caller sorry")
+    assert "97.0 s agent [nothing of it was heard]" in lines
+    assert any(line.endswith("[the rest was not heard]") for line in lines)
+    assert "98.0 s agent (interrupted: the caller went on with what they had said)" in lines
     assert "99.0 s agent (interrupted by the caller's words)" in lines
     assert "\x1b" not in output
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from telephony.replay.picture.style import (
     LANE_PX,
     MARGIN_PX,
     MUTED,
+    PAPER,
     RIGHT_PX,
     STAGE_STYLES,
     Side,
@@ -34,7 +35,8 @@ SILENT = 0.025
 """Of a lane's height; anything quieter is drawn as the middle line."""
 FLAG_TEXT_PX = 12
 REASON_PX, REASON_GAP_PX = 11, 7
-BARGE_IN = "barge-in"
+TOLD_PX = 14
+"""Below a bar, a line of what is told of it."""
 PIECE_COLUMNS = 400
 """A voice is drawn in pieces this long: a browser then paints only those in view. A picture's row is one piece."""
 
@@ -86,13 +88,14 @@ def band_svg(
     lane_top: float,
     band_top: float,
     agent_top: float,
+    told_rows: Sequence[ToldRow] = (),
 ) -> str:
-    """The waits in the row: from the caller's end to the agent's beginning, stage by stage."""
+    """The row's waits: from the caller's end to the agent's beginning, stage by stage, and what is told of them."""
     out = []
     x_of = frame.x
     top = band_top + (BAND_PX - BAR_PX) / 2
     dashes = f'stroke="{MUTED}" stroke-dasharray="2 3"'
-    for index, wait in enumerate(waits):
+    for wait in waits:
         if wait.end_ms <= row_ms[0] or wait.start_ms >= row_ms[1]:
             continue
         if wait.start_ms >= row_ms[0]:
@@ -100,15 +103,65 @@ def band_svg(
         out.append(_stages_svg(wait, row_ms, frame, top))
         if wait.end_ms > row_ms[1]:
             continue
-        right, figure = x_of(wait.end_ms), f"{wait.end_ms - wait.start_ms} ms"
+        right = x_of(wait.end_ms)
         out.append(f'<path d="M{right:.1f} {top + BAR_PX:.1f}V{agent_top + LANE_PX - 6:.1f}" {dashes}/>')
-        room_to = x_of(waits[index + 1].start_ms) if index + 1 < len(waits) else float("inf")
-        room_to = min(room_to, frame.width_px)
-        if (reason_x := right + 7 + width_px(figure, 12)) < room_to:
-            out.append(text_svg(right + 7, top + 11, figure, 12, bold=True))
-            if wait.reason and reason_x + REASON_GAP_PX + width_px(wait.reason, REASON_PX) < room_to:
-                out.append(text_svg(reason_x + REASON_GAP_PX, top + 11, wait.reason, REASON_PX, muted=True))
+    out += [_told_svg(told, top + 11 + told.level * TOLD_PX) for told in told_rows]
     return "\n".join(out)
+
+
+@dataclass(frozen=True, slots=True)
+class ToldRow:
+    """What is told of a wait, from `x` on: its figure, its reason, or both; on `level` 0 behind the bar, else below."""
+
+    x: float
+    figure: str
+    reason: str
+    level: int
+
+    @property
+    def reason_x(self) -> float:
+        return self.x + (width_px(self.figure, FLAG_TEXT_PX) + REASON_GAP_PX if self.figure else 0)
+
+    @property
+    def right(self) -> float:
+        return self.reason_x + width_px(self.reason, REASON_PX)
+
+
+def place_told(waits: Sequence[Wait], row_ms: tuple[int, int], frame: Frame) -> list[ToldRow]:
+    """Figure and reason of each wait that ends in the row: behind its bar where there is room before the next one, else
+    (the reason, or both) below it, where they cover nothing."""
+    out: list[ToldRow] = []
+    ends: list[float] = []
+    for index, wait in enumerate(waits):
+        if not row_ms[0] < wait.end_ms <= row_ms[1]:
+            continue
+        later = waits[index + 1].start_ms if index + 1 < len(waits) else row_ms[1]
+        room_to = min(frame.x(later), frame.width_px) if later < row_ms[1] else frame.width_px
+        whole = ToldRow(frame.x(wait.end_ms) + 7, f"{wait.end_ms - wait.start_ms} ms", wait.reason, 0)
+        if whole.right < room_to:
+            out.append(whole)
+            continue
+        below = whole
+        if whole.reason_x - REASON_GAP_PX < room_to:
+            out.append(replace(whole, reason=""))
+            below = replace(whole, figure="")
+        if not below.figure and not below.reason:
+            continue
+        left = max(frame.x(wait.start_ms), frame.left_px)
+        x = max(frame.left_px, min(left, frame.right_px - (below.right - below.x)))
+        level = next((number for number, end in enumerate(ends, 1) if x >= end + REASON_GAP_PX), len(ends) + 1)
+        below = replace(below, x=x, level=level)
+        ends[level - 1 : level] = [below.right]
+        out.append(below)
+    return out
+
+
+def _told_svg(told: ToldRow, y: float) -> str:
+    """Its ground is paper: what stands on a line's way is to be read all the same."""
+    size = f'width="{told.right - told.x + 4:.1f}" height="13"'
+    ground = f'<rect x="{told.x - 2:.1f}" y="{y - 10:.1f}" {size} fill="{PAPER}"/>'
+    figure = text_svg(told.x, y, told.figure, FLAG_TEXT_PX, bold=True) if told.figure else ""
+    return ground + figure + (text_svg(told.reason_x, y, told.reason, REASON_PX, muted=True) if told.reason else "")
 
 
 def _stages_svg(wait: Wait, row_ms: tuple[int, int], frame: Frame, top: float) -> str:
@@ -177,40 +230,13 @@ def flags_svg(rows: Sequence[FlagRow], top: float, agent_top: float) -> str:
     return "\n".join(out)
 
 
-def barge_in_svg(
-    at: Sequence[float],
-    band_top: float,
-    bottom: float,
-    right_px: float = RIGHT_PX,
-    figures: Sequence[tuple[float, float]] = (),
-) -> str:
-    """Where the caller took the word: a mark through the agent's lane. Its name steps below a wait's figure (`figures`:
-    their left and right edges) that it would cover."""
-    out = []
-    width = width_px(BARGE_IN, FLAG_TEXT_PX)
-    for x in at:
-        anchor, label_x = ("end", x - 7) if x > right_px - 70 else ("start", x + 7)
-        left = label_x - width if anchor == "end" else label_x
-        covers = any(left < end and start < left + width for start, end in figures)
-        out.append(
-            f'<path d="M{x:.1f} {band_top + 5:.1f}V{bottom:.1f}" stroke="{ALARM}" stroke-width="1.6"/>'
-            f'<path d="M{x - 4:.1f} {band_top + 3:.1f}h8l-4 7z" fill="{ALARM}"/>'
-        )
-        label_y = band_top + (BAND_PX - 2 if covers else 14)
-        out.append(text_svg(label_x, label_y, BARGE_IN, FLAG_TEXT_PX, bold=True, fill=ALARM, anchor=anchor))
-    return "\n".join(out)
-
-
-def figure_edges(waits: Sequence[Wait], frame: Frame) -> list[tuple[float, float]]:
-    """Where the waits' bars, figures and reasons stand, from left to right."""
-    figures = [
-        width_px(f"{wait.end_ms - wait.start_ms} ms", FLAG_TEXT_PX)
-        + (REASON_GAP_PX + width_px(wait.reason, REASON_PX) if wait.reason else 0)
-        for wait in waits
-    ]
-    return [
-        (frame.x(wait.start_ms), frame.x(wait.end_ms) + 7 + figure) for wait, figure in zip(waits, figures, strict=True)
-    ]
+def barge_in_svg(at: Sequence[float], band_top: float, bottom: float) -> str:
+    """Where the caller took the word: a mark through the agent's lane. (Its name is a flag: it covers nothing.)"""
+    return "\n".join(
+        f'<path d="M{x:.1f} {band_top + 5:.1f}V{bottom:.1f}" stroke="{ALARM}" stroke-width="1.6"/>'
+        f'<path d="M{x - 4:.1f} {band_top + 3:.1f}h8l-4 7z" fill="{ALARM}"/>'
+        for x in at
+    )
 
 
 def keys_svg(keys: Sequence[tuple[float, str]], middle: float) -> str:

@@ -6,16 +6,17 @@ from telephony.replay.picture.bubbles import Bubble, bubbles_svg, place_bubbles
 from telephony.replay.picture.envelope import Envelope
 from telephony.replay.picture.frame import Frame
 from telephony.replay.picture.lanes import (
+    TOLD_PX,
     FlagRow,
     band_svg,
     barge_in_svg,
-    figure_edges,
     flags_svg,
     keys_svg,
     lane_svg,
     place_flags,
+    place_told,
 )
-from telephony.replay.picture.scene import Scene, Speech, part_of
+from telephony.replay.picture.scene import Flag, Scene, Speech, part_of
 from telephony.replay.picture.spans import divergence_svg, spans_svg
 from telephony.replay.picture.style import (
     AXIS_PX,
@@ -47,6 +48,8 @@ class Row:
         self._x = frame.x
         self._bubbles = {who: self._place_bubbles(who) for who in SIDES}
         self._flags = self._place_flags()
+        self._told = place_told(scene.waits, (frame.start_ms, end_ms), frame)
+        self._told_px = max((told.level for told in self._told), default=0) * TOLD_PX
 
     def _inside(self, at_ms: int) -> bool:
         last = self._end_ms >= self._scene.duration_ms
@@ -57,26 +60,25 @@ class Row:
         above = self._bubbles_px("caller")
         caller_top = top + AXIS_PX + (above + GAP_PX if above else 0)
         flags_px = max((flag.level + 1 for flag in self._flags), default=0) * FLAG_PX
-        return caller_top, caller_top + LANE_PX + BAND_PX + flags_px
+        return caller_top, caller_top + LANE_PX + BAND_PX + self._told_px + flags_px
 
     def svg(self, top: float) -> tuple[str, float]:
         """The row with its upper edge at `top`, and where the next one begins."""
         lane_top, agent_top = self.lane_tops(top)
         band_top, bottom = lane_top + LANE_PX, agent_top + LANE_PX
         end = bottom + GAP_PX + self._bubbles_px("agent") + ROW_GAP_PX
-        row_ms, right_px = (self._start_ms, self._end_ms), self._frame.right_px
+        row_ms = self._start_ms, self._end_ms
         keys = [(self._x(at), digit) for at, digit in self._scene.keys if self._inside(at)]
         barge_ins = [self._x(at) for at in self._scene.barge_ins_ms if self._inside(at)]
-        figures = figure_edges(self._scene.waits, self._frame)
         parts = [
             spans_svg(self._scene.spans, row_ms, self._x, top + AXIS_PX, bottom),
             self._axis(top, bottom),
             self._lane("caller", lane_top),
             self._lane("agent", agent_top),
-            band_svg(self._scene.waits, row_ms, self._frame, lane_top, band_top, agent_top),
-            flags_svg(self._flags, band_top + BAND_PX, agent_top),
+            barge_in_svg(barge_ins, band_top, bottom),
+            band_svg(self._scene.waits, row_ms, self._frame, lane_top, band_top, agent_top, self._told),
+            flags_svg(self._flags, band_top + BAND_PX + self._told_px, agent_top),
             keys_svg(keys, lane_top + LANE_PX / 2),
-            barge_in_svg(barge_ins, band_top, bottom, right_px, figures),
             bubbles_svg(self._bubbles["caller"], lane_top - GAP_PX, upwards=True),
             bubbles_svg(self._bubbles["agent"], bottom + GAP_PX, upwards=False),
         ]
@@ -97,6 +99,8 @@ class Row:
 
     def _place_flags(self) -> list[FlagRow]:
         inside = [flag for flag in self._scene.flags if self._inside(flag.at_ms)]
+        inside += [Flag(at, "barge-in", "barge-in") for at in self._scene.barge_ins_ms if self._inside(at)]
+        inside.sort(key=lambda flag: flag.at_ms)
         placed = [(min(self._x(flag.at_ms), self._right), flag) for flag in inside]
         return place_flags(placed, self._frame.right_px)
 

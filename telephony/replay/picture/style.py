@@ -66,6 +66,7 @@ FLAG_COLOURS = {
     "failed": ALARM,
     "error": ALARM,
     "cutoff": ALARM,
+    "barge-in": ALARM,
     "leave": MUTED,
     "stop": MUTED,
     "line": "#8a5a00",

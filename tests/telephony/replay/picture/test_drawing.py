@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -18,7 +19,7 @@ from telephony.replay.picture.bubbles import bubbles_svg, place_bubbles
 from telephony.replay.picture.drawing import draw_call
 from telephony.replay.picture.envelope import Envelope
 from telephony.replay.picture.frame import Frame
-from telephony.replay.picture.lanes import band_svg, place_flags
+from telephony.replay.picture.lanes import place_flags, place_told
 from telephony.replay.picture.scene import Flag, Scene, Speech, Wait, break_rows, make_scene, part_of
 from telephony.replay.picture.style import LEFT_PX, PX_PER_MS, RIGHT_PX, SIDES, STAGE_STYLES, WIDTH_PX
 from telephony.replay.picture.typeset import Word, escaped, line_px, width_px, wrap
@@ -267,10 +268,19 @@ def test_the_picture_tells_why_a_turn_ended_and_what_the_agent_fell_silent_for(t
     assert told.count("barge-in") == 1, "what was an interruption is marked as one, and as nothing else"
 
 
-def test_a_reason_that_would_cover_the_next_wait_is_left_out() -> None:
+def test_what_would_cover_the_next_wait_is_told_below() -> None:
+    """The longest waits have the longest reasons, and the callers who soon speak again."""
     first = Wait(1000, 1500, (), reason="answer not whole, waited long enough")
-    alone = band_svg([first], (0, 11_000), Frame(0), 0, 40, 80)
-    crowded = band_svg([first, Wait(3000, 3500, ())], (0, 11_000), Frame(0), 0, 40, 80)
-    assert first.reason in alone
-    assert first.reason not in crowded
-    assert "500 ms" in crowded
+
+    def placed(*waits: Wait) -> list[tuple[str, str, int]]:
+        return [(told.figure, told.reason, told.level) for told in place_told(waits, (0, 11_000), Frame(0))]
+
+    assert placed(first) == [("500 ms", first.reason, 0)]
+    assert placed(first, Wait(3000, 3500, ())) == [("500 ms", "", 0), ("", first.reason, 1), ("500 ms", "", 0)]
+    assert placed(first, Wait(1700, 2000, ())) == [("500 ms", first.reason, 1), ("300 ms", "", 0)]
+    again = Wait(1700, 2000, (), reason=first.reason)
+    levels = [level for _, reason, level in placed(first, again, Wait(2100, 2400, ())) if reason]
+    assert levels == [1, 2], "nor do they cover each other"
+    (last,) = place_told([replace(first, start_ms=10_000, end_ms=10_900)], (0, 11_000), Frame(0))
+    assert (last.figure, last.reason, last.level) == ("900 ms", first.reason, 1)
+    assert last.right <= Frame(0).right_px

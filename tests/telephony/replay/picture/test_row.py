@@ -11,10 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony.replay.picture.frame import Frame
-from telephony.replay.picture.lanes import barge_in_svg
 from telephony.replay.picture.row import Row
-from telephony.replay.picture.scene import Scene, Span, Speech, Wait, timed
-from telephony.replay.picture.style import BAND_PX
+from telephony.replay.picture.scene import Flag, Scene, Span, Speech, Wait, timed
 from telephony.replay.picture.typeset import Word
 
 SPEECHES = (
@@ -60,13 +58,15 @@ def test_spans_and_the_divergence_lie_at_their_time(px_per_ms: float) -> None:
     assert all(right - left >= 40 for left, right in pairwise(figures))
 
 
-def test_the_name_of_a_barge_in_steps_below_a_figure() -> None:
-    def height(figures: list[tuple[float, float]]) -> float:
-        root = ElementTree.fromstring(f"<svg>{barge_in_svg([100.0], 0.0, 90.0, 500.0, figures)}</svg>")
-        return float(next(root.iter("text")).get("y", "0"))
-
-    assert height([(300.0, 340.0)]) == 14
-    assert height([(110.0, 150.0)]) == BAND_PX - 2
+def test_the_name_of_a_barge_in_covers_no_wait_and_no_other_flag() -> None:
+    """All three at one moment: each has a line of its own."""
+    wait = Wait(2000, 3900, (("stt_ms", 1900),), "sentence not finished, waited long enough")
+    flag = Flag(3950, "stop", "silent for 0.4 s: a noise")
+    scene = replace(SCENE, waits=(wait, Wait(4300, 5000, ())), flags=(flag,), barge_ins_ms=(3960,))
+    heights = {text.text: float(text.get("y", "0")) for text in drawn(scene).iter("text")}
+    assert heights["1900 ms"] == heights[wait.reason]
+    lines = [heights[name] for name in (wait.reason, flag.label, "barge-in")]
+    assert all(below - above >= 12 for above, below in pairwise(lines)), lines
 
 
 @given(st.lists(st.text(min_size=1, max_size=12), max_size=12), st.integers(0, 10**6), st.integers(0, 10**5))
