@@ -64,10 +64,10 @@ class ForEar:
 
 def _in_written(words: tuple[WordEnd, ...], said: Spoken, text: str, counted: int) -> tuple[WordEnd, ...]:
     """The ends of written words: where a number of several words has only begun, none."""
-    ends = []
+    ends, end = [], len(text.rstrip())
     for word in words:
-        chars = said.written_chars(word.chars)
-        if any(sign.isalnum() for sign in text[counted:chars]) or (chars == len(text) > counted):
+        chars = min(said.written_chars(word.chars), end)
+        if any(sign.isalnum() for sign in text[counted:chars]) or (chars == end > counted):
             ends.append(WordEnd(word.sample, chars))
             counted = chars
     return tuple(ends)

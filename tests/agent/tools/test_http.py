@@ -19,6 +19,7 @@ from yarl import URL
 
 from agent.errors import LocalError, RemoteError
 from agent.tools.http import BLOT, MAX_BODY_BYTES, HttpCall, fetch
+from tests.support.waiting import paced
 
 KEY = "sk-very-secret/+1"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -202,7 +203,7 @@ async def test_an_answer_that_is_slow_is_not_waited_for(server: Server, drips: b
         if drips:
             await response.prepare(request)
         while not left.is_set():
-            await asyncio.sleep(0.02)
+            await paced(0.02)
             if drips:
                 await response.write(b" ")
         return response

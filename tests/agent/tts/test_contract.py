@@ -79,8 +79,8 @@ async def test_nothing_to_say_ends(engine: TtsEngine, text: str) -> None:
 async def test_texts_at_once_come_out_whole(engine: TtsEngine) -> None:
     alone = [length_ms(engine, await speak(engine, text)) for text in TEXTS]
     together = await asyncio.gather(*(speak(engine, text) for text in TEXTS))
-    # espeak-ng's flutter makes a few samples' difference.
-    assert [length_ms(engine, chunks) for chunks in together] == pytest.approx(alone, abs=10)
+    # espeak-ng's flutter makes a few samples' difference in each second.
+    assert [length_ms(engine, chunks) for chunks in together] == pytest.approx(alone, abs=20)
 
 
 async def test_closing_early_leaves_the_voice_usable(engine: TtsEngine) -> None:
@@ -90,7 +90,7 @@ async def test_closing_early_leaves_the_voice_usable(engine: TtsEngine) -> None:
         await anext(speech)
         await speech.aclose()  # type: ignore[attr-defined]
     async with asyncio.timeout(2):
-        assert length_ms(engine, await speak(engine, TEXTS[3])) == pytest.approx(whole_ms, abs=10)
+        assert length_ms(engine, await speak(engine, TEXTS[3])) == pytest.approx(whole_ms, abs=20)
 
 
 async def test_cancelling_leaves_no_task(engine: TtsEngine) -> None:
