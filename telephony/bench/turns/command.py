@@ -84,7 +84,7 @@ def turns(
         told = {
             **result,
             "wrong_sums": wrong_sums(result),
-            "targets": [[row.measure, row.target, row.figure, row.met] for row in targets(result)],
+            "targets": [[row.measure, row.target, row.figure, row.met, row.few] for row in targets(result)],
         }
         sys.stdout.write(json.dumps(told, indent=2) + "\n")
     else:

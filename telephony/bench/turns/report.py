@@ -199,6 +199,8 @@ def _targets(rows: Iterable[Target]) -> Table:
     for column in ("measure", "target", "figure", "met"):
         table.add_column(column)
     for row in rows:
-        met = "" if row.met is None else "yes" if row.met else "[bold red]no[/bold red]"
+        met = (
+            "too few to tell" if row.few else "" if row.met is None else "yes" if row.met else "[bold red]no[/bold red]"
+        )
         table.add_row(row.measure, row.target, row.figure, met)
     return table

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from telephony.bench.turns.measures import figures_of
@@ -36,7 +37,7 @@ def answers(*ended_ms: int) -> dict[str, Any]:
 
 
 def point(label: str, mean_ms: float, cut_share: float) -> dict[str, Any]:
-    return {"label": label, "mean_ms": mean_ms, "cut_share": cut_share, "pauses": 9, "items": 4, "ended": 4}
+    return {"label": label, "mean_ms": mean_ms, "cut_share": cut_share, "pauses": 70, "items": 4, "ended": 4}
 
 
 def curve(*points: tuple[float, float]) -> dict[str, Any]:
@@ -44,12 +45,12 @@ def curve(*points: tuple[float, float]) -> dict[str, Any]:
 
 
 RESULT: dict[str, Any] = {
-    "slots": {"clean": answers(500, 520, 100)},
+    "slots": {"clean": answers(*[500, 520, 100] * 7)},
     "curves": {"words": curve((200, 0.2), (400, 0.1)), "silence": curve((200, 0.8), (400, 0.2))},
     "stops": {
-        "planned": 3,
-        "interruptions": 3,
-        "stopped": 3,
+        "planned": 30,
+        "interruptions": 30,
+        "stopped": 29,
         "missed": 0,
         "stop_p50_ms": 120,
         "stop_p95_ms": 220,
@@ -61,15 +62,39 @@ RESULT: dict[str, Any] = {
 
 def test_targets_are_met_or_not_or_not_measured() -> None:
     rows = {row.measure: (row.figure, row.met) for row in targets(RESULT)}
-    assert rows["numbers and spelled words, true words: false cutoffs"] == ("33.33% (of 3)", False)
-    assert rows["numbers and spelled words, true words: end of turn, p50"] == ("200", True)
-    assert rows["free speech: pauses cut at 300 ms mean delay"] == ("15.0%", True)
-    assert rows["free speech: pauses cut at 300 ms mean delay, against silence alone"] == ("15.0% against 50.0%", True)
+    assert rows["numbers and spelled words, true words: false cutoffs"] == ("33.33% (of 21)", False)
+    assert rows["numbers and spelled words, true words: end of turn, p50"] == ("200 (of 14)", None)
+    assert rows["free speech: pauses cut at 300 ms mean delay"] == ("15.0% (of 70 pauses)", True)
+    assert rows["free speech: pauses cut at 300 ms mean delay, against silence alone"] == (
+        "15.0% against 50.0% (of 70 pauses)",
+        True,
+    )
     assert rows["free speech: pauses cut at 600 ms mean delay, against silence alone"] == ("-", None)
-    assert rows["stop time, p50"] == ("120", True)
-    assert rows["stop time, p95"] == ("220", False)
-    assert rows["missed stops"] == ("0 (of 3)", True)
+    assert rows["stop time, p50"] == ("120 (of 29)", True)
+    assert rows["stop time, p95"] == ("220 (of 29)", False)
+    assert rows["missed stops"] == ("0 (of 30)", True)
     assert rows["words heard: most by which the history is off"] == ("-", None)
+
+
+@pytest.mark.parametrize(("minutes", "few"), [(2.5, True), (7.5, False)])
+def test_what_little_stands_behind_is_no_failure_and_no_success(minutes: float, few: bool) -> None:
+    noise = {"agent_minutes": minutes, "stops": 3, "resumed_in_time": 2, "stops_a_minute": 0.3}
+    result = {
+        "curves": {"words": curve((200, 0.9), (400, 0.9)), "silence": curve((200, 0.8), (400, 0.8))},
+        "noise": {"all": {**noise, "abandoned_in_10_minutes": 2.0}},
+        "vad": {"missed": 0.5, "false": 0.01, "frame_us": 12, "windows": 4000, "calls": [{}, {}]},
+    }
+    result["curves"]["words"]["0"]["pauses"] = 19
+    rows = {row.measure: row for row in targets(result)}
+    assert all("(of " in row.figure for row in rows.values() if row.figure != "-"), "every figure says of how many"
+    goal = rows["free speech: pauses cut at 300 ms mean delay"]
+    assert (goal.figure, goal.met, goal.few) == ("90.0% (of 19 pauses)", None, True)
+    given_up = rows["noise, music, tones at 10 dB: replies given up in 10 minutes"]
+    assert (given_up.figure, given_up.met) == (f"2 (of {minutes} minutes)", None if few else False)
+    late = rows["noise, music, tones at 10 dB: stops not resumed within 1 s"]
+    assert (late.figure, late.few) == ("1 (of 3 stops)", few), "that there are few of them is good"
+    assert rows["voice activity: missed speech"].met is False
+    assert rows["voice activity: cost of a frame"].met is True
 
 
 def test_nothing_measured_meets_nothing() -> None:
@@ -82,7 +107,8 @@ def test_what_went_wrong_is_told_wherever_it_happened() -> None:
     print_report(console, RESULT)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "stops 1: it stood still" in text
-    assert "33.33% (of 3)" in text
+    assert "33.33% (of 21)" in text
+    assert "too few to tell" in text
     assert "cut off (silence): four | seven" in text
     assert "pauses cut at 300 ms mean delay: words 15.0%, silence 50.0%" in text
 
