@@ -215,3 +215,13 @@ def test_babble_is_of_several_people_equally_loud() -> None:
     (babble,) = recorded_babble(people)
     assert (babble.kind, babble.duration_ms) == ("babble", STREAM_MS)
     assert babble == recorded_babble(people)[0]
+
+
+def test_the_lines_that_the_docs_show_are_read(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[4] / "docs" / "turns-bench.md").read_text()
+    shown = [line.strip() for line in text.splitlines() if line.startswith('    {"set"')]
+    (tmp_path / "manifest.jsonl").write_text("\n".join(shown))
+    said, noise = read_manifest(tmp_path)
+    assert (said.set, said.speaker, said.sound) == ("my_orders", "ann", "")
+    assert said.transcript.endswith("It is not urgent.")
+    assert (noise.sound, noise.transcript) == ("noise", "")
