@@ -372,7 +372,7 @@ class Crowd:
             self.ran += 1
             self.most = max(self.most, self.now)
             try:
-                await asyncio.sleep(takes_s)
+                await passes(takes_s)
             finally:
                 self.now -= 1
             return "done"
