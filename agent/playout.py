@@ -377,7 +377,7 @@ class PlayoutLedger:
 
     def _place(self, start: int, samples: int) -> int:
         place = round(self._time_of(start))
-        if place < self._settled_end_ms + JOIN_MS:
+        if place < self._settled_end_ms + (JOIN_MS if self._settled_end_ms else 0):  # the first joins nothing
             place = self._settled_end_ms
         self._settled_end_ms = place + -(-samples // self._per_ms)
         return place

@@ -384,6 +384,16 @@ def test_audio_in_odd_pieces_does_not_drift_apart_in_the_record() -> None:
     assert not clicks, "a part of a millisecond of silence between two pieces is a click"
 
 
+@pytest.mark.parametrize("sent_ms", [0, 20, JOIN_MS])
+def test_the_first_sound_of_a_call_settles_where_it_played(sent_ms: int) -> None:
+    """Nothing was before it that it could be one with: not at the stream's beginning, either."""
+    ledger = PlayoutLedger(8000)
+    ledger.queue(pcm(8 * 100), span(1))
+    ledger.send(100, sent_ms)
+    ledger.returned(ledger.mark(), sent_ms + 140)  # 40 ms on its way
+    assert [at for at, _ in ledger.settle(1000)] == [sent_ms + 40]
+
+
 def test_a_late_mark_of_the_run_before_does_not_hurry_the_next() -> None:
     """A's last mark is still on its way when B is sent into (as we think) silence: B can't start before it is there."""
     ledger = PlayoutLedger(RATE_HZ)
