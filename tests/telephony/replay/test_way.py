@@ -32,6 +32,9 @@ def started(sent_ms: int, call_ms: float) -> Event:
 
 TURNS = [*turn(1, 5000, 60), *turn(2, 15_000, 380), *turn(3, 25_000, 80)]
 MARKS = [started(5700, 5800.0), started(15_700, 16_100.0)]
+LOST: Event = {"kind": "playout.marks_lost", "media_ms": 1200, "call_ms": 1200.0, "owed_ms": 1100}
+*_BEGUN, _HEARD = turn(1, 400, 100)
+RECKONED = [*_BEGUN, LOST, started(1060, 1200.0), {**_HEARD, "call_ms": 1200.0}]
 LATE = Stall(15_600, 15_900, 16_200.0, exact=True)
 
 
@@ -42,6 +45,12 @@ LATE = Stall(15_600, 15_900, 16_200.0, exact=True)
         pytest.param(TURNS, (LATE,), 35, id="what came in a stall does not count"),
         pytest.param([*TURNS, *MARKS], (Stall(0, 30_000, 30_500.0),), 30, id="all in stalls: the soonest mark"),
         pytest.param(TURNS, (Stall(0, 30_000, 30_500.0),), 40, id="and no mark: the median of them"),
+        pytest.param(
+            [*RECKONED, started(5000, 6300.0)],
+            (Stall(0, 30_000, 30_500.0),),
+            30,
+            id="of what the clock reckoned, and what a stall held up, nothing is known",
+        ),
         pytest.param([{"kind": "playout.started"}], (), 30, id="nothing is known"),
         pytest.param(turn(1, 5000, 3000), (), 250, id="no way is so long"),
     ],
