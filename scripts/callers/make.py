@@ -52,7 +52,7 @@ TURNS = (
 
 #: Also as a wideband line carries them, at 16 kHz: what a browser sends.
 WIDE_HZ = 16000
-WIDE = {("slt", "where"), ("rms", "where"), ("awb", "where"), ("slt", "number-sentence"), ("slt", "all")}
+WIDE = {("slt", "where"), ("rms", "where"), ("awb", "where"), ("slt", "number-sentence"), ("slt", "goodbye")}
 
 DEMO_VOICE = "slt"
 DEMO_LINES = (

@@ -23,7 +23,7 @@ from agent.tools.confirmation import NOT_CONFIRMED, Confirmation
 from agent.tools.decorator import tool
 from agent.tools.registry import BUSY, ToolRegistry, never_began
 from tests.agent.support import make_context
-from tests.support.virtual_loop import VirtualContext, virtual
+from tests.support.virtual_loop import VirtualContext, passes, virtual
 
 RAN: list[object] = []
 YES = Confirmation("Shall I?", True, "yes")
